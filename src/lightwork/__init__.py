@@ -1,0 +1,69 @@
+"""lightwork: remember results, share out loops, keep objects in files, identify values.
+
+==================================  =====================================================================
+`Memory`                            a function's results kept on disk; a call made before costs microseconds
+`Parallel`, `delayed`               a loop over all cores, by changing one line
+`dump`, `load`                      any object in a file, as fast as the disk
+`hash`                              one key for one value, the same in every process
+==================================  =====================================================================
+
+The names are imported on first use (PEP 562), so that ``import lightwork`` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .hashing import hash
+    from .memory import Memory
+    from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
+    from .persistence import dump, dumps, inspect, load, loads
+    from .system.cpu import cpu_count
+
+_HOMES = {
+    "Failure": "parallel",
+    "Memory": "memory",
+    "Parallel": "parallel",
+    "cpu_count": "system.cpu",
+    "delayed": "parallel",
+    "dump": "persistence",
+    "dumps": "persistence",
+    "effective_n_jobs": "parallel",
+    "hash": "hashing",
+    "inspect": "persistence",
+    "load": "persistence",
+    "loads": "persistence",
+    "parallel_config": "parallel",
+}
+
+__all__ = [
+    "Failure",
+    "Memory",
+    "Parallel",
+    "__version__",
+    "cpu_count",
+    "delayed",
+    "dump",
+    "dumps",
+    "effective_n_jobs",
+    "hash",
+    "inspect",
+    "load",
+    "loads",
+    "parallel_config",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

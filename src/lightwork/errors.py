@@ -1,0 +1,186 @@
+"""Every exception and warning of lightwork, in one tree.
+
+::
+
+    LightworkError
+    ├── InvalidOption        (ValueError)      an argument that cannot be right, found before any effect
+    ├── MissingDependency    (ImportError)     an optional library is needed and not installed
+    ├── UnhashableError      (TypeError)       a value has no key; names the path inside it
+    ├── UnpicklableError     (PicklingError)   a value cannot be taken apart; names the path inside it
+    ├── FileFormatError      (ValueError)
+    │   ├── CorruptFileError                   damaged or truncated bytes
+    │   └── UnknownFormatError                 bytes that are not ours, or from a newer release
+    ├── StoreError
+    │   ├── EntryMissing     (KeyError)        the record was there once and is gone
+    │   └── StoreUnavailable (OSError)         the store cannot be opened or written
+    └── ParallelError        (RuntimeError)
+        ├── EngineError                        workers cannot be started, or the engine lost its footing
+        ├── WorkerDied                         the process that ran a task ended; names pid, signal, task
+        ├── TaskTimeout      (TimeoutError)    a task or a call took longer than it was given
+        └── AlreadyRunning                     one `Parallel` object was called twice at once
+
+    RemoteTraceback          the worker's traceback as text, the ``__cause__`` of an error that travelled
+
+    LightworkWarning         (UserWarning)
+    ├── CacheWarning                           a result could not be kept or read
+    └── ParallelWarning                        a call runs otherwise than it was asked to
+
+Each error is also the built-in a caller would expect, so ``except OSError`` goes on working.
+Errors of users' own functions pass through unchanged.
+"""
+
+import pickle
+
+__all__ = [
+    "AlreadyRunning",
+    "CacheWarning",
+    "CorruptFileError",
+    "EngineError",
+    "EntryMissing",
+    "FileFormatError",
+    "InvalidOption",
+    "LightworkError",
+    "LightworkWarning",
+    "MissingDependency",
+    "ParallelError",
+    "ParallelWarning",
+    "RemoteTraceback",
+    "StoreError",
+    "StoreUnavailable",
+    "TaskTimeout",
+    "UnhashableError",
+    "UnknownFormatError",
+    "UnpicklableError",
+    "WorkerDied",
+]
+
+
+class LightworkError(Exception):
+    """The root: everything that lightwork raises on its own account."""
+
+
+class InvalidOption(LightworkError, ValueError):
+    """An argument that cannot be right. Raised before any effect; the message names the value and the way out."""
+
+
+class MissingDependency(LightworkError, ImportError):
+    """An optional library is needed for what was asked and is not installed."""
+
+
+class UnhashableError(LightworkError, TypeError):
+    """A value has no key, such as an open file or a lock. The message names where it sits: ``args[1].conn``."""
+
+
+class UnpicklableError(LightworkError, pickle.PicklingError):
+    """A value cannot be taken apart into bytes. The message names where it sits: ``result[1].model``."""
+
+
+class FileFormatError(LightworkError, ValueError):
+    """A file that cannot be read as what it should be. The message names the file and the reason."""
+
+
+class CorruptFileError(FileFormatError):
+    """The file is ours, and its bytes are damaged or cut short."""
+
+
+class UnknownFormatError(FileFormatError):
+    """The file is not one of ours, or was written by a newer release."""
+
+
+class StoreError(LightworkError):
+    """A store of records could not do what it was asked."""
+
+
+class EntryMissing(StoreError, KeyError):
+    """A record that is referred to is gone: cleared, evicted, or its folder was deleted."""
+
+    # KeyError prints the repr of its argument; a sentence should be printed as it is.
+    __str__ = Exception.__str__
+
+
+class StoreUnavailable(StoreError, OSError):
+    """The store cannot be opened or written: a full disk, missing permission, an unsupported file system."""
+
+
+class ParallelError(LightworkError, RuntimeError):
+    """A parallel call could not do what it was asked."""
+
+
+class EngineError(ParallelError):
+    """Workers could not be started, or the engine that runs them failed."""
+
+
+class WorkerDied(ParallelError):
+    """The process that ran a task ended without an answer.
+
+    Attributes
+    ----------
+    pid
+        Process number of the dead worker.
+    signal
+        Number of the signal that ended it, or ``None`` if it exited by itself.
+    exitcode
+        Its exit code (0 to 255), or ``None`` if a signal ended it.
+    task
+        Index of the task that ran, or ``None`` if none did.
+    peak_bytes
+        Largest resident memory of the worker (bytes), or ``None`` where it cannot be read.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pid: int,
+        signal: int | None = None,
+        exitcode: int | None = None,
+        task: int | None = None,
+        peak_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.signal = signal
+        self.exitcode = exitcode
+        self.task = task
+        self.peak_bytes = peak_bytes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        keywords = {
+            name: getattr(self, name) for name in ("pid", "signal", "exitcode", "task", "peak_bytes")
+        }
+        return _rebuild_worker_died, (str(self), keywords)
+
+
+def _rebuild_worker_died(message: str, keywords: dict[str, int | None]) -> WorkerDied:
+    return WorkerDied(message, **keywords)  # type: ignore[arg-type]  # pid is an int by construction
+
+
+class TaskTimeout(ParallelError, TimeoutError):
+    """A task, or the wait for one, took longer than it was given."""
+
+
+class AlreadyRunning(ParallelError):
+    """One `Parallel` object was asked to run while a call of it, or its generator, was still going on."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - it is no error of ours, it carries the text of one
+    """The traceback of a worker, as text. It stands as ``__cause__`` of the error that travelled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+class LightworkWarning(UserWarning):
+    """The root of all warnings: each tells of something that the user can change."""
+
+
+class CacheWarning(LightworkWarning):
+    """A result could not be kept or read; the value that was returned is right all the same."""
+
+
+class ParallelWarning(LightworkWarning):
+    """A call runs otherwise than it was asked to, for instance with fewer workers."""

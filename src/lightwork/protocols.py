@@ -1,0 +1,215 @@
+"""What the floors agree on, and what others may implement: engines, sessions, runners, stores.
+
+Nothing here does anything. Each protocol has at most five methods; extra abilities are extra protocols,
+found with ``isinstance``. This module imports nothing of lightwork and defines no dataclass (they cost
+up to a millisecond each at import).
+
+How a parallel call talks to an engine::
+
+    driver (parallel/)                          engine (engines/)
+    ──────────────────                          ─────────────────
+    engine.open(request)            ─────────►  a session: slots 0 .. n_jobs - 1
+    session.send(slot, batch)       ─────────►  queued for the worker of that slot, never blocks
+    session.take_back(slot)         ─────────►  asks for tasks that were not started yet
+    session.wait(timeout)           ◄─────────  [Done | Failed | Lost | Returned, ...]
+    session.close(abort=...)        ─────────►  workers go back to the pool, or are killed
+
+An engine never calls back. It knows no order, no batching policy and no retries: those are the flow's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from .errors import WorkerDied
+
+Buffer: TypeAlias = "bytes | bytearray | memoryview"
+"""Bytes that travel beside a skeleton: C-contiguous, shape ``(nbytes,)``, format ``'B'`` when a memoryview."""
+
+# Any: the arguments and results of users' functions.
+Call: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]"
+"""One task as `delayed` makes it: function, positional arguments, keyword arguments."""
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Engines: where calls run
+# ---------------------------------------------------------------------------------------------------------
+
+
+class Batch(NamedTuple):
+    """Tasks that are sent to one worker at once. Task ``calls[k]`` has the index ``start + k``."""
+
+    start: int
+    calls: Sequence[Call]
+
+
+class Done(NamedTuple):
+    """Tasks ``start .. start + len(values) - 1`` of a slot ended well, after `seconds` of the worker's time."""
+
+    slot: int
+    start: int
+    values: Sequence[Any]  # Any: what users' functions return
+    seconds: float
+
+
+class Failed(NamedTuple):
+    """One task ended with an error. `error` has a `RemoteTraceback` as its cause if it came from elsewhere."""
+
+    slot: int
+    index: int
+    error: BaseException
+    seconds: float
+
+
+class Lost(NamedTuple):
+    """The worker of a slot is gone. `running` is the index of the task that it ran, ``None`` if none.
+
+    Tasks that were sent to the slot and not reported before are the flow's to send again: they ran at
+    most once more than they are reported (at least once in all). The slot can be sent to at once.
+    """
+
+    slot: int
+    running: int | None
+    error: WorkerDied
+
+
+class Returned(NamedTuple):
+    """Tasks ``start .. stop - 1`` were taken back before they started. An empty range is an answer too."""
+
+    slot: int
+    start: int
+    stop: int
+
+
+Event: TypeAlias = "Done | Failed | Lost | Returned"
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """What a worker does around each task. Picklable; sent once per worker and session.
+
+    It carries what `parallel` wants done where the task runs (nesting level, context, seeds, timing),
+    so that engines can run opaque calls.
+    """
+
+    def start(self) -> None:
+        """Called once in the worker before the first task of a session."""
+
+    def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
+        """Run one task and return its value; its error passes through."""
+
+    def stop(self) -> None:
+        """Called once in the worker after the last task of a session."""
+
+
+class SessionRequest(NamedTuple):
+    """What a parallel call asks of an engine."""
+
+    n_jobs: int
+    """Number of slots, ``>= 1``. Workers are started on demand, when a slot is first sent to."""
+
+    runner: Runner
+
+    inner_threads: int | None
+    """Threads that BLAS and OpenMP may use in each worker; ``None`` leaves them as they are."""
+
+    options: Mapping[str, Any]  # Any: each engine reads its own
+    """Options that only the engine reads. It refuses those it does not know, with `InvalidOption`."""
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One call's hold on its workers. Used by one thread at a time; only `wake` may come from any thread.
+
+    Every task that was sent ends in exactly one report (a value of `Done`, a `Failed`, `Lost.running`, a
+    range of `Returned`), or its slot is `Lost`, or the session is closed. A task whose arguments cannot be
+    taken apart is `Failed` by itself; the other tasks of its batch run.
+    """
+
+    def send(self, slot: int, batch: Batch) -> None:
+        """Queue a batch for a slot; batches of one slot run in the order sent. Does not block."""
+
+    def take_back(self, slot: int) -> None:
+        """Ask for tasks of the slot that have not started; answered by exactly one `Returned` (or `Lost`)."""
+
+    def wait(self, timeout: float | None) -> Sequence[Event]:
+        """Block until something happened, `wake` was called or `timeout` seconds went by; may be empty."""
+
+    def wake(self) -> None:
+        """Let a `wait` that is going on in another thread, or the next one, return at once."""
+
+    def close(self, *, abort: bool) -> None:
+        """End the session. With `abort` running tasks are killed (threads: abandoned). Safe to call twice."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A place where calls run. One engine may have several sessions open at once, from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The name that ``backend=`` takes."""
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether tasks see the caller's own objects (threads) or copies of them (processes)."""
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        """The number of workers that a request for `n_jobs` (``-1``: all cores, never 0) really gets here."""
+
+    def open(self, request: SessionRequest) -> Session:
+        """Begin a session. Starts nothing that the first `send` does not need."""
+
+    def shutdown(self) -> None:
+        """End idle workers and whatever else the engine holds. Safe to call twice, and to use it again."""
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Stores: where records live
+# ---------------------------------------------------------------------------------------------------------
+
+
+class Record(NamedTuple):
+    """One kept value: a parcel (skeleton and buffers) and a few facts about the call that made it."""
+
+    skeleton: bytes
+    buffers: Sequence[Buffer]
+    facts: bytes
+    """UTF-8 JSON, small: function, duration (s), written (s since the epoch), argument summary."""
+
+
+class Entry(NamedTuple):
+    """What a store can tell of a record without reading it."""
+
+    key: bytes
+    nbytes: int
+    written: float
+    """Seconds since the epoch."""
+
+    accessed: float
+    """Seconds since the epoch; may lag behind, since hits are written in batches."""
+
+    seconds: float
+    """How long the call took that made the record."""
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Keyed records that appear whole or not at all. Safe to use from many threads and processes.
+
+    Keys are 32 bytes. The first 8 name a function, so that ``scan(prefix)`` finds what belongs to it.
+    """
+
+    def get(self, key: bytes) -> Record | None:
+        """The record, or ``None``. Half-written, damaged and unreadable records are ``None`` too."""
+
+    def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
+        """Publish a record whole, replacing one of the same key. Raises `StoreUnavailable`, leaving nothing."""
+
+    def drop(self, keys: Iterable[bytes]) -> int:
+        """Remove records; the number that were there. Values that were mapped from them stay valid."""
+
+    def scan(self, prefix: bytes = b"") -> Iterator[Entry]:
+        """All entries whose key begins with `prefix`, in no order. What vanishes meanwhile is left out."""
+
+    def close(self) -> None:
+        """Let go of files and connections. The store opens again when it is next used."""

@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all: written under a temporary name, synced, renamed."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from typing import BinaryIO
+
+__all__ = ["atomic_writer"]
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    The temporary file lies in the folder of `path`, so the rename never crosses file systems. An existing
+    file keeps its permission bits; a symbolic link is followed, not replaced.
+
+    Parameters
+    ----------
+    path
+        Where the file shall be. Its folder must exist.
+    sync
+        Whether content and rename reach the disk before the block ends (fsync of the file and its folder).
+
+    Raises
+    ------
+    OSError
+        As from `open`, before anything was written; the old file is untouched then, as after any error.
+    """
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"cannot write {os.fspath(path)!r}: it is a directory")
+    temporary = f"{target}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed below, before the rename
+    try:
+        with file:
+            yield file  # type: ignore[misc]  # FileIO is the unbuffered BinaryIO
+            if sync:
+                os.fsync(file.fileno())
+        _copy_mode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if sync:
+        _sync_folder(os.path.dirname(target))
+
+
+def _copy_mode(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(target, os.stat(source).st_mode & 0o7777)
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

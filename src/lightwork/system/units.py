@@ -1,0 +1,50 @@
+"""Sizes and spans of time as people write them: ``"1.5GB"``, ``"90s"``, ``"7 days"``."""
+
+import re
+from datetime import timedelta
+
+from ..errors import InvalidOption
+
+__all__ = ["parse_bytes", "parse_seconds"]
+
+# joblib counts K, M and G in powers of 1024; so do we, whichever way the unit is spelled.
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SPAN = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "day": "d", "week": "w"}
+
+
+def parse_bytes(size: int | float | str, *, name: str) -> int:
+    """A number of bytes, ``>= 0``, from a number or a text such as ``"500M"``, ``"1.5 GB"``, ``"2GiB"``.
+
+    Units are powers of 1024. `name` is the option that the error message speaks of.
+    """
+    if isinstance(size, str):
+        match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?\s*", size.lower())
+        if not match:
+            raise InvalidOption(f'{name}={size!r} is not a size: give bytes, or a text like "500M" or "1.5GB"')
+        return int(float(match[1]) * _BYTES[match[2]])
+    if isinstance(size, bool) or not isinstance(size, int | float) or not 0 <= size < float("inf"):
+        raise InvalidOption(f"{name}={size!r} is not a size: give a number of bytes that is not negative")
+    return int(size)
+
+
+def parse_seconds(span: float | str | timedelta, *, name: str) -> float:
+    """A number of seconds, ``> 0``, from a number, a `timedelta` or a text such as ``"90s"``, ``"7 days"``."""
+    seconds = _seconds(span)
+    if seconds is None or not 0 < seconds < float("inf"):
+        raise InvalidOption(
+            f'{name}={span!r} is not a positive span of time: give seconds, a timedelta, or a text like "1h"'
+        )
+    return seconds
+
+
+def _seconds(span: object) -> float | None:
+    if isinstance(span, timedelta):
+        return span.total_seconds()
+    if isinstance(span, str):
+        match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]+?)s?\s*", span.lower())
+        unit = match and _SPAN.get(match[2], match[2])
+        return float(match[1]) * _SECONDS[unit] if match and unit in _SECONDS else None
+    if isinstance(span, bool) or not isinstance(span, int | float):
+        return None
+    return float(span)
