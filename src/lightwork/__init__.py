@@ -10,11 +10,11 @@
 The names are imported on first use (PEP 562), so that ``import lightwork`` costs next to nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING
+from importlib import import_module
 
 from ._version import __version__
 
+TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
     from .hashing import hash
     from .memory import Memory
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f".{home}", __name__), name)
+    value: object = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
 

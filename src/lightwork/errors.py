@@ -60,7 +60,7 @@ class LightworkError(Exception):
 
 
 class InvalidOption(LightworkError, ValueError):
-    """An argument that cannot be right. Raised before any effect; the message names the value and the way out."""
+    """An argument that cannot be right. Raised before any effect; names the value and the way out."""
 
 
 class MissingDependency(LightworkError, ImportError):
@@ -68,7 +68,7 @@ class MissingDependency(LightworkError, ImportError):
 
 
 class UnhashableError(LightworkError, TypeError):
-    """A value has no key, such as an open file or a lock. The message names where it sits: ``args[1].conn``."""
+    """A value has no key, such as an open file. The message names where it sits: ``args[1].conn``."""
 
 
 class UnpicklableError(LightworkError, pickle.PicklingError):
@@ -145,9 +145,7 @@ class WorkerDied(ParallelError):
         self.peak_bytes = peak_bytes
 
     def __reduce__(self) -> tuple[object, ...]:
-        keywords = {
-            name: getattr(self, name) for name in ("pid", "signal", "exitcode", "task", "peak_bytes")
-        }
+        keywords = {name: getattr(self, name) for name in ("pid", "signal", "exitcode", "task", "peak_bytes")}
         return _rebuild_worker_died, (str(self), keywords)
 
 
@@ -163,7 +161,7 @@ class AlreadyRunning(ParallelError):
     """One `Parallel` object was asked to run while a call of it, or its generator, was still going on."""
 
 
-class RemoteTraceback(Exception):  # noqa: N818 - it is no error of ours, it carries the text of one
+class RemoteTraceback(Exception):
     """The traceback of a worker, as text. It stands as ``__cause__`` of the error that travelled."""
 
     def __init__(self, text: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from .errors import WorkerDied
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
-"""Bytes that travel beside a skeleton: C-contiguous, shape ``(nbytes,)``, format ``'B'`` when a memoryview."""
+"""Bytes that travel beside a skeleton. A memoryview is C-contiguous, 1-d, and of format ``'B'``."""
 
 # Any: the arguments and results of users' functions.
 Call: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]"
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Tasks ``start .. start + len(values) - 1`` of a slot ended well, after `seconds` of the worker's time."""
+    """Tasks ``start .. start + len(values) - 1`` of a slot ended well, in `seconds` of the worker's time."""
 
     slot: int
     start: int
@@ -52,10 +52,10 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """One task ended with an error. `error` has a `RemoteTraceback` as its cause if it came from elsewhere."""
+    """One task ended with an error; its cause is a `RemoteTraceback` if it came from another process."""
 
     slot: int
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which no event needs
     error: BaseException
     seconds: float
 
@@ -203,7 +203,7 @@ class Store(Protocol):
         """The record, or ``None``. Half-written, damaged and unreadable records are ``None`` too."""
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
-        """Publish a record whole, replacing one of the same key. Raises `StoreUnavailable`, leaving nothing."""
+        """Publish a record whole, replacing one of its key. Raises `StoreUnavailable`, leaving nothing."""
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; the number that were there. Values that were mapped from them stay valid."""

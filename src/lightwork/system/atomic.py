@@ -35,7 +35,7 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed below, before the rename
     try:
         with file:
-            yield file  # type: ignore[misc]  # FileIO is the unbuffered BinaryIO
+            yield file
             if sync:
                 os.fsync(file.fileno())
         _copy_mode(target, temporary)

@@ -21,15 +21,17 @@ def parse_bytes(size: int | float | str, *, name: str) -> int:
     if isinstance(size, str):
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?\s*", size.lower())
         if not match:
-            raise InvalidOption(f'{name}={size!r} is not a size: give bytes, or a text like "500M" or "1.5GB"')
+            raise InvalidOption(
+                f'{name}={size!r} is not a size: give bytes, or a text like "500M" or "1.5GB"'
+            )
         return int(float(match[1]) * _BYTES[match[2]])
-    if isinstance(size, bool) or not isinstance(size, int | float) or not 0 <= size < float("inf"):
+    if type(size) not in (int, float) or not 0 <= size < float("inf"):
         raise InvalidOption(f"{name}={size!r} is not a size: give a number of bytes that is not negative")
     return int(size)
 
 
 def parse_seconds(span: float | str | timedelta, *, name: str) -> float:
-    """A number of seconds, ``> 0``, from a number, a `timedelta` or a text such as ``"90s"``, ``"7 days"``."""
+    """A number of seconds, ``> 0``, from a number, a `timedelta` or a text like ``"90s"``, ``"7 days"``."""
     seconds = _seconds(span)
     if seconds is None or not 0 < seconds < float("inf"):
         raise InvalidOption(
@@ -43,8 +45,6 @@ def _seconds(span: object) -> float | None:
         return span.total_seconds()
     if isinstance(span, str):
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]+?)s?\s*", span.lower())
-        unit = match and _SPAN.get(match[2], match[2])
-        return float(match[1]) * _SECONDS[unit] if match and unit in _SECONDS else None
-    if isinstance(span, bool) or not isinstance(span, int | float):
-        return None
-    return float(span)
+        factor = _SECONDS.get(_SPAN.get(match[2], match[2])) if match else None
+        return float(match[1]) * factor if match and factor else None
+    return float(span) if isinstance(span, int | float) and not isinstance(span, bool) else None

@@ -1,0 +1,51 @@
+# Two commands for a new user: `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types wheel bench torture clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+
+demo:  ## run the main job twice: 1,797 digits remembered, shared out, kept and identified
+	$(ENVIRONMENT) demo
+	@$(RUN) examples/digits.py
+
+test:  ## run the quick test suite
+	$(ENVIRONMENT) test
+	@$(RUN) -m pytest
+
+check: format lint types test wheel  ## all that CI runs
+
+format:  ## check the formatting (`make format FIX=1` mends it)
+	$(ENVIRONMENT) test check
+	@$(RUN) -m ruff format $(if $(FIX),,--check) .
+
+lint:  ## check the style (`make lint FIX=1` mends what can be mended)
+	$(ENVIRONMENT) test check
+	@$(RUN) -m ruff check $(if $(FIX),--fix,) .
+
+types:  ## check the types, strictly
+	$(ENVIRONMENT) test check
+	@$(RUN) -m mypy
+
+wheel:  ## build the wheel, install it elsewhere without extras, and use it
+	$(ENVIRONMENT) test check
+	@$(RUN) tools/check_wheel.py
+
+bench:  ## measure lightwork and its peers, and write benchmarks/RESULTS.md
+	$(ENVIRONMENT) bench
+	@$(RUN) benchmarks/run.py --write
+
+torture:  ## the long form of the kill, fork, fill and fuzz tests
+	$(ENVIRONMENT) test
+	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800
+
+clean:  ## remove what the targets above have made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,115 @@
+"""Measuring: both sides in one run, interleaved, medians of at least five, ratios first.
+
+Machines are shared and noisy, so an absolute time says little. Each round runs every side once, in turn;
+a slow minute then hits all of them, and the ratio of their medians stays.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+ROUNDS = 7
+OURS = "lightwork"
+INCUMBENT = "joblib"
+
+Medians: TypeAlias = "Mapping[str, float]"
+Cases: TypeAlias = "Callable[[Path], Iterator[Case]]"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to do the work.
+
+    `run` is timed as a whole, unless it returns a float: then it has timed itself (seconds), which is what
+    a side does that needs a fresh process. `setup` runs before each round, untimed.
+    """
+
+    run: Callable[[], object]
+    setup: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: the same work, done by several sides.
+
+    Attributes
+    ----------
+    work
+        What is done, in a few words.
+    sides
+        By name; ``None`` for a peer that is not installed. Names that begin with ``"yardstick: "`` are what
+        the machine itself allows.
+    per
+        Operations in one `run`; times are shown per operation.
+    target, met
+        The aim in words, and the test of the medians (seconds per operation, by side). ``None``: no aim.
+    """
+
+    work: str
+    sides: Mapping[str, Side | None]
+    per: int = 1
+    target: str = ""
+    met: Callable[[Medians], bool] | None = None
+    note: str = ""
+    rounds: int = ROUNDS
+
+
+@dataclass
+class Row:
+    """What came out of a case."""
+
+    theme: str
+    case: Case
+    medians: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster than joblib."""
+        if OURS in self.medians and INCUMBENT in self.medians:
+            return self.medians[INCUMBENT] / self.medians[OURS]
+        return None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the target was met; empty without one."""
+        if self.case.met is None or OURS not in self.medians:
+            return ""
+        return "met" if self.case.met(self.medians) else "short"
+
+
+def measure(theme: str, case: Case) -> Row:
+    """Run all sides of a case in turn, `rounds` times and once before to warm up; keep the medians."""
+    sides = {name: side for name, side in case.sides.items() if side is not None}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(case.rounds + 1):
+        for name, side in sides.items():
+            seconds = _once(side) / case.per
+            if number:
+                times[name].append(seconds)
+    return Row(theme, case, {name: statistics.median(values) for name, values in times.items()})
+
+
+def _once(side: Side) -> float:
+    if side.setup is not None:
+        side.setup()
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        own = side.run()
+        elapsed = time.perf_counter() - start
+    finally:
+        gc.enable()
+    return own if isinstance(own, float) else elapsed
+
+
+def span(seconds: float) -> str:
+    """A time in the unit that people would choose."""
+    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"
