@@ -1,0 +1,70 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from lightwork.errors import InvalidOption
+from lightwork.system.cpu import cgroup_limit, cpu_count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("max 100000\n", None),
+        ("150000 100000\n", 2),
+        ("50000 100000", 1),
+        ("", None),
+        ("400000 0", None),
+        ("x y", None),
+    ],
+)
+def test_quota_of_version_2_is_rounded_up(tmp_path: Path, text: str, expected: int | None) -> None:
+    """A quota of one and a half cores counts as two; no, empty and unreadable quotas are no limit."""
+    (tmp_path / "cpu.max").write_text(text)
+    assert cgroup_limit(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("-1", None), ("250000", 3), ("10", 1)])
+def test_quota_of_version_1_is_read(tmp_path: Path, quota: str, expected: int | None) -> None:
+    """The older two files say the same; -1 is no limit."""
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert cgroup_limit(tmp_path) == expected
+
+
+def test_no_control_group_is_no_limit(tmp_path: Path) -> None:
+    """A machine without control groups is not limited by one."""
+    assert cgroup_limit(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("name", ["LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT"])
+def test_the_user_can_lower_the_count_but_not_raise_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The variable is an upper bound, never below one core and never above the machine."""
+    real = cpu_count()
+    for text, expected in [("1", 1), ("0", 1), ("-3", 1), ("100000", real)]:
+        monkeypatch.setenv(name, text)
+        assert cpu_count() == expected
+
+
+def test_a_variable_that_is_no_number_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error is not ignored."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "four")
+    with pytest.raises(InvalidOption, match=r"LOKY_MAX_CPU_COUNT is 'four'"):
+        cpu_count()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no scheduler affinity")
+def test_affinity_counts() -> None:
+    """A process bound to one core has one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert cpu_count() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_physical_cores_are_at_most_the_logical_ones() -> None:
+    """Leaving out second hardware threads never adds cores."""
+    assert 1 <= cpu_count(only_physical_cores=True) <= cpu_count()

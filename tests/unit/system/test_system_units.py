@@ -1,0 +1,46 @@
+from datetime import timedelta
+
+import pytest
+
+from lightwork.errors import InvalidOption
+from lightwork.system.units import parse_bytes, parse_seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(0, 0), (1.5, 1), ("10", 10), ("1K", 1024), ("1.5 MB", 3 << 19), ("2GiB", 2 << 30), ("1tb", 1 << 40)],
+)
+def test_sizes_are_read_as_people_write_them(text: int | float | str, expected: int) -> None:
+    """Numbers, suffixes in either case, with and without B or iB, in powers of 1024."""
+    assert parse_bytes(text, name="max_bytes") == expected
+
+
+@pytest.mark.parametrize("bad", ["", "G", "1X", "-1", -1, True, float("nan"), float("inf"), None, [1]])
+def test_a_wrong_size_names_option_and_value(bad: object) -> None:
+    """The message says which option is wrong and what was given."""
+    with pytest.raises(InvalidOption, match="max_bytes") as caught:
+        parse_bytes(bad, name="max_bytes")  # type: ignore[arg-type]  # that is the point
+    assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        (2, 2.0),
+        ("90s", 90.0),
+        ("1 h", 3600.0),
+        ("7 days", 604800.0),
+        (timedelta(minutes=1), 60.0),
+        ("2min", 120.0),
+    ],
+)
+def test_spans_are_read_as_people_write_them(span: float | str | timedelta, expected: float) -> None:
+    """Seconds, timedeltas and texts with a unit in singular or plural."""
+    assert parse_seconds(span, name="ttl") == expected
+
+
+@pytest.mark.parametrize("bad", ["", "h", "3 fortnights", 0, -1, "0s", True, None, timedelta(0)])
+def test_a_wrong_span_names_option_and_value(bad: object) -> None:
+    """Zero, negative and unreadable spans are refused."""
+    with pytest.raises(InvalidOption, match="ttl"):
+        parse_seconds(bad, name="ttl")  # type: ignore[arg-type]  # that is the point
