@@ -6,9 +6,7 @@ import pytest
 from lightwork import errors
 from lightwork.errors import EntryMissing, LightworkError, LightworkWarning, RemoteTraceback, WorkerDied
 
-CLASSES = [
-    value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__
-]
+CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if cls.__module__ == errors.__name__]
 
 
 def test_every_class_is_public_and_in_the_tree() -> None:

@@ -14,7 +14,7 @@ from lightwork.system.cpu import cgroup_limit, cpu_count
         ("150000 100000\n", 2),
         ("50000 100000", 1),
         ("", None),
-        ("400000 0", None),
+        ("4 0", None),
         ("x y", None),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_wrong_size_names_option_and_value(bad: object) -> None:
         ("90s", 90.0),
         ("1 h", 3600.0),
         ("7 days", 604800.0),
-        (timedelta(minutes=1), 60.0),
+        (timedelta(0, 60), 60.0),
         ("2min", 120.0),
     ],
 )
