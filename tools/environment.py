@@ -101,11 +101,19 @@ def _install(folder: Path, extras: list[str]) -> int:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode == 0:
         return 0
-    sys.stderr.write(result.stdout + result.stderr)
-    reasons = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
-    return _fail(
-        f"pip could not install lightwork[{','.join(extras)}]: {reasons[-1] if reasons else 'see above'}"
-    )
+    output = result.stdout + result.stderr
+    sys.stderr.write(output)
+    return _fail(f"pip could not install lightwork[{','.join(extras)}]: {_reason(output)}")
+
+
+def _reason(output: str) -> str:
+    """The line of pip's output that says most: its own last ERROR, or the last exception of a build."""
+    lines = [line.strip() for line in output.splitlines()]
+    own = [line for line in lines if line.startswith("ERROR: ")]
+    raised = [
+        line for line in lines if line.split(":")[0].endswith("Error") and " " not in line.split(":")[0]
+    ]
+    return (own or raised or ["see above"])[-1]
 
 
 if __name__ == "__main__":
