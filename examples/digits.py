@@ -28,6 +28,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from lightwork import Memory, Parallel, delayed, dump, hash, load
 
@@ -58,12 +60,14 @@ class Candidate(NamedTuple):
 
     def build(self) -> Any:  # Any: a scikit-learn estimator, which has no types
         if self.kind == "neighbours":
-            return KNeighborsClassifier(n_neighbors=int(self.setting), weights="distance")
-        return LogisticRegression(C=self.setting, max_iter=400)
+            model = KNeighborsClassifier(n_neighbors=int(self.setting), weights="distance")
+        else:
+            model = LogisticRegression(C=self.setting, max_iter=1000)
+        return make_pipeline(StandardScaler(), model)
 
 
 CANDIDATES = [Candidate("neighbours", k) for k in range(1, 13)] + [
-    Candidate("logistic", c) for c in np.geomspace(1e-3, 10, 12).round(5).tolist()
+    Candidate("logistic", c) for c in np.geomspace(1e-3, 3, 12).round(5).tolist()
 ]
 
 
@@ -82,8 +86,8 @@ def blurred_moments(image: NDArray[np.float64]) -> list[float]:
     """Moments of the image under a series of blurs, pixel by pixel: deliberately costly."""
     moments: list[float] = []
     height, width = image.shape
-    for radius in (1, 2, 3):
-        for power in (1, 2):
+    for radius in (1, 2, 3, 4):
+        for power in (1, 2, 3):
             total_x = total_y = mass = 0.0
             for y in range(height):
                 for x in range(width):

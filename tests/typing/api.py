@@ -1,0 +1,58 @@
+"""Typed uses of the public names. Checked by mypy in strict mode, never run.
+
+``assert_type`` holds what a user's editor shows; a ``type: ignore`` that becomes unused fails the check, so
+each of them is a promise that a mistake is found.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, assert_type
+
+from lightwork import Memory, Parallel, cpu_count, delayed, dump, dumps, hash, load, loads, parallel_config
+
+memory = Memory(Path("cache"))
+
+
+@memory.cache
+def area(width: float, height: float = 1.0) -> float:
+    return width * height
+
+
+@memory.cache(ignore=["note"])
+def count(text: str, note: object = None) -> int:
+    return len(text)
+
+
+class Model:
+    @memory.cache
+    def predict(self, value: int) -> str:
+        return str(value)
+
+
+assert_type(area(2.0, height=3.0), float)
+assert_type(count("x"), int)
+assert_type(Model().predict(3), str)
+assert_type(area.check_call_in_cache(2.0), bool)
+assert_type(area.call_and_shelve(2.0).get(), float)
+
+area("wide")  # type: ignore[arg-type]  # a cached function keeps its parameters
+count()  # type: ignore[call-arg]  # and knows which are missing
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
+
+assert_type(Parallel(n_jobs=2)(delayed(double)(i) for i in range(3)), list[int])
+assert_type(Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3)), Iterator[int])
+
+with parallel_config(backend="threads", n_jobs=2):
+    assert_type(cpu_count(), int)
+
+assert_type(hash([1, 2]), str)
+assert_type(dumps({"a": 1}), bytes)
+dump([1], "x.lw", compress=True)
+value: Any = load("x.lw")
+again: Any = loads(dumps(value))
