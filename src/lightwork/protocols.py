@@ -132,7 +132,11 @@ class Session(Protocol):
         """Ask for tasks of the slot that have not started; answered by exactly one `Returned` (or `Lost`)."""
 
     def wait(self, timeout: float | None) -> Sequence[Event]:
-        """Block until something happened, `wake` was called or `timeout` seconds went by; may be empty."""
+        """Block until something happened, `wake` was called or `timeout` seconds went by; may be empty.
+
+        All events happened before it returned, so they are taken in together before anything is sent:
+        a slot may have reported values first and be `Lost` further on.
+        """
 
     def wake(self) -> None:
         """Let a `wait` that is going on in another thread, or the next one, return at once."""
@@ -213,3 +217,61 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections. The store opens again when it is next used."""
+
+
+class Totals(NamedTuple):
+    """What a store holds."""
+
+    records: int
+    nbytes: int
+    """Bytes of all records; what several of them share is counted once."""
+
+
+@runtime_checkable
+class SupportsCounters(Protocol):
+    """A store that knows its size without looking at its records."""
+
+    def totals(self) -> Totals:
+        """Number and bytes of all records, in constant time."""
+
+
+@runtime_checkable
+class SupportsPrefix(Protocol):
+    """A store that removes many records faster than one by one."""
+
+    def clear(self, prefix: bytes = b"") -> int:
+        """Remove all records whose key begins with `prefix`; how many those were."""
+
+
+@runtime_checkable
+class SupportsLimits(Protocol):
+    """A store that carries out limits by itself."""
+
+    def trim(
+        self,
+        *,
+        max_bytes: int | None = None,
+        max_items: int | None = None,
+        accessed_since: float | None = None,
+    ) -> int:
+        """Remove least recently used records until all limits hold; how many those were.
+
+        `accessed_since` (seconds since the epoch) removes what was used last before that time.
+        """
+
+
+@runtime_checkable
+class SupportsLease(Protocol):
+    """A store through which the processes of a host agree who computes a key. Nothing here waits."""
+
+    def lease(self, key: bytes) -> bool:
+        """Take the lease of a key, unless another process has it. Ends with the process, however it ends.
+
+        Threads of one process all get it: they settle it among themselves.
+        """
+
+    def release(self, key: bytes, *, failed: bool) -> None:
+        """Give a lease back; `failed` tells the others that no record was made."""
+
+    def failures(self, key: bytes) -> bytes:
+        """A mark that changes when a holder of the key's lease failed."""

@@ -1,0 +1,41 @@
+"""Share out: `Parallel` runs a loop over workers, `delayed` writes down one call of it.
+
+=================  ==========================================================================================
+`flow`             the pure state machine: which tasks are read, sent, taken back, emitted, given up
+`batching`         the pure policy of batch sizes
+`driver`           carries out what the flow decides, against a session of an engine
+`results`          the generator that a call returns, and its pump thread
+`loop`             ``n_jobs=1``: a plain loop in the caller's thread
+`parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
+`task`             what travels to the workers, and the only module of this package that they load
+=================  ==========================================================================================
+
+The names are imported on first use (PEP 562): a worker imports `lightwork.parallel.task`, hence this
+module, for each pool that it joins, and must not pay for the rest.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .calls import delayed
+    from .config import effective_n_jobs, parallel_config
+    from .failures import Failure
+    from .parallel import Parallel
+
+__all__ = ["Failure", "Parallel", "delayed", "effective_n_jobs", "parallel_config"]
+
+_HOMES = {
+    "Failure": "failures",
+    "Parallel": "parallel",
+    "delayed": "calls",
+    "effective_n_jobs": "config",
+    "parallel_config": "config",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{home}", __name__), name)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -31,7 +30,7 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise IsADirectoryError(f"cannot write {os.fspath(path)!r}: it is a directory")
-    temporary = f"{target}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed below, before the rename
     try:
         with file:

@@ -1,0 +1,156 @@
+"""Starting the template process, and the parent's end of the conversation with it (`control`)."""
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from ...errors import EngineError
+from ..workers.control import FORK, KILL, LEAVE, MESSAGE_SIZE, Message, decode, encode
+
+__all__ = ["Template"]
+
+_FLAGS: Final = {
+    "debug": "-d",
+    "dont_write_bytecode": "-B",
+    "optimize": "-O",
+    "bytes_warning": "-b",
+    "ignore_environment": "-E",
+    "no_user_site": "-s",
+    "isolated": "-I",
+}
+"""Interpreter flags that a worker shares with its parent, and their letters."""
+
+
+class Template:
+    """A running template process. It ends when `close` is called, when this process ends, or when killed.
+
+    Raises
+    ------
+    EngineError
+        This platform or this interpreter cannot have one. Linux only: elsewhere workers would have to be
+        spawned, which is designed and not built.
+    """
+
+    def __init__(self) -> None:
+        _check_platform()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = ours
+        with theirs:
+            self.pid = _spawn(theirs.fileno())
+
+    def fileno(self) -> int:
+        """Readable when there are messages, or when the template has ended."""
+        return self._socket.fileno()
+
+    def fork(self, number: int, descriptors: list[int]) -> None:
+        """Ask for a worker that owns copies of socket, page and token counter."""
+        socket.send_fds(self._socket, [encode(Message(FORK, number))], descriptors)
+
+    def kill(self, number: int) -> None:
+        """Ask for the end of a worker and its process group. Harmless if it has ended."""
+        # A template that is gone took its workers along.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(encode(Message(KILL, number)))
+
+    def messages(self) -> Iterator[Message | None]:
+        """What has arrived, without waiting; ``None`` if the template has ended."""
+        while True:
+            try:
+                data = self._socket.recv(MESSAGE_SIZE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                yield None
+                return
+            yield decode(data)
+
+    def close(self) -> int | None:
+        """End the template with all its workers, and wait for it; its exit status if that can be told."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(encode(Message(LEAVE, 0)))
+        self._socket.close()
+        try:
+            return os.waitpid(self.pid, 0)[1]
+        except ChildProcessError:  # someone else in this process waits for all children
+            return None
+
+    def abandon(self) -> None:
+        """Close our end without a word: this is a forked copy of the process that the template belongs to."""
+        # `detach` first: the object must not close the number again when it belongs to something else.
+        os.close(self._socket.detach())
+
+
+def _check_platform() -> None:
+    if not sys.platform.startswith("linux"):
+        raise EngineError(
+            f"worker processes need Linux today, this is {sys.platform!r}: use backend='threads'"
+        )
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise EngineError(
+            "worker processes need a Python interpreter that can be started again, and this one is frozen "
+            "or embedded (sys.executable is missing): use backend='threads'"
+        )
+
+
+def _spawn(descriptor: int) -> int:
+    """Start an interpreter whose only inherited descriptors are the standard ones and `descriptor`."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            _command(descriptor),
+            _variables(),
+            # Duplicating a descriptor onto itself makes it inheritable in the child alone.
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                (os.POSIX_SPAWN_DUP2, descriptor, descriptor),
+            ],
+            setsid=True,
+        )
+    except OSError as error:
+        raise EngineError(f"cannot start {sys.executable!r} as a template for workers: {error}") from error
+    finally:
+        os.close(null)
+
+
+def _command(descriptor: int) -> list[str]:
+    # -P -S: neither the current folder nor site-packages can shadow a module of the standard library, and
+    # nothing is imported that we do not import. Ours are looked for last; workers get the parent's path.
+    roots = [_folder_of_package()]
+    roots += [path for path in sys.path if path and path not in roots and "-packages" in path]
+    code = (
+        f"import sys; sys.path += {roots!r}; "
+        "from lightwork.engines.workers.template import serve; "
+        f"serve({descriptor}, {os.getpid()}, {sys.prefix!r}, {sys.exec_prefix!r})"
+    )
+    return [sys.executable, "-P", "-S", *_flags(), "-c", code]
+
+
+def _folder_of_package() -> str:
+    """Where ``import lightwork`` finds the package: three folders above the one of this file."""
+    folder = os.path.abspath(__file__)
+    for _ in range(4):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _flags() -> list[str]:
+    flags = [letter for name, letter in _FLAGS.items() for _ in range(int(getattr(sys.flags, name)))]
+    for name, value in sys._xoptions.items():
+        flags += ["-X", name if value is True else f"{name}={value}"]
+    for option in sys.warnoptions:
+        # A category of the user's own would be imported before anything can be found; it is left out.
+        if "." not in option:
+            flags += ["-W", option]
+    return flags
+
+
+def _variables() -> dict[str, str]:
+    """The parent's variables, but for those that would change how the template itself starts."""
+    dropped = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT")
+    return {name: value for name, value in os.environ.items() if name not in dropped}

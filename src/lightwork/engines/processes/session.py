@@ -1,0 +1,400 @@
+"""One parallel call's hold on its workers.
+
+::
+
+    driver ── send ──► encode ──► outbox ──► worker
+           ◄─ wait ──  poll: workers' answers · the template's reports of deaths · wake
+
+Nothing here blocks but `wait`. Sockets do not block, so parent and worker can both send large messages at
+once. A worker is in doubt when it has tasks, or half a frame; closing with ``abort`` kills those, so an
+interrupt (Ctrl-C between any two steps) never leaves a worker in the pool that is out of step.
+"""
+
+import os
+import select
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import EngineError
+from ...parcel.parcels import split
+from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest
+from ..workers.answers import Outcome, outcomes, scalars
+from ..workers.channel import Frame, make_frame
+from ..workers.control import REFUSED
+from ..workers.environment import difference, look
+from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, VALUES, StreamWriter, pickle_scalars
+from .deaths import describe_death
+from .encoding import EncodedTasks, TaskEncoder
+from .functions import Shipyard
+from .link import WorkerLink
+from .pool import Pool
+from .publishing import Publisher
+from .slots import Sent, Slot
+
+__all__ = ["ProcessSession"]
+
+_SHORT: Final = 50e-6
+"""Seconds. Tasks known to be shorter are not worth a token each (0.4 µs), and not worth taking back."""
+
+_NO_REPORT: Final = 2.0
+"""Seconds without a report of the template after which a worker that hung up counts as dead all the same."""
+
+_LEEWAY: Final = 5.0
+"""Seconds that a worker waits longer than the pool thinks, so that none leaves while a task is on its way."""
+
+_GULP: Final = 64
+"""Receives in a row from one worker, so that large results do not pay for a poll every 200 KB."""
+
+
+class ProcessSession:
+    """A session of the process engine, as `lightwork.protocols.Session` describes it."""
+
+    def __init__(
+        self, pool: Pool, request: SessionRequest, *, patience: float, engine: object = None
+    ) -> None:
+        """`patience`: seconds after which an idle worker leaves. `engine` is kept as long as the session."""
+        self._pool = pool
+        self._engine = engine  # whose end is the pool's
+        self._number = pool.new_session()
+        self._limit = request.inner_threads
+        self._patience = patience
+        runner = split(request.runner, by_value=True, path="runner")
+        self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
+        self._environment = look()
+        self._publisher = Publisher()
+        self._shipyard = Shipyard()
+        self._encoder = TaskEncoder(self._shipyard, StreamWriter(self._publisher.place))
+        self._slots = [Slot(number) for number in range(request.n_jobs)]
+        self._by_fileno: dict[int, Slot] = {}
+        self._events: list[Event] = []
+        self._mean: float | None = None
+        self._closed = False
+        self._is_foreign = False
+        self._poller = select.poll()
+        self._generation = 0
+        self._control = -1  # our own duplicate of the pool's: another thread may replace that at any moment
+        self._bell_lock = threading.Lock()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poller.register(self._bell, select.POLLIN)
+        self._noticed = False
+        self._woken = False
+        pool.enter(self)
+
+    # -- the protocol -----------------------------------------------------------------------------------
+
+    def send(self, slot: int, batch: Batch) -> None:
+        """Queue a batch for a slot. Does not block.
+
+        Raises
+        ------
+        EngineError
+            No worker can be started, or the session is closed.
+        """
+        self._check_open()
+        if not batch.calls:
+            return
+        place = self._slots[slot]
+        encoded = self._encoder.encode(batch)
+        self._events += [Failed(slot, index, error, 0.0) for index, error in encoded.failures]
+        for tasks in encoded.frames:
+            link = place.link or self._engage(place)
+            # First the note, then the deed: an interrupt in between leaves a worker with tasks; it is killed.
+            sent = self._note_sent(place, tasks)
+            if place.late or tasks.is_weighty():
+                place.late.append((tasks, sent))
+            else:
+                self._post(place, link, tasks, sent)
+        if place.link is not None:
+            self._flush(place, place.link)
+
+    def take_back(self, slot: int) -> None:
+        """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""
+        place = self._slots[slot]
+        self._post_late(place)
+        self._events.append(place.take_back())
+
+    def wait(self, timeout: float | None) -> Sequence[Event]:
+        """Block until something happened, `wake` was called or `timeout` seconds went by; may be empty.
+
+        Raises
+        ------
+        EngineError
+            The system refuses to start a worker, or the session is closed.
+        """
+        self._check_open()
+        for place in self._slots:
+            self._post_late(place)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._events:
+            self._watch_template()
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = self._poller.poll(self._patience_ms(left))
+            self._check_open()
+            woken = self._handle(ready)
+            if woken or (left is not None and not ready and left <= 0.0):
+                break
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+        events, self._events = self._events, []
+        return events
+
+    def wake(self) -> None:
+        """Let a `wait` in another thread, or the next one, return at once."""
+        self._woken = True
+        self._ring()
+
+    def close(self, *, abort: bool) -> None:
+        """End the session. Safe to call twice, and after an interrupt at any point."""
+        self._closed = True
+        self._ring()  # a `wait` in another thread is a mistake; it gets an error, not silence
+        if not self._is_foreign:
+            self._settle(abort)
+        self._publisher.close()
+        self._close_descriptors()
+        self._pool.leave(self)
+        self._by_fileno.clear()
+        for place in self._slots:
+            place.leave()
+
+    def notice(self) -> None:
+        """A worker of this session has ended. From any thread."""
+        self._noticed = True
+        self._ring()
+
+    def abandon(self) -> None:
+        """This process was forked from the one that the session belongs to."""
+        self._is_foreign = True
+        self._bell_lock = threading.Lock()
+        self._close_descriptors()
+
+    def _check_open(self) -> None:
+        if self._closed or self._is_foreign:
+            raise EngineError(
+                "this session is closed, or belongs to the process that this one was forked from"
+            )
+
+    def _close_descriptors(self) -> None:
+        self._close_control()
+        with self._bell_lock:
+            bell, self._bell = self._bell, -1
+            if bell >= 0:
+                os.close(bell)
+
+    def _ring(self) -> None:
+        with self._bell_lock:
+            if self._bell >= 0:
+                os.eventfd_write(self._bell, 1)
+
+    # -- sending ----------------------------------------------------------------------------------------
+
+    def _engage(self, place: Slot) -> WorkerLink:
+        link = place.link = self._pool.acquire(self, limit=self._limit)
+        self._by_fileno[link.socket.fileno()] = place
+        self._poller.register(link.socket, select.POLLIN)
+        change = difference(link.environment, self._environment)
+        link.environment = self._environment
+        link.patience = self._patience
+        body = pickle_scalars((change, self._limit, self._patience + _LEEWAY, *self._runner))
+        link.outbox.put(make_frame(BEGIN, self._number, body))
+        return link
+
+    def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
+        rationed = place.rationed
+        with_tokens = not rationed and (self._mean is None or self._mean >= _SHORT)
+        sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=rationed)
+        place.sent.append(sent)
+        return sent
+
+    def _post_late(self, place: Slot) -> None:
+        """Let tasks with large arguments go, whose arrays may have been published meanwhile."""
+        if not place.late or place.link is None:
+            return
+        late, place.late = place.late, []
+        for tasks, sent in late:
+            buffers = [self._publisher.place_again(item) for item in tasks.buffers]
+            self._post(place, place.link, tasks._replace(buffers=buffers), sent)
+        self._flush(place, place.link)
+
+    def _post(self, place: Slot, link: WorkerLink, tasks: EncodedTasks, sent: Sent) -> None:
+        for number in tasks.functions:
+            if number not in place.functions:
+                place.functions.add(number)
+                link.outbox.put(self._function_frame(number))
+        for item in tasks.buffers:
+            if isinstance(item, int) and item not in place.segments:
+                place.segments.add(item)
+                segment = self._publisher.segments[item]
+                frame = make_frame(SEGMENT, self._number, segment.body(), start=item)
+                link.outbox.put(frame, descriptor=segment.descriptor)
+        if sent.tokens:
+            link.add_tokens(tasks.length)
+        link.outbox.put(
+            make_frame(
+                tasks.kind,
+                self._number,
+                tasks.body,
+                flag=int(sent.tokens),
+                start=tasks.start,
+                length=tasks.length,
+                buffers=tasks.buffers,
+            )
+        )
+
+    def _function_frame(self, number: int) -> list[bytes | bytearray | memoryview]:
+        parcel = self._shipyard.parcel(number)
+        return make_frame(FUNCTION, self._number, parcel.skeleton, start=number, buffers=parcel.buffers)
+
+    def _flush(self, place: Slot, link: WorkerLink) -> None:
+        try:
+            link.outbox.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            self._hung_up(place, link)
+            return
+        waits = bool(link.outbox)
+        if waits != place.waits:
+            place.waits = waits
+            self._poller.modify(link.socket, select.POLLIN | (select.POLLOUT if waits else 0))
+
+    # -- receiving --------------------------------------------------------------------------------------
+
+    def _handle(self, ready: list[tuple[int, int]]) -> bool:
+        """Act on what `poll` found; whether somebody called `wake`."""
+        for fileno, flags in ready:
+            place = self._by_fileno.get(fileno)
+            if place is not None and (link := place.link) is not None:
+                if flags & ~select.POLLOUT:
+                    self._receive(place, link)
+                if flags & select.POLLOUT and place.silent_since is None:
+                    self._flush(place, link)
+            elif fileno == self._bell:
+                os.eventfd_read(self._bell)
+            elif fileno == self._control:
+                self._pool.pump()
+        if self._noticed or self._silent():
+            self._noticed = False
+            for place in self._slots:
+                self._look_for_death(place)
+        woken, self._woken = self._woken, False
+        return woken
+
+    def _receive(self, place: Slot, link: WorkerLink) -> None:
+        for _ in range(_GULP):
+            frames = link.receive()
+            if frames is None:
+                self._hung_up(place, link)
+                return
+            for frame in frames:
+                self._accept(place, frame)
+            if not link.inbox.is_midway():
+                return
+
+    def _accept(self, place: Slot, frame: Frame) -> None:
+        if frame.session != self._number:
+            return  # an answer of an earlier session, which nobody waits for
+        if frame.kind == VALUES:
+            self._note(place, scalars(frame))
+        else:
+            for outcome in outcomes(frame):
+                self._note(place, outcome)
+
+    def _note(self, place: Slot, outcome: Outcome) -> None:
+        start, values, error, seconds = outcome
+        count = len(values) if error is None else 1
+        place.report(start, count)
+        self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
+        if error is None:
+            self._events.append(Done(place.number, start, values, seconds))
+        else:
+            self._events.append(Failed(place.number, start, error, seconds))
+
+    # -- deaths -----------------------------------------------------------------------------------------
+
+    def _hung_up(self, place: Slot, link: WorkerLink) -> None:
+        """The worker closed its end: it is dead, or dying. The template will say how."""
+        if place.silent_since is None:
+            place.silent_since = time.monotonic()
+            self._forget_socket(link)
+            self._noticed = True
+
+    def _look_for_death(self, place: Slot) -> None:
+        link = place.link
+        if link is None:
+            return
+        if link.ended is None:
+            self._pool.pump()
+        overdue = place.silent_since is not None and time.monotonic() - place.silent_since > _NO_REPORT
+        if link.ended is None and not overdue:
+            return
+        if place.silent_since is None:
+            for frame in link.last_frames():
+                self._accept(place, frame)
+            self._forget_socket(link)
+        self._mourn(place, link)
+
+    def _mourn(self, place: Slot, link: WorkerLink) -> None:
+        ended, pid, running = link.ended, link.page.pid(), link.page.running()
+        waiting = bool(place.sent)
+        if running is not None and not any(item.start <= running < item.stop for item in place.sent):
+            running = None  # answered already, or taken back
+        place.leave()
+        self._pool.bury(link)
+        if ended is not None and ended.kind == REFUSED:
+            raise EngineError(f"a worker cannot be started: {os.strerror(ended.status)}")
+        if waiting:
+            self._events.append(Lost(place.number, running, describe_death(pid, ended, running)))
+
+    def _forget_socket(self, link: WorkerLink) -> None:
+        if self._by_fileno.pop(link.socket.fileno(), None) is not None:
+            self._poller.unregister(link.socket)
+
+    def _silent(self) -> bool:
+        return any(place.silent_since is not None for place in self._slots)
+
+    def _patience_ms(self, left: float | None) -> float | None:
+        if self._silent():
+            left = _NO_REPORT / 4 if left is None else min(left, _NO_REPORT / 4)
+        return None if left is None else left * 1000
+
+    def _watch_template(self) -> None:
+        """Wait for the template's reports too, and for those of its successor."""
+        if self._generation == self._pool.generation:
+            return
+        self._close_control()
+        self._generation, self._control = self._pool.watch()
+        if self._control >= 0:
+            self._poller.register(self._control, select.POLLIN)
+
+    def _close_control(self) -> None:
+        control, self._control = self._control, -1
+        if control >= 0:
+            self._poller.unregister(control)
+            os.close(control)
+
+    # -- closing ----------------------------------------------------------------------------------------
+
+    def _settle(self, abort: bool) -> None:
+        doubtful: list[WorkerLink] = []
+        busy = {id(place.link) for place in self._slots if place.sent}
+        for link in self._pool.held_by(self):
+            if link.ended is not None:
+                self._pool.bury(link)
+            elif link.ending or link.outbox or (abort and id(link) in busy) or not self._dismiss(link):
+                doubtful.append(link)
+        if doubtful:
+            self._pool.kill(doubtful)
+
+    def _dismiss(self, link: WorkerLink) -> bool:
+        """Tell a worker that the session is over; whether it heard. What it has not started is dropped."""
+        link.ending = True
+        link.clear_tokens()
+        link.outbox.put(make_frame(END, self._number, b""))
+        try:
+            link.outbox.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        if link.outbox:
+            return False
+        self._pool.release(link)
+        return True

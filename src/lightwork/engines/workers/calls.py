@@ -1,0 +1,94 @@
+"""Tasks in the worker: each call is built from its frame when its turn has come, not before."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+from ...errors import UnpicklableError
+from ...protocols import Call
+from .channel import Frame
+from .wire import NUMBER, STREAM, UNSHIPPED, Placed, entries, load_scalars, rebuild
+
+__all__ = ["Broken", "calls"]
+
+_NO_KEYWORDS: Final[dict[str, Any]] = {}  # Any: arguments; never changed, `f(**{})` copies it
+
+
+class Broken:
+    """Stands for a function that could not be rebuilt in the worker."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def calls(
+    frame: Frame,
+    functions: Mapping[int, Any],  # Any: users' functions, or Broken
+    view: Callable[[int], memoryview],
+) -> Callable[[], Call]:
+    """What gives the calls of a COLUMNS or STREAM frame, one by one, each built when it is asked for.
+
+    A call that cannot be built raises `UnpicklableError`; the next one can be asked for all the same.
+    `view` gives a fresh view on a published segment.
+    """
+    if frame.kind == STREAM:
+        return _StreamCalls(frame, functions, view).take
+    (number,) = NUMBER.unpack_from(frame.body)
+    function = functions[number]
+    if isinstance(function, Broken):
+        return _refuse(function.error)
+    columns = load_scalars(frame.body[NUMBER.size :])
+    arguments = zip(*columns, strict=True) if columns else repeat((), frame.length)
+    return zip(repeat(function), arguments, repeat(_NO_KEYWORDS), strict=False).__next__
+
+
+def _refuse(error: Exception) -> Callable[[], Call]:
+    def refuse() -> Call:
+        raise _cannot_rebuild("function", error) from error
+
+    return refuse
+
+
+def _cannot_rebuild(what: str, error: Exception) -> UnpicklableError:
+    return UnpicklableError(f"the {what} cannot be rebuilt in the worker: {type(error).__name__}: {error}")
+
+
+class _StreamCalls:
+    def __init__(
+        self,
+        frame: Frame,
+        functions: Mapping[int, Any],  # Any: users' functions, or Broken
+        view: Callable[[int], memoryview],
+    ) -> None:
+        table, self._pickles = entries(frame.body)
+        self._entries = iter(table)
+        self._buffers = _views(frame.buffers, view)
+        self._functions = functions
+
+    def take(self) -> Call:
+        entry = next(self._entries)
+        function = None if entry.function == UNSHIPPED else self._functions[entry.function]
+        try:
+            value = rebuild(self._pickles, entry, self._buffers)
+        except Exception as error:  # users' code
+            raise _cannot_rebuild("arguments", error) from error
+        if isinstance(function, Broken):
+            raise _cannot_rebuild("function", function.error) from function.error
+        if function is None:
+            call: Call = value
+            return call
+        arguments, keywords = value
+        return function, arguments, keywords
+
+
+def _views(buffers: Sequence[Placed], view: Callable[[int], memoryview]) -> Iterator[memoryview]:
+    """The buffers of a frame in order; nothing here keeps one that was handed out."""
+    waiting = list(reversed(buffers))
+    while waiting:
+        yield _as_view(waiting.pop(), view)
+
+
+def _as_view(item: Placed, view: Callable[[int], memoryview]) -> memoryview:
+    return view(item) if isinstance(item, int) else item

@@ -1,0 +1,57 @@
+"""The control page: one page of memory that a worker writes and its parent reads, without a message.
+
+It says which task runs, so that a death is blamed on the right one, since when, and how many are finished.
+Each field is one aligned 8-byte word, so a reader never sees half of one. Fields are written one by one:
+a reader may see the start of the task before with the index of the next.
+"""
+
+import mmap
+
+from ...system.segments import map_shared
+
+__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STARTED", "ControlPage"]
+
+PAGE_BYTES = 4096
+NOBODY = -1
+
+RUNNING = 0
+"""Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks."""
+
+STARTED = 1
+"""Word: when it started, in nanoseconds of ``CLOCK_MONOTONIC``, the same clock in every process of a host."""
+
+FINISHED = 2
+"""Word: tasks that this worker has finished since its session began."""
+
+PID = 3
+"""Word: number of the worker's process; 0 until it has started."""
+
+
+class ControlPage:
+    """One process' mapping of a page. ``words`` is its content as signed 64-bit words."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Map the page behind `descriptor`, which stays the caller's."""
+        self._mapping: mmap.mmap = map_shared(descriptor, PAGE_BYTES)
+        self.words: memoryview = memoryview(self._mapping).cast("q")
+
+    def clear(self) -> None:
+        """No task runs, none is finished."""
+        self.words[RUNNING] = NOBODY
+        self.words[STARTED] = 0
+        self.words[FINISHED] = 0
+
+    def running(self) -> int | None:
+        """Index of the task that runs, ``None`` between tasks."""
+        index: int = self.words[RUNNING]
+        return None if index == NOBODY else index
+
+    def pid(self) -> int:
+        """Number of the worker's process, 0 until it has started."""
+        number: int = self.words[PID]
+        return number
+
+    def close(self) -> None:
+        """Let go of the mapping."""
+        self.words.release()
+        self._mapping.close()

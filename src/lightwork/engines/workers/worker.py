@@ -1,0 +1,223 @@
+"""A worker process: reads tasks from its socket, runs them, answers.
+
+::
+
+    parent ── frames (`wire`) ──► worker ── frames ──► parent
+              ── tokens (eventfd) ──►      one is taken before each task that may be taken back
+                                   worker ── control page ──► parent (no message: who runs, since when)
+
+One thread. A worker serves one session at a time, from BEGIN to END; between sessions it waits, and leaves
+after a while. It dies with the template process (see `template`). Libraries with random state of their own
+(random, numpy) are imported here and not before the fork, so each worker's state is seeded by the system.
+"""
+
+import contextlib
+import os
+import pickle
+import select
+import socket
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from ...errors import EngineError
+from ...parcel.parcels import join
+from ...protocols import Call, Runner
+from .answers import Answers
+from .calls import Broken, calls
+from .channel import Frame, Inbox, make_frame, send_all
+from .environment import apply_change, limit_threads
+from .mapped import MappedSegments
+from .page import FINISHED, NOBODY, PID, RUNNING, STARTED, ControlPage
+from .sources import SourceWatch
+from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SEGMENT, STREAM
+
+__all__ = ["work"]
+
+_GATHER_NS: Final = 10_000_000
+"""Results wait at most this long for others of their batch (decision: at least every 10 ms of work)."""
+
+
+def work(connection: int, page: int, tokens: int) -> NoReturn:
+    """The life of a worker, right after the fork.
+
+    Parameters
+    ----------
+    connection, page, tokens
+        Descriptors of its socket, its control page and its token counter, all its own.
+    """
+    # What looks into `__main__` must not find the template's.
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    code = 0
+    try:
+        _Worker(socket.socket(fileno=connection), page, tokens).run()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the parent has closed: nobody waits for an answer
+    except BaseException:  # noqa: BLE001 - the last stop: what comes here is told and ends the process
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+class _Worker:
+    def __init__(self, connection: socket.socket, page: int, tokens: int) -> None:
+        self._socket = connection
+        self._tokens = tokens
+        self._inbox = Inbox(connection, takes_descriptors=True)
+        self._page = ControlPage(page)
+        self._words = self._page.words
+        self._words[PID] = os.getpid()
+        os.close(page)
+        self._segments = MappedSegments()
+        self._sources = SourceWatch(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+        self._patience: float | None = None
+        self._fresh = True
+        self._leave_session()
+
+    def _leave_session(self) -> None:
+        """Forget everything of a session."""
+        self._session = 0
+        self._runner: Runner | None = None
+        self._failure: Exception | None = None  # why no task of this session can run
+        self._functions: dict[int, Any] = {}  # Any: users' functions, or _Broken
+        self._began_ns = 0
+        self._segments.clear()
+        self._page.clear()
+        self._answers = Answers(self._socket, 0, self._words)
+
+    def run(self) -> None:
+        """Serve sessions until the parent closes the socket or nothing came for too long."""
+        handlers: dict[int, Callable[[Frame], None]] = {
+            BEGIN: self._begin,
+            FUNCTION: self._function,
+            SEGMENT: self._segment,
+            COLUMNS: self._tasks,
+            STREAM: self._tasks,
+            END: self._end,
+        }
+        while True:
+            if self._session == 0 and not self._wait():
+                return
+            frames = self._inbox.receive()
+            if frames is None:
+                return
+            for frame in frames:
+                handlers[frame.kind](frame)
+            self._answers.send()
+
+    def _wait(self) -> bool:
+        """Whether something came before the patience for idle workers was at its end."""
+        if self._patience is None:
+            return True
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        return bool(poller.poll(self._patience * 1000))
+
+    # -- what belongs to a session ----------------------------------------------------------------------
+
+    def _begin(self, frame: Frame) -> None:
+        self._session = frame.session
+        self._answers = Answers(self._socket, frame.session, self._words)
+        self._began_ns = time.time_ns()
+        change, limit, self._patience, skeleton, buffers = pickle.loads(frame.body)
+        try:
+            if change is not None:
+                apply_change(change, first=self._fresh)
+            if self._fresh:
+                limit_threads(limit)
+                self._fresh = False
+            self._runner = join(skeleton, buffers)
+            self._runner.start()
+        except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
+            self._failure = error
+
+    def _function(self, frame: Frame) -> None:
+        buffers = [item for item in frame.buffers if not isinstance(item, int)]
+        try:
+            self._functions[frame.start] = join(frame.body, buffers)
+        except Exception as error:  # noqa: BLE001 - runs users' code; each task of the function reports it
+            self._functions[frame.start] = Broken(error)
+
+    def _segment(self, frame: Frame) -> None:
+        self._segments.add(frame.start, frame.body, self._inbox.descriptors.popleft())
+
+    def _end(self, frame: Frame) -> None:
+        if self._runner is not None and self._failure is None:
+            self._runner.stop()
+        self._answers.send()
+        sources = self._sources.new(self._began_ns)
+        self._leave_session()
+        body = pickle.dumps([tuple(source) for source in sources])
+        send_all(self._socket, make_frame(ENDED, frame.session, body))
+
+    # -- tasks ------------------------------------------------------------------------------------------
+
+    def _tasks(self, frame: Frame) -> None:
+        """Run the tasks of a frame and gather their answers."""
+        runner = self._runner
+        if self._failure is not None or runner is None:
+            take, run = _raise(self._failure), _never
+        else:
+            take, run = calls(frame, self._functions, self._segments.view), runner.run
+        self._run(frame, take, run)
+        # At once, even if more frames are here already: while the parent takes these answers the next tasks
+        # run. Answering several frames together saves calls and costs more in waiting (15 against 25 µs).
+        self._answers.send()
+
+    def _run(self, frame: Frame, take: Callable[[], Call], run: Callable[[int, Call], Any]) -> None:
+        # Any: the result of a user's function.
+        answers, words, clock = self._answers, self._words, time.monotonic_ns
+        tokens = self._tokens if frame.flag else None
+        answers.begin(frame.start)
+        now = answers.began_ns
+        deadline = now + _GATHER_NS
+        finished = words[FINISHED]
+        for index in range(frame.start, frame.start + frame.length):
+            if now >= deadline:
+                answers.gather()
+                answers.send()
+                deadline = now + _GATHER_NS
+            if tokens is not None and not _take_token(tokens):
+                break  # this task and those after it were taken back
+            words[RUNNING] = index
+            words[STARTED] = now
+            try:
+                call = take()
+                value = run(index, call)
+            except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
+                answers.gather()
+                answers.fail(index, error)
+                answers.first = index + 1
+            else:
+                answers.values.append(value)
+            call = value = None  # type: ignore[assignment]  # the next task's segments must find these unused
+            finished += 1
+            words[FINISHED] = finished
+            now = clock()
+        words[RUNNING] = NOBODY
+        answers.gather()
+
+
+def _take_token(tokens: int) -> bool:
+    """Whether the next task is ours; its token may have been taken back by the parent."""
+    try:
+        os.eventfd_read(tokens)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _raise(failure: Exception | None) -> Callable[[], Call]:
+    def take() -> Call:
+        raise failure or EngineError("a task came before its session began")
+
+    return take
+
+
+def _never(index: int, call: Call) -> None:
+    raise AssertionError("no call was taken")

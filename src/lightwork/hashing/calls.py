@@ -1,0 +1,213 @@
+"""One key for one call: which function, in which version of its code, with which arguments."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import InvalidOption
+from .digests import BLAKE3
+from .fingerprints import Tracker
+from .names import function_name
+from .rules import SCALARS
+from .signatures import Signature, read_signature, unwrap
+from .summaries import summarise_call
+from .values import RULES, SCHEME, token_of
+from .walk import Walk, frame
+
+__all__ = ["TRACKS", "CallKeys"]
+
+TRACKS = ("deep", "self", "none")
+
+_SCALAR_WALK = Walk(BLAKE3, RULES)  # rules of scalars use its algorithm and none of its state
+
+
+class CallKeys:
+    """Makes the keys of the calls of one function.
+
+    Made when a function is decorated: the signature is read then, nothing is hashed. The code fingerprint
+    is taken at the first call, since functions that this one uses may be defined below it, and again when
+    a name that it was taken from stands for something else. Safe to use from several threads.
+
+    Parameters
+    ----------
+    function
+        Anything that can be called. Partials, bound methods and callable instances are opened, and what
+        they hold is part of the key. A method from a class body takes ``self`` as its first argument.
+    ignore
+        Names of parameters that are left out of the key; ``"*"`` and ``"**"`` stand for extra positional and
+        keyword arguments.
+    version
+        Any scalar or text that is part of the key.
+    track
+        What of the code is part of the key: ``"deep"`` the function and all user code and simple globals
+        that it names, ``"self"`` the function alone, ``"none"`` nothing but `version`.
+    key
+        ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key.
+    user_code
+        Names of packages that are followed with ``track="deep"`` although they are installed ones.
+
+    Attributes
+    ----------
+    function_id
+        ``module:qualname``; for ``__main__`` with the file that the code came from.
+    prefix
+        The first 8 bytes of all keys of this function.
+
+    Raises
+    ------
+    InvalidOption
+        `ignore` names no parameter, `track` is unknown, `version` is no scalar or text.
+    """
+
+    __slots__ = (
+        "_fallback",
+        "_function",
+        "_head",
+        "_kept",
+        "_key",
+        "_lead",
+        "_made_from",
+        "_plain",
+        "_signature",
+        "_tracker",
+        "function_id",
+        "prefix",
+    )
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        ignore: Iterable[str] = (),
+        version: str | float | bytes | None = None,
+        track: str = "deep",
+        key: Callable[..., Any] | None = None,
+        user_code: Iterable[str] = (),
+    ) -> None:
+        if not callable(function):
+            raise InvalidOption(f"{function!r} cannot be called: give a function")
+        if track not in TRACKS:
+            raise InvalidOption(f"track={track!r} is not known: give 'deep', 'self' or 'none'")
+        if type(version) not in SCALARS:
+            raise InvalidOption(
+                f"version={version!r} is not a text or number: give one that you change by hand"
+            )
+        if isinstance(ignore, str):
+            raise InvalidOption(f"ignore={ignore!r} is a text: give a list of parameter names, [{ignore!r}]")
+        ignore, user_code = tuple(ignore), tuple(user_code)
+        self._made_from = (function, ignore, version, track, key, user_code)
+        self._lead = unwrap(function)
+        self._function = self._lead.function
+        self._signature, self._fallback = _signatures(self._function)
+        self._key = key
+        ignored = _checked_ignore(ignore, self._signature, key)
+        names = self._signature.names
+        self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
+        opened = self._lead.args or self._lead.kwargs
+        self._plain = -1 if ignored or key or opened else self._signature.plain
+        self._tracker = Tracker(self._function, track=track, user_code=user_code)
+        self.function_id = function_name(self._function)
+        self.prefix = BLAKE3.of(self.function_id.encode())[:8]
+        facts = (self.function_id, version, tuple(name for _, name in self._kept), key is not None)
+        self._head = SCHEME + token_of(facts, path="version")
+
+    def key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """The key of one call, 32 bytes: `prefix`, then 24 over code, version and bound arguments.
+
+        Raises
+        ------
+        TypeError
+            The function could not be called so.
+        UnhashableError
+            An argument has no key; the message names the parameter and the path inside it.
+        """
+        met: list[Any] = []
+        if not kwargs and len(args) == self._plain:
+            try:
+                tokens = [SCALARS[type(value)](_SCALAR_WALK, value) for value in args]
+            except KeyError:
+                tokens = _tokens(self._signature.names, args, met)
+        else:
+            tokens = self._bound_tokens(args, kwargs, met)
+        code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
+        return self.prefix + BLAKE3.of(self._head + code + frame(b"A", tokens))[:24]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What was read off the function is read again where it arrives."""
+        return _rebuild, self._made_from
+
+    def fingerprint(self) -> bytes:
+        """What stands for the code in keys made now, 32 bytes."""
+        return self._tracker.fingerprint()
+
+    def dependencies(self) -> tuple[list[str], list[str]]:
+        """What code is tracked, with its place, and what is named but not tracked, with the reason."""
+        return self._tracker.dependencies()
+
+    def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """The call as text of at most 200 characters; values of foreign types by type and shape only."""
+        return summarise_call(self._function, args, kwargs)
+
+    def _bound_tokens(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], met: list[Any]) -> list[bytes]:
+        """The tokens of the arguments that count, in the order of the signature."""
+        lead = self._lead
+        if self._key is not None:
+            return _tokens(("key(...)",), [self._key(*args, **kwargs)], met)
+        args = (*lead.args, *args)
+        kwargs = {**lead.kwargs, **kwargs} if lead.kwargs else kwargs
+        try:
+            values = self._signature.bind(args, kwargs)
+        except TypeError:
+            if self._fallback is None:
+                raise
+            # A wrapper that takes anything may take more than what it wraps.
+            return [b"*", *_tokens(("args", "kwargs"), self._fallback.bind(args, kwargs), met)]
+        names = [_shown(name) for _, name in self._kept]
+        return _tokens(names, [values[place] for place, _ in self._kept], met)
+
+
+def _rebuild(function: Any, ignore: Any, version: Any, track: str, key: Any, user_code: Any) -> CallKeys:
+    return CallKeys(function, ignore=ignore, version=version, track=track, key=key, user_code=user_code)
+
+
+def _tokens(names: Sequence[str], values: Sequence[Any], met: list[Any]) -> list[bytes]:
+    """One token per value; the classes and functions in them are added to `met`."""
+    tokens = []
+    for name, value in zip(names, values, strict=True):
+        rule = SCALARS.get(type(value))
+        if rule is not None:
+            tokens.append(rule(_SCALAR_WALK, value))
+        else:
+            tokens.append(token_of(value, path=name, visit=met.append))
+    return tokens
+
+
+def _shown(name: str) -> str:
+    """What an error calls a bound value: extra arguments have no name."""
+    return {"*": "args", "**": "kwargs"}.get(name, name)
+
+
+def _signatures(function: Any) -> tuple[Signature, Signature | None]:
+    """The signature that calls are bound to, and the one that is left if they do not fit it.
+
+    A wrapper that takes ``*args, **kwargs`` and names what it wraps (``functools.wraps``) is bound like
+    that, so that parameters keep their names.
+    """
+    outer = read_signature(function)
+    inner = function
+    while (wrapped := getattr(inner, "__wrapped__", None)) is not None and set(outer.names) <= {"*", "**"}:
+        inner = wrapped
+        if read_signature(inner).names != outer.names:
+            return read_signature(inner), outer
+    return outer, None
+
+
+def _checked_ignore(ignore: tuple[str, ...], signature: Signature, key: object) -> frozenset[str]:
+    for name in ignore:
+        if name not in signature.names:
+            raise InvalidOption(
+                f"ignore names {name!r}, which is no parameter of {signature.title}: it has "
+                f"{', '.join(signature.names) or 'none'}"
+            )
+    if ignore and key is not None:
+        raise InvalidOption("ignore= and key= exclude each other: let key= leave out what shall be ignored")
+    return frozenset(ignore)

@@ -1,0 +1,155 @@
+"""The code of a function as it stands now, in 32 bytes.
+
+Taken by a `Survey` at the first call, and again when the sweep that runs on each call finds that a name, a
+code object, a captured variable or a class attribute that the survey looked at is another one now.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter, is_, itemgetter
+from typing import Any
+
+from .digests import BLAKE3
+from .library import is_users
+from .survey import Live, Survey
+from .values import RULES, token_of
+from .walk import Walk, frame
+
+__all__ = ["Tracker"]
+
+REMEMBERED = 256
+"""Functions and classes from arguments whose trackers are kept, per function."""
+
+_CODE = attrgetter("__code__")
+_CONTENT = attrgetter("cell_contents")
+
+
+class Snapshot:
+    """What a survey found, and a quick answer to whether it still holds.
+
+    `tokens` are those of the `live` values when the survey was taken; only kept if functions in them were
+    followed. Nothing else changes once it is made.
+    """
+
+    __slots__ = (
+        "_absent",
+        "_cells",
+        "_codes",
+        "_contents",
+        "_functions",
+        "_names",
+        "digest",
+        "holds_code",
+        "live",
+        "survey",
+        "tokens",
+    )
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.digest = BLAKE3.of(frame(b"survey", survey.tokens))
+        self.live: list[Live] = survey.live
+        self.holds_code = any(live.holds_code for live in survey.live)
+        self.tokens: list[bytes] = []
+        self._names = [_group(space, held) for space, held in survey.names.values()]
+        self._absent = survey.absent
+        self._functions = survey.functions
+        self._codes = [function.__code__ for function in survey.functions]
+        self._cells = [cell for cell, _ in survey.cells]
+        self._contents = [content for _, content in survey.cells]
+
+    def holds(self) -> bool:
+        """Whether every name, code object and cell still is what it was; by identity, in C."""
+        try:
+            for get, space, expected in self._names:
+                if not all(map(is_, get(space), expected)):
+                    return False
+            return (
+                all(map(is_, map(_CODE, self._functions), self._codes))
+                and all(map(is_, map(_CONTENT, self._cells), self._contents))
+                and not any(name in space for space, name in self._absent)
+            )
+        except (KeyError, ValueError):  # a name or the content of a cell was deleted
+            return False
+
+
+def _tokens(snapshot: Snapshot) -> list[bytes]:
+    """The tokens, now, of the values that can change in place."""
+    return [token_of(live.value, path=live.path) for live in snapshot.live]
+
+
+def _group(space: Any, held: dict[str, Any]) -> tuple[Callable[[Any], Any], Any, tuple[Any, ...]]:
+    """Getter, namespace and values for the watched names of one namespace."""
+    names = list(held)
+    if len(names) == 1:
+        names *= 2  # `itemgetter` of one name gives no tuple
+    return itemgetter(*names), space, tuple(held[name] for name in names)
+
+
+class Tracker:
+    """The fingerprint of one function.
+
+    Safe to use from several threads: two that find a change at once both take a new survey, with the same
+    outcome.
+    """
+
+    __slots__ = ("_function", "_known", "_met", "_packages", "_track")
+
+    def __init__(self, function: Any, *, track: str, user_code: tuple[str, ...]) -> None:
+        self._function = function
+        self._track = track
+        home = (getattr(function, "__module__", None) or "").partition(".")[0]
+        self._packages = frozenset((home, *user_code)) - {""}
+        self._known: Snapshot | None = None
+        self._met: dict[int, tuple[Any, Tracker | None]] = {}
+
+    def fingerprint(self) -> bytes:
+        """32 bytes that change when what is tracked changes."""
+        if self._track == "none":
+            return bytes(32)
+        known = self._known
+        if known is None or not known.holds():
+            known = self._known = self._survey()
+        if not known.live:
+            return known.digest
+        tokens = _tokens(known)
+        if known.holds_code and tokens != known.tokens:
+            known = self._known = self._survey()
+            tokens = _tokens(known)
+            known.tokens = tokens
+        return BLAKE3.of(known.digest + frame(b"live", tokens))
+
+    def fingerprint_with(self, met: list[Any]) -> bytes:
+        """As `fingerprint`, with the user's functions and classes that came inside the arguments."""
+        own = self.fingerprint()
+        if self._track != "deep":
+            return own
+        trackers = filter(None, map(self._tracker_of, met))
+        others = {tracker.fingerprint() for tracker in trackers}
+        return BLAKE3.of(own + frame(b"met", sorted(others))) if others else own
+
+    def dependencies(self) -> tuple[list[str], list[str]]:
+        """What is tracked and what is named but not tracked, as texts."""
+        survey = (self._known or self._survey()).survey
+        return list(survey.tracked), list(survey.untracked)
+
+    def _survey(self) -> Snapshot:
+        deep = self._track == "deep"
+        survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep)
+        survey.run(self._function)
+        if survey.written:
+            written = frozenset(survey.written)
+            survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep, written=written)
+            survey.run(self._function)
+        return Snapshot(survey)
+
+    def _tracker_of(self, thing: Any) -> "Tracker | None":
+        """The tracker of a function or class from an argument; ``None`` for those of libraries."""
+        known = self._met.get(id(thing))
+        if known is not None and known[0] is thing:
+            return known[1]
+        followed = is_users(thing.__module__, self._packages)
+        tracker = Tracker(thing, track="deep", user_code=tuple(self._packages)) if followed else None
+        if len(self._met) >= REMEMBERED:
+            self._met.clear()
+        self._met[id(thing)] = (thing, tracker)
+        return tracker

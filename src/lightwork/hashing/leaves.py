@@ -1,0 +1,119 @@
+"""Which values a survey may take as they are, and what wrappers and containers hold.
+
+Everything is told by ``type(value)``: ``isinstance`` asks the value itself for its class, and a proxy that a
+global name stands for (a web framework's ``request``) answers with an error outside of a request.
+"""
+
+import enum
+import re
+from functools import cached_property, partial
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodType, ModuleType
+from typing import Any
+
+from .names import class_name
+from .rules import SCALARS
+
+__all__ = ["LEAVES", "has_no_state", "is_code", "is_container", "is_value", "leaves", "wrapped"]
+
+LEAVES = 1000
+"""Global containers with more leaves than this are not tracked."""
+
+_VALUES = (*SCALARS, enum.Enum, re.Pattern, type(...), range)
+# By name: nothing here should import what the user did not.
+_NAMED_VALUES = frozenset(
+    [
+        "pathlib:PurePath",
+        "pathlib._local:PurePath",
+        "numpy:generic",
+        "numpy:dtype",
+        "decimal:Decimal",
+        "fractions:Fraction",
+        "uuid:UUID",
+        "datetime:date",
+        "datetime:time",
+        "datetime:timedelta",
+        "datetime:timezone",
+        "zoneinfo:ZoneInfo",
+    ]
+)
+_FIXED = (tuple, frozenset)
+_CONTAINERS = (list, dict, set, *_FIXED)
+
+
+def is_value(value: object) -> bool:
+    """Whether a value cannot change in place, as far as its type says so."""
+    if issubclass(type(value), _VALUES):
+        return True
+    return any(class_name(base) in _NAMED_VALUES for base in type(value).__mro__)
+
+
+def is_code(value: object) -> bool:
+    """Whether a value is code with a name: a function, class or module."""
+    return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType))
+
+
+def has_no_state(value: object) -> bool:
+    """Whether an instance is nothing but one of its class, such as a sentinel."""
+    cls = type(value)
+    plain = cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__
+    slots = any("__slots__" in vars(base) and vars(base)["__slots__"] for base in cls.__mro__)
+    return plain and not slots and not _own_dict(value) and not cls.__flags__ & 1 << 5
+
+
+def leaves(container: Any) -> tuple[list[Any], bool] | None:
+    """What lies at the ends of nested lists, tuples, dicts and sets, and whether all of those are fixed.
+
+    ``None`` if there are more than `LEAVES`. `container` is one of these types exactly.
+    """
+    found: list[Any] = []
+    fixed = True
+    seen: set[int] = set()
+    stack = [container]
+    while stack:
+        part = stack.pop()
+        if type(part) not in _CONTAINERS:
+            found.append(part)
+        elif id(part) not in seen:
+            seen.add(id(part))
+            fixed = fixed and type(part) in _FIXED
+            if len(part) > LEAVES:
+                return None
+            stack.extend(reversed([*part, *part.values()] if type(part) is dict else [*part]))
+        if len(found) + len(stack) > LEAVES * 2:
+            return None
+    return (found, fixed) if len(found) <= LEAVES else None
+
+
+def is_container(value: object) -> bool:
+    """Whether `leaves` opens it."""
+    return type(value) in _CONTAINERS
+
+
+def wrapped(value: Any) -> list[Any] | None:
+    """What callables and descriptors that only wrap others hold, or ``None`` for anything else."""
+    kind = type(value)
+    if kind in (staticmethod, classmethod):
+        return [value.__func__]
+    if kind is property:
+        return [value.fget, value.fset, value.fdel]
+    if kind is cached_property:
+        return [value.func]
+    if kind is MethodType:
+        return [value.__func__, value.__self__]
+    if kind is partial:
+        return [value.func, *value.args, *(part for pair in sorted(value.keywords.items()) for part in pair)]
+    held = _own_dict(value)
+    inner = None if held is None else held.get("__wrapped__")
+    if inner is None and any("__wrapped__" in vars(base) for base in kind.__mro__):
+        inner = value.__wrapped__
+    return None if inner is None else [inner]
+
+
+def _own_dict(value: Any) -> dict[str, Any] | None:
+    """The instance's own ``__dict__``. Not by ``getattr``: a proxy would look for its target."""
+    for base in type(value).__mro__:
+        descriptor = vars(base).get("__dict__")
+        if descriptor is not None:
+            held = descriptor.__get__(value) if type(descriptor) is GetSetDescriptorType else None
+            return held if type(held) is dict else None
+    return None

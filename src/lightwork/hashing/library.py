@@ -1,0 +1,42 @@
+"""Where the user's own code ends: code of the standard library and of installed packages is not followed."""
+
+import os
+import sys
+
+__all__ = ["is_library", "is_library_file", "is_users"]
+
+_STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def is_library(module_name: str | None) -> bool:
+    """Whether a module is of the standard library, built in, or lies among the installed packages.
+
+    ``__main__``, and modules that are not loaded or have no file (made by hand, by ``exec``), are not.
+    """
+    if module_name is None or module_name == "__main__":
+        return False
+    module = sys.modules.get(module_name)
+    if module is None:
+        return False
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return module_name.partition(".")[0] in sys.stdlib_module_names
+    return is_library_file(file)
+
+
+def is_library_file(file: str) -> bool:
+    """Whether a file lies in the standard library or among the installed packages."""
+    path = os.path.realpath(file)
+    return path.startswith(_STDLIB) or any(place in path for place in _INSTALLED)
+
+
+def is_users(module_name: str | None, packages: frozenset[str]) -> bool:
+    """Whether code of a module is followed: all that is not a library is, and what lies in `packages`.
+
+    `packages` are top-level names. The package of the function that is tracked belongs in it: a project
+    that was installed with ``pip install .`` is still the user's project.
+    """
+    if module_name is not None and module_name.partition(".")[0] in packages:
+        return True
+    return not is_library(module_name)

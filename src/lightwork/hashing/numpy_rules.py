@@ -1,0 +1,122 @@
+"""Rules for numpy: arrays by dtype, shape and elements in logical C order, never by layout."""
+
+from typing import Any
+
+from ..arrays.blocks import Array, flat_view, plain
+from ..arrays.padding import clean_blocks, has_padding
+from ..system.optional import loaded
+from .array_runs import is_plain
+from .runs import encode_run
+from .walk import RAW, Rule, Walk, frame
+
+__all__ = ["EXACT_NUMPY_RULES", "NUMPY_RULES"]
+
+
+def _array(walk: Walk, array: Array) -> bytes:
+    """Exactly ``numpy.ndarray``, or ``numpy.memmap``: where the bytes lie is not content."""
+    if array.dtype.hasobject:
+        return walk.part(array, encode_array)
+    return walk.seal(encode_array(walk, array))
+
+
+def encode_array(walk: Walk, array: Array) -> bytes:
+    """Dtype, shape and elements of an array; its class is not looked at."""
+    if array.dtype.hasobject:
+        items = plain(array).ravel(order="C").tolist()
+        walk.keep(items)
+        content = encode_run(walk, items)
+    else:
+        content = _content(walk, array)
+    return frame(b"a", [walk.token(array.dtype), walk.token(str(array.shape)), walk.seal(content)])
+
+
+def _content(walk: Walk, array: Array) -> bytes:
+    """As `Walk.raw` would encode the elements in C order, without ever holding a copy of them all."""
+    padded = has_padding(array.dtype)
+    view = None if padded else flat_view(array)
+    if view is not None:
+        return walk.raw(view)
+    if array.nbytes < RAW:
+        return walk.raw(b"".join(clean_blocks(array)))
+    return b"~%d:%b" % (array.nbytes, walk.algorithm.array(plain(array)))
+
+
+def _subclass(walk: Walk, array: Array) -> bytes:
+    """A subclass: its class, the array, and what the instance holds beside it."""
+    return walk.part(array, _encode_subclass)
+
+
+def _encode_subclass(walk: Walk, array: Array) -> bytes:
+    held = getattr(array, "__dict__", None) or None
+    own = type(array).__reduce__ is not loaded("numpy").ndarray.__reduce__
+    state = array.__reduce__() if own else None
+    walk.keep((held, state))
+    return frame(
+        b"A",
+        [
+            walk.token(type(array)),
+            walk.seal(encode_array(walk, array)),
+            walk.token(held),
+            walk.token(state[2] if state is not None and len(state) > 2 else None),
+        ],
+    )
+
+
+def _masked(walk: Walk, array: Array) -> bytes:
+    return walk.part(array, _encode_masked)
+
+
+def _encode_masked(walk: Walk, array: Array) -> bytes:
+    """A masked array: data (also under the mask, where it can be seen), mask, fill value."""
+    mask = loaded("numpy").ma.getmaskarray(array)
+    fill = array.fill_value
+    extra = {name: held for name, held in vars(array).items() if not name.startswith("_")}
+    return frame(
+        b"A",
+        [
+            walk.token(type(array)),
+            walk.seal(encode_array(walk, array)),
+            walk.temporary(mask),
+            walk.temporary(fill),
+            walk.token(bool(array.hardmask)),
+            walk.temporary(extra),
+        ],
+    )
+
+
+def _scalar(walk: Walk, value: Any) -> bytes:
+    array = loaded("numpy").asarray(value)
+    walk.keep(array)
+    return walk.seal(b"x" + encode_array(walk, array))
+
+
+def _dtype(walk: Walk, dtype: Array) -> bytes:
+    if is_plain(dtype):
+        return walk.seal(b"z" + dtype.str.encode())
+    return walk.part(dtype, _encode_dtype)
+
+
+def _encode_dtype(walk: Walk, dtype: Array) -> bytes:
+    """A dtype: kind, byte order, size, fields with their places. Metadata does not count, as in ``==``."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return frame(b"Y", [walk.temporary(base), walk.temporary(shape)])
+    if dtype.names is None:  # variable-width text, or of a user's own library
+        missing = getattr(dtype, "na_object", None)
+        return frame(b"Y", [walk.token(dtype.str), walk.token(type(dtype)), walk.temporary(missing)])
+    fields = [(name, *dtype.fields[name]) for name in dtype.names]
+    tokens = [walk.temporary(field) for field in fields]
+    return frame(b"Y", [walk.token(dtype.itemsize), walk.token(dtype.type), *tokens])
+
+
+NUMPY_RULES: dict[str, Rule] = {
+    "numpy:ndarray": _subclass,
+    "numpy:memmap": _array,
+    "numpy:MaskedArray": _masked,
+    "numpy:generic": _scalar,
+    "numpy:dtype": _dtype,
+}
+"""By top-level package and qualified name, looked for along the bases of a type."""
+
+EXACT_NUMPY_RULES: dict[str, Rule] = {"numpy:ndarray": _array}
+"""Rules that hold for exactly this type, not for what is derived from it."""

@@ -1,0 +1,160 @@
+"""Rules for pandas: frames by their columns, so that block layout, slicing and copying leave no trace.
+
+Values under the mask of a nullable array do not count: nobody can see them.
+"""
+
+from typing import Any
+
+from .walk import Rule, Walk, frame
+
+__all__ = ["PANDAS_RULES"]
+
+# Any: pandas is optional, its types have no name here.
+
+
+def _frame(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_frame)
+
+
+def _encode_frame(walk: Walk, value: Any) -> bytes:
+    columns = [walk.temporary(value.iloc[:, place].array) for place in range(value.shape[1])]
+    return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *columns])
+
+
+def _series(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_series)
+
+
+def _encode_series(walk: Walk, value: Any) -> bytes:
+    return frame(b"F", [*_common(walk, value), walk.temporary(value.name), walk.temporary(value.array)])
+
+
+def _common(walk: Walk, value: Any) -> list[bytes]:
+    """Class, rows, and what users attach to frames and series."""
+    attached = {name: getattr(value, name) for name in type(value)._metadata if name not in ("_name", "name")}
+    return [
+        walk.token(type(value)),
+        walk.temporary(value.index),
+        walk.temporary(value.attrs),
+        walk.token(value.flags.allows_duplicate_labels),
+        walk.temporary(attached),
+    ]
+
+
+def _index(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_index)
+
+
+def _encode_index(walk: Walk, value: Any) -> bytes:
+    """An index by names and labels; a range and the same integers spelled out are one index."""
+    steps = _as_range(value)
+    labels = walk.temporary(value.array) if steps is None else walk.seal(frame(b"r", walk.tokens(steps)))
+    return frame(b"J", [walk.temporary(list(value.names)), labels])
+
+
+def _as_range(index: Any) -> tuple[int, int, int] | None:
+    """First label, step and length, if the labels are 64-bit integers at equal distances.
+
+    A range is never spelled out for its key: that would take 8 bytes per row, and pandas would keep them.
+    """
+    if type(index).__name__ == "RangeIndex":
+        return _canonical_range(index.start, index.step, len(index))
+    if str(index.dtype) != "int64":
+        return None
+    labels = index.to_numpy()
+    count = len(labels)
+    if count < 2:
+        return _canonical_range(int(labels[0]) if count else 0, 1, count)
+    first, step = int(labels[0]), int(labels[1]) - int(labels[0])
+    if (
+        step == 0
+        or int(labels[-1]) - first != step * (count - 1)
+        or not (labels[1:] - labels[:-1] == step).all()
+    ):
+        return None
+    return _canonical_range(first, step, count)
+
+
+def _canonical_range(first: int, step: int, count: int) -> tuple[int, int, int]:
+    return (first if count else 0, step if count > 1 else 1, count)
+
+
+def _multi_index(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_multi_index)
+
+
+def _encode_multi_index(walk: Walk, value: Any) -> bytes:
+    """A hierarchical index by the labels of each level, not by how they are coded."""
+    labels = [walk.temporary(value.get_level_values(level).array) for level in range(value.nlevels)]
+    return frame(b"I", [walk.temporary(list(value.names)), *labels])
+
+
+def _numpy_backed(walk: Walk, value: Any) -> bytes:
+    """An extension array that only wraps a numpy array."""
+    return walk.seal(frame(b"j", [walk.token("numpy"), walk.temporary(value.to_numpy())]))
+
+
+def _masked(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_masked)
+
+
+def _encode_masked(walk: Walk, value: Any) -> bytes:
+    """Nullable numbers and booleans: dtype, where they are missing, the values with hidden ones zeroed."""
+    missing = value.isna()
+    shown = value.to_numpy(dtype=value.dtype.numpy_dtype, na_value=value.dtype.numpy_dtype.type(0))
+    return frame(b"j", [walk.token(str(value.dtype)), walk.temporary(missing), walk.temporary(shown)])
+
+
+def _dates(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_dates)
+
+
+def _encode_dates(walk: Walk, value: Any) -> bytes:
+    """Dates, spans: dtype (unit, zone, frequency of periods) and the integers behind them."""
+    return frame(b"j", [walk.token(str(value.dtype)), walk.temporary(value.asi8)])
+
+
+def _categorical(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_categorical)
+
+
+def _encode_categorical(walk: Walk, value: Any) -> bytes:
+    parts = [value.categories, bool(value.ordered), value.codes]
+    return frame(b"j", [walk.token("category"), *map(walk.temporary, parts)])
+
+
+def _intervals(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_intervals)
+
+
+def _encode_intervals(walk: Walk, value: Any) -> bytes:
+    return frame(b"j", [walk.token(str(value.closed)), *map(walk.temporary, (value.left, value.right))])
+
+
+def _strings(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_strings)
+
+
+def _encode_strings(walk: Walk, value: Any) -> bytes:
+    """Text in any storage: dtype, where it is missing, and the texts."""
+    missing = value.isna()
+    texts = value.to_numpy(dtype=object, na_value="").tolist()
+    return frame(
+        b"j",
+        [walk.token("str"), walk.token(repr(value.dtype)), walk.temporary(missing), walk.temporary(texts)],
+    )
+
+
+PANDAS_RULES: dict[str, Rule] = {
+    "pandas:DataFrame": _frame,
+    "pandas:Series": _series,
+    "pandas:MultiIndex": _multi_index,
+    "pandas:Index": _index,
+    "pandas:NumpyExtensionArray": _numpy_backed,
+    "pandas:BaseMaskedArray": _masked,
+    "pandas:DatetimeLikeArrayMixin": _dates,
+    "pandas:Categorical": _categorical,
+    "pandas:IntervalArray": _intervals,
+    "pandas:BaseStringArray": _strings,
+}
+"""By top-level package and qualified name, which stay when pandas moves a class between its modules."""

@@ -1,0 +1,276 @@
+"""A survey of the code that a function uses: what it is made of, and what must be watched.
+
+From the function on, each user function and class that is named becomes a *node*: its code, its defaults,
+what it has captured, and the globals it names, each of which is a node again, a value, or the name of
+something in a library. Nodes are numbered as they are found, so that recursion ends. Not followed, and
+listed as such: instances (their class is), arrays and other large objects, open things, names that are
+made up at run time, containers that the tracked code itself writes to, modules imported inside functions
+whose source cannot be found.
+"""
+
+from collections.abc import Iterator
+from types import CellType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from .bytecode import uses
+from .leaves import has_no_state, is_code, is_container, is_value, leaves, wrapped
+from .library import is_library_file, is_users
+from .names import class_name, function_name, is_importable
+from .objects import CLASS_NOISE, MACHINERY
+from .sources import source_token
+from .values import token_of
+from .walk import Walk, frame
+
+__all__ = ["Live", "Survey"]
+
+_ABSENT: Any = object()
+
+
+class Live(NamedTuple):
+    """A value that can change in place, to be hashed at each call. `path` names it in errors."""
+
+    path: str
+    value: Any
+    holds_code: bool = False
+    """Whether functions or classes in it were followed, so that another content needs another survey."""
+
+
+class Survey:
+    """One pass over the code behind a function; all results are attributes.
+
+    Attributes
+    ----------
+    tokens
+        One per node, in the order of discovery.
+    live
+        Values to be hashed at each call.
+    names
+        For each namespace (by identity): the namespace and what each watched name stood for.
+    absent
+        Namespaces and names in them that stood for nothing.
+    written
+        Global names that the functions found assign to or change in place. A first survey finds them; a
+        second one is told and leaves them out.
+    functions, cells
+        Functions whose ``__code__`` and cells whose content must stay what they are.
+    tracked, untracked
+        What was followed and what was not, as texts for people.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        packages: frozenset[str],
+        *,
+        deep: bool,
+        written: frozenset[tuple[int, str]] = frozenset(),
+    ) -> None:
+        self._walk = walk
+        self._packages = packages
+        self._deep = deep
+        self._numbers: dict[int, int] = {}
+        self._nodes: list[Any] = []
+        self._root: Any = None
+        self._not_tracked = written
+        self.written: set[tuple[int, str]] = set()
+        self.tokens: list[bytes] = []
+        self.live: list[Live] = []
+        self.names: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.absent: list[tuple[dict[str, Any], str]] = []
+        self.functions: list[FunctionType] = []
+        self.cells: list[tuple[CellType, Any]] = []
+        self.tracked: list[str] = []
+        self.untracked: list[str] = []
+
+    def run(self, root: Any) -> None:
+        """Survey everything from `root` on."""
+        self._root = root
+        self.tokens.append(self._refer(root, "the function", is_held=False))
+        place = 0
+        while place < len(self._nodes):  # describing a node may add others
+            node = self._nodes[place]
+            describe = self._describe_class if isinstance(node, type) else self._describe_function
+            self.tokens.append(self._walk.seal(describe(node)))
+            place += 1
+
+    # ---- nodes ----
+
+    def _number(self, node: Any) -> bytes:
+        number = self._numbers.setdefault(id(node), len(self._nodes))
+        if number == len(self._nodes):
+            self._nodes.append(node)
+        return b"@%d" % number
+
+    def _describe_function(self, function: FunctionType) -> bytes:
+        code = function.__code__
+        name = function_name(function)
+        self.functions.append(function)
+        self.tracked.append(f"{name} ({code.co_filename}:{code.co_firstlineno})")
+        tokens = [self._walk.token(code)]
+        tokens += self._defaults(function)
+        for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            tokens.append(self._captured(cell, f"{variable} captured by {name}", function))
+        if self._deep and is_users(function.__module__, self._packages):
+            tokens += self._globals(function)
+        return frame(b"f", tokens)
+
+    def _defaults(self, function: FunctionType) -> Iterator[bytes]:
+        """Defaults; those of the function itself that can change are arguments of calls that use them."""
+        named = [(f"default {place}", value) for place, value in enumerate(function.__defaults__ or ())]
+        named += (function.__kwdefaults__ or {}).items()
+        for name, value in named:
+            count = len(self.live)
+            token = self._refer(value, f"{name} of {function_name(function)}", is_held=True)
+            if function is self._root:
+                del self.live[count:]
+            yield frame(b"=", [self._walk.temporary(name), token])
+
+    def _captured(self, cell: CellType, path: str, function: FunctionType) -> bytes:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not bound yet: it is by the time of a call, or the call fails
+            return b"-"
+        self.cells.append((cell, value))
+        if not is_library_file(function.__code__.co_filename):
+            return self._refer(value, path, is_held=True)
+        # A decorator from a library: what it wraps counts, its caches and guards do not.
+        if isinstance(value, set):
+            return b"-"
+        return self._refer(value, path, is_held=False)
+
+    def _globals(self, function: FunctionType) -> Iterator[bytes]:
+        found = uses(function.__code__)
+        namespace = function.__globals__
+        self.written.update(_place_of(namespace, chain) for chain in found.written)
+        for chain in found.chains:
+            yield frame(b".", [self._walk.token(".".join(chain)), self._chain(namespace, chain)])
+        for statement in found.imports:
+            token = source_token(self._walk, statement, namespace, self._packages)
+            if token is None:
+                self.untracked.append(
+                    f"{statement.module}, imported inside {function.__qualname__}: no source"
+                )
+            else:
+                yield token
+
+    def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...]) -> bytes:
+        """The token of what a chain of names leads to: modules are opened, anything else ends it."""
+        name = chain[0]
+        value = namespace.get(name, _ABSENT)
+        if value is _ABSENT:
+            if name not in _builtins_of(namespace):
+                self.absent.append((namespace, name))
+            return b"-"
+        holder: Any = namespace
+        for attribute in chain[1:]:
+            if not issubclass(type(value), ModuleType):
+                break
+            self._watch(holder, name, value)
+            if not is_users(value.__name__, self._packages):
+                return self._named(f"{value.__name__}:{attribute}")
+            holder, name = vars(value), attribute
+            if name not in holder:
+                self.absent.append((holder, name))
+                return b"-"
+            value = holder[name]
+        return self._refer_name(holder, name, value, ".".join(chain))
+
+    def _refer_name(self, holder: Any, name: str, value: Any, path: str) -> bytes:
+        """What a name in a namespace or class stands for; watched, unless the tracked code changes it."""
+        if (id(holder), name) in self._not_tracked and not is_code(value):
+            self.untracked.append(f"{path}: the tracked code changes it")
+            return b"-"
+        self._watch(holder, name, value)
+        return self._refer(value, path, is_held=False)
+
+    def _watch(self, holder: Any, name: str, value: Any) -> None:
+        space = vars(holder) if isinstance(holder, type) else holder
+        self.names.setdefault(id(holder), (space, {}))[1][name] = value
+
+    def _describe_class(self, cls: type) -> bytes:
+        self.tracked.append(class_name(cls))
+        content = {
+            name: held
+            for name, held in vars(cls).items()
+            if name not in CLASS_NOISE and not isinstance(held, MACHINERY) and not _is_sunder(name)
+        }
+        tokens = [self._refer_code(base) for base in (*cls.__bases__, type(cls))]
+        for name in sorted(content):
+            token = self._refer_name(cls, name, content[name], f"{class_name(cls)}.{name}")
+            tokens += [self._walk.token(name), token]
+        return frame(b"c", tokens)
+
+    # ---- references ----
+
+    def _refer(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """The token that stands for a value in a node.
+
+        `is_held`: the function holds the value itself (captured, or a default), so that all of it counts.
+        """
+        if issubclass(type(value), (FunctionType, type)):
+            return self._refer_code(value)
+        if is_value(value) or is_code(value):
+            return token_of(value, path=path)
+        parts = wrapped(value)
+        if parts is not None:
+            inner = [self._refer(part, path, is_held=is_held) for part in parts]
+            return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
+        if is_container(value):
+            return self._refer_container(value, path, is_held=is_held)
+        if is_held and not has_no_state(value):
+            self.live.append(Live(path, value))
+        elif not has_no_state(value):
+            self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the class is followed")
+        return self._refer_code(type(value))
+
+    def _refer_code(self, value: Any) -> bytes:
+        is_class = isinstance(value, type)
+        if not is_users(value.__module__, self._packages) and (is_class or is_importable(value)):
+            return self._named(class_name(value) if is_class else function_name(value))
+        return self._number(value)
+
+    def _named(self, name: str) -> bytes:
+        """Something of a library, by name; framed, so that a text of that content is not taken for it."""
+        return self._walk.seal(frame(b"n", [self._walk.temporary(name)]))
+
+    def _refer_container(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """Tuples and frozensets of simple things by content; what can change is hashed at each call."""
+        found = leaves(value)
+        if found is None:
+            items: list[Any] = []
+            is_simple = is_fixed = False
+        else:
+            items, is_fixed = found
+            is_simple = all(is_value(item) or is_code(item) for item in items)
+        code = [self._refer_code(item) for item in items if issubclass(type(item), (FunctionType, type))]
+        if is_simple and is_fixed:
+            return self._walk.seal(frame(b"t", [token_of(value, path=path), *code]))
+        if is_simple or is_held:
+            self.live.append(Live(path, value, bool(code)))
+        else:
+            self.untracked.append(f"{path}: a {type(value).__name__} that is large or holds other objects")
+        return self._walk.seal(frame(b"~", code))
+
+
+def _place_of(namespace: dict[str, Any], chain: tuple[str, ...]) -> tuple[int, str]:
+    """The identity of the namespace or class, and the name in it, that an assignment to a chain reaches."""
+    holder: Any = namespace
+    for place, name in enumerate(chain[:-1]):
+        value = (vars(holder) if isinstance(holder, type) else holder).get(name)
+        if isinstance(value, ModuleType):
+            holder = vars(value)
+        elif isinstance(value, type):
+            holder = value
+        else:
+            return id(holder), chain[place]
+    return id(holder), chain[-1]
+
+
+def _builtins_of(namespace: dict[str, Any]) -> Any:
+    builtins = namespace.get("__builtins__", {})
+    return builtins if isinstance(builtins, dict) else vars(builtins)
+
+
+def _is_sunder(name: str) -> bool:
+    """``_value2member_map_`` and the like: what `enum` keeps about a class beside its members."""
+    return name.startswith("_") and name.endswith("_") and not name.startswith("__")

@@ -1,0 +1,77 @@
+"""A cached method that knows its object."""
+
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from .facts import Metadata
+from .shelved import MemorizedResult, NotMemorizedResult
+
+if TYPE_CHECKING:
+    from .cached import CachedFunction
+
+__all__ = ["BoundCachedFunction"]
+
+S = TypeVar("S")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BoundCachedFunction(Generic[S, P, R]):
+    """``instance.method`` of a cached method: the `CachedFunction` with its first argument filled in.
+
+    Attributes
+    ----------
+    __self__, __func__
+        The object, and the cached function of the class.
+    """
+
+    __slots__ = ("__func__", "__self__")
+
+    def __init__(self, instance: S, cached: "CachedFunction[Concatenate[S, P], R]") -> None:
+        self.__self__ = instance
+        self.__func__ = cached
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `CachedFunction.__call__`."""
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+        """As `CachedFunction.call`."""
+        return self.__func__.call(self.__self__, *args, **kwargs)
+
+    def call_and_shelve(
+        self, *args: P.args, **kwargs: P.kwargs
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+        """As `CachedFunction.call_and_shelve`."""
+        return self.__func__.call_and_shelve(self.__self__, *args, **kwargs)
+
+    def check_call_in_cache(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """As `CachedFunction.check_call_in_cache`."""
+        return self.__func__.check_call_in_cache(self.__self__, *args, **kwargs)
+
+    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """As `CachedFunction.forget`."""
+        return self.__func__.forget(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:  # Any: whatever the cached function has
+        if name.startswith("__") and name.endswith("__") and name not in _PASSED_ON:
+            raise AttributeError(name)
+        return getattr(self.__func__, name)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, BoundCachedFunction)
+            and self.__self__ is other.__self__
+            and self.__func__ is other.__func__
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.__self__), id(self.__func__)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BoundCachedFunction, (self.__self__, self.__func__)
+
+    def __repr__(self) -> str:
+        return f"BoundCachedFunction({self.__func__!r})"
+
+
+_PASSED_ON = frozenset(("__name__", "__qualname__", "__module__", "__doc__"))

@@ -1,0 +1,223 @@
+"""A function whose results are kept."""
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+
+from ..hashing.calls import CallKeys
+from ..protocols import Record
+from ..system.computing import COMPUTING
+from .bound import BoundCachedFunction
+from .facts import Metadata, read_facts
+from .keeper import ABSENT, LOG, Keeper
+from .options import Options, check_function
+from .shelved import MemorizedResult, NotMemorizedResult
+from .stats import CallStats
+
+__all__ = ["CachedFunction"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+Q = ParamSpec("Q")
+
+_LONGEST_WAIT = 3600.0
+_SHORTEST_WAIT = 60.0
+
+
+class CachedFunction(Generic[P, R]):
+    """What ``@memory.cache`` makes of a function: called like it, and remembered.
+
+    It has the name, text and signature of the function. In a class body it makes a method, whose ``self``
+    is part of the key. Picklable: by name if it is what its module calls so, else with its function.
+
+    Attributes
+    ----------
+    func
+        The function itself; calling it bypasses the cache.
+    """
+
+    def __init__(self, func: Callable[P, R], keeper: Keeper, options: Options) -> None:
+        check_function(func)
+        options.check()
+        # Copying the attributes of a callable object would overwrite ours.
+        copied = functools.WRAPPER_UPDATES if type(func) is type(check_function) else ()
+        functools.update_wrapper(self, func, updated=copied)
+        self.func = func
+        self._keeper = keeper
+        self._options = options
+        self._keys = CallKeys(
+            func,
+            ignore=options.ignore,
+            version=options.version,
+            track=options.track,
+            key=options.key,
+            user_code=options.user_code,
+        )
+        self._key = self._keys.key
+        self._read = keeper.store.get
+        self._read_only = options.mmap_mode == "r"
+        self._is_plain = options.is_valid is None and options.verbose <= 1
+        self._hits = 0
+        self._misses = 0
+        self._seconds = 0.0
+        self._longest = 0.0
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of the function for these arguments, kept or computed now."""
+        key = self._key(args, kwargs)
+        record = self._read(key)
+        if record is not None:
+            value = self._accept(record)
+            if value is not ABSENT:
+                self._hits += 1
+                return cast(R, value)
+        return self._miss(key, args, kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "CachedFunction[P, R]": ...
+
+    @overload
+    def __get__(
+        self: "CachedFunction[Concatenate[S, Q], R]", instance: S, owner: type[S] | None = None
+    ) -> BoundCachedFunction[S, Q, R]: ...
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:  # Any: see the overloads
+        """The cached method of an object; of the class, this."""
+        cached: Any = self
+        return self if instance is None else BoundCachedFunction(instance, cached)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+        """Run the function whatever is kept, keep its result, and return it with its metadata."""
+        value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
+        return value, metadata
+
+    def call_and_shelve(
+        self, *args: P.args, **kwargs: P.kwargs
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+        """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
+        key = self._key(args, kwargs)
+        if self._is_kept(key):
+            self._hits += 1
+        else:
+            value, _, is_kept = self._compute(key, args, kwargs)
+            if not is_kept:
+                return NotMemorizedResult(value)
+        return MemorizedResult(self._keeper.store, key, self._keys.function_id)
+
+    def check_call_in_cache(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether a call with these arguments would find its result kept. Changes nothing."""
+        return self._is_kept(self._key(args, kwargs))
+
+    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Remove the result of one call; whether there was one."""
+        return self._keeper.store.drop([self._key(args, kwargs)]) > 0
+
+    def clear(self, warn: bool = True) -> None:
+        """Remove all results of this function, those of older versions of its code too.
+
+        With `warn`, and ``verbose`` above 0, that is logged.
+        """
+        if warn and self._options.verbose > 0:
+            LOG.warning("Clearing function cache identified by %s", self._keys.function_id)
+        self._keeper.clear(self._keys.prefix)
+
+    def stats(self) -> CallStats:
+        """Hits, misses and time of the calls in this process so far."""
+        return CallStats(self._hits, self._misses, self._seconds)
+
+    def __repr__(self) -> str:
+        return f"CachedFunction(func={self.func!r}, store={self._keeper.store!r})"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        name = getattr(self, "__qualname__", "")
+        if _is_named(self, getattr(self, "__module__", None), name):
+            return cast(str, name)
+        return _restore, (self.func, self._keeper, self._options)
+
+    def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
+        """The value of a record, if it is valid and can be built."""
+        if self._is_plain:
+            return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        if not self._is_valid(record):
+            return ABSENT
+        if self._options.verbose > 1:
+            LOG.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
+        return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+
+    def _is_valid(self, record: Record) -> bool:
+        is_valid = self._options.is_valid
+        return is_valid is None or bool(is_valid(read_facts(record.facts)))
+
+    def _is_kept(self, key: bytes) -> bool:
+        if self._options.is_valid is None:
+            return any(True for _ in self._keeper.store.scan(key))
+        record = self._read(key)
+        return record is not None and self._is_valid(record)
+
+    def _miss(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """Compute, unless another thread or process is at it and its result comes in time."""
+        bound = max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
+        ticket = self._keeper.flights.board(key, bound=bound)
+        failed = True
+        try:
+            record = self._read(key)
+            value = ABSENT if record is None else self._accept(record)
+            if value is ABSENT:
+                value, _, is_kept = self._compute(key, args, kwargs)
+                failed = not is_kept
+            else:
+                self._hits += 1
+                failed = False
+        finally:
+            self._keeper.flights.land(ticket, failed=failed)
+        return cast(R, value)
+
+    def _compute(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[R, Metadata, bool]:
+        """Run the function and keep the result: the result, its metadata, and whether it was kept."""
+        call = self._keys.summary(args, kwargs)  # now: the call may change its arguments
+        if self._options.verbose > 0:
+            LOG.info("computing %s", call)
+        generation = self._keeper.generation
+        inside = COMPUTING.get()
+        token = COMPUTING.set(inside | {key})
+        start = time.perf_counter()
+        try:
+            value = self.func(*args, **kwargs)
+        finally:
+            seconds = time.perf_counter() - start
+            COMPUTING.reset(token)
+            self._misses += 1
+            self._seconds += seconds
+        self._longest = max(self._longest, seconds)
+        metadata = self._keeper.metadata(self._keys.function_id, call, seconds)
+        is_kept = generation == self._keeper.generation and self._keeper.keep(
+            key, value, metadata, on_error=self._options.on_error
+        )
+        if is_kept and self._options.mmap_mode is not None:
+            value = self._reread(key, value)
+        return value, metadata, is_kept
+
+    def _reread(self, key: bytes, value: R) -> R:
+        """The value as later calls will get it: with ``mmap_mode`` that is another kind of array."""
+        record = self._read(key)
+        if record is None:
+            return value
+        again = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        return value if again is ABSENT else cast(R, again)
+
+
+def _restore(func: Callable[P, R], keeper: Keeper, options: Options) -> CachedFunction[P, R]:
+    return CachedFunction(func, keeper, options)
+
+
+def _is_named(item: object, module: str | None, name: str) -> bool:
+    """Whether another process finds `item` by importing `module` and looking up `name`."""
+    if module is None or module == "__main__":
+        return False
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is item

@@ -1,0 +1,103 @@
+"""One computation for one key, however many ask for it at the same time.
+
+Threads of one process settle it through a table of events, processes of one host through leases that the
+kernel frees when their holder dies. No file is left behind and nobody waits for ever::
+
+    thread ─┐                         lease of the key
+    thread ─┼─ table: one leader ───► granted: look again, compute, store, release
+    thread ─┘  the others wait        refused: ask again every 1 to 50 ms, then the same
+
+Once a leader is done, those who waited look into the store. If nothing is there the leader has failed, and
+they compute all at once: a queue of failures would cost each of them the sum of all. A leader that was
+killed is different: whoever gets the lease first takes over, and the others go on waiting.
+"""
+
+import threading
+import time
+from typing import NamedTuple
+
+from ..protocols import Store, SupportsLease
+from ..system.computing import COMPUTING
+from ..system.forks import after_fork_in_child
+
+__all__ = ["Flights", "Ticket"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+
+
+class Ticket(NamedTuple):
+    """The right to compute. Given back with `Flights.land`."""
+
+    key: bytes
+    is_leader: bool
+    """Whether threads of this process wait for it."""
+
+    has_lease: bool
+    """Whether other processes wait for it."""
+
+
+class Flights:
+    """Who computes which key. One for each store and process; safe to use from several threads.
+
+    Parameters
+    ----------
+    store
+        Settles it between processes, if it can.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._leases = store if isinstance(store, SupportsLease) else None
+        self._lock = threading.Lock()
+        self._leaders: dict[bytes, threading.Event] = {}
+        after_fork_in_child(self._renew)
+
+    def board(self, key: bytes, *, bound: float) -> Ticket:
+        """Wait until nobody else computes `key`, at most `bound` seconds; what was made meanwhile is stored.
+
+        Whoever gets a ticket looks into the store once more before computing.
+        """
+        if key in COMPUTING.get():
+            return Ticket(key, False, False)
+        with self._lock:
+            done = self._leaders.get(key)
+            if done is None:
+                self._leaders[key] = threading.Event()
+        if done is not None:
+            done.wait(bound)
+            return Ticket(key, False, False)
+        try:
+            return Ticket(key, True, self._leases is not None and self._lease(self._leases, key, bound))
+        except BaseException:
+            self.land(Ticket(key, True, False), failed=True)
+            raise
+
+    def land(self, ticket: Ticket, *, failed: bool) -> None:
+        """Give a ticket back, after the result was stored, or after the computation failed."""
+        if ticket.has_lease and self._leases is not None:
+            self._leases.release(ticket.key, failed=failed)
+        if ticket.is_leader:
+            with self._lock:
+                done = self._leaders.pop(ticket.key, None)
+            if done is not None:
+                done.set()
+
+    def _lease(self, leases: SupportsLease, key: bytes, bound: float) -> bool:
+        """Get the lease of a key; false if its holder failed, or holds it for longer than `bound`."""
+        if leases.lease(key):
+            return True
+        mark = leases.failures(key)
+        deadline = time.monotonic() + bound
+        pause = _FIRST_PAUSE
+        while time.monotonic() < deadline:
+            time.sleep(pause)  # the kernel tells nobody when a lease is freed, unless one waits without bound
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            if leases.failures(key) != mark:
+                return False
+            if leases.lease(key):
+                return True
+        return False
+
+    def _renew(self) -> None:
+        """In a forked child the leaders of other threads do not exist."""
+        self._lock = threading.Lock()
+        self._leaders = {}

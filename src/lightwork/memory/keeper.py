@@ -1,0 +1,129 @@
+"""What all cached functions of one `Memory` share: the store, and how results go in and come out."""
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..errors import StoreUnavailable, UnpicklableError
+from ..parcel.parcels import join, split
+from ..protocols import Buffer, Record, Store, SupportsPrefix
+from ..system.forks import after_fork_in_child
+from .facts import Metadata, write_facts
+from .flights import Flights
+from .notices import Notices
+
+__all__ = ["ABSENT", "LOG", "Keeper", "keeper_of"]
+
+LOG = logging.getLogger("lightwork")
+
+
+class _Absent:
+    """The type of `ABSENT`."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+"""Stands where there is no value; ``None`` is a value like any other."""
+
+
+class Keeper:
+    """A store with the doings around it, made by `keeper_of` only. Safe to use from several threads.
+
+    Attributes
+    ----------
+    generation
+        Counts the clearings: a result that was begun before one is not kept after it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.flights = Flights(store)
+        self.notices = Notices()
+        self.generation = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return keeper_of, (self.store,)
+
+    def rebuild(self, record: Record, name: str, *, read_only: bool) -> Any:  # Any: the user's value
+        """The value of a record; `ABSENT`, after one warning, if it cannot be built any more."""
+        try:
+            return join(record.skeleton, _read_only(record.buffers) if read_only else record.buffers)
+        except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
+            self.notices.warn_once(
+                ("unreadable", name, type(exc)),
+                f"a kept result of {name} cannot be read any more and is computed again "
+                f"({type(exc).__name__}: {exc})",
+            )
+            return ABSENT
+
+    def keep(self, key: bytes, value: object, metadata: Metadata, *, on_error: str) -> bool:
+        """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
+        name = metadata["function"]
+        try:
+            skeleton, buffers = split(value, path="result")
+            record = Record(skeleton, buffers, write_facts(metadata))
+            self.store.put(key, record, seconds=metadata["duration"])
+        except UnpicklableError as exc:
+            if on_error == "raise":
+                raise
+            self.notices.warn_once(
+                ("unpicklable", name), f"the result of {name} is returned, but cannot be kept: {exc}"
+            )
+        except StoreUnavailable as exc:
+            if on_error == "raise":
+                raise
+            self.notices.warn_once(
+                ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
+            )
+        else:
+            return True
+        return False
+
+    def clear(self, prefix: bytes = b"") -> None:
+        """Remove all records whose keys begin with `prefix`; calls that run now will not be kept."""
+        self.generation += 1
+        if isinstance(self.store, SupportsPrefix):
+            self.store.clear(prefix)
+        else:
+            self.store.drop([entry.key for entry in self.store.scan(prefix)])
+
+    def metadata(self, function_id: str, call: str, seconds: float) -> Metadata:
+        """What is kept about a call that ended now."""
+        return {"duration": seconds, "time": time.time(), "function": function_id, "call": call}
+
+
+class _Keepers:
+    """One `Keeper` for each store that is in use: all `Memory` objects of a store settle things together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keepers: weakref.WeakValueDictionary[int, Keeper] = weakref.WeakValueDictionary()
+        after_fork_in_child(self._renew)
+
+    def of(self, store: Store) -> Keeper:
+        with self._lock:
+            # A keeper holds its store: as long as it lives nothing else has the store's number.
+            keeper = self._keepers.get(id(store))
+            if keeper is None:
+                keeper = self._keepers[id(store)] = Keeper(store)
+            return keeper
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+
+_KEEPERS = _Keepers()
+
+
+def keeper_of(store: Store) -> Keeper:
+    """The keeper of a store; one object per store, as long as somebody holds it."""
+    return _KEEPERS.of(store)
+
+
+def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:
+    return [memoryview(buffer).toreadonly() for buffer in buffers]

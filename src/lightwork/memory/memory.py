@@ -1,0 +1,282 @@
+"""`Memory`: where results are kept, and the decorator that keeps them."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from ..errors import InvalidOption
+from ..protocols import Store, SupportsLimits
+from ..stores import open_store
+from .cached import CachedFunction
+from .facts import Metadata
+from .keeper import LOG, keeper_of
+from .limits import Limits, exceeding, parse_limits
+from .options import Options, check_mmap_mode, names
+from .uncached import UncachedFunction
+
+__all__ = ["Memory"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Memory:
+    """Keeps the results of functions on disk: a call that was made before costs microseconds.
+
+    ::
+
+        memory = Memory("~/.cache/my-project")
+
+        @memory.cache
+        def slow(x): ...
+
+    Results are kept by function, code and arguments: a changed function (or a function that it uses) finds
+    nothing, and after the change is taken back its old results are there again.
+
+    Constructing a `Memory` touches no disk. The folder is made when the first result is kept. Equal
+    locations may be used by any number of threads and processes of one host.
+
+    Parameters
+    ----------
+    location
+        A folder; ``~`` stands for the home folder. ``None``: nothing is kept, functions are called through.
+    backend
+        ``"local"``. A store of another kind is given as ``store=``.
+    mmap_mode
+        ``None`` and ``"c"``: arrays of results are private and writable, and large ones (1 MiB) are mapped,
+        not read. ``"r"``: they are read-only. Other modes would change what is kept, and are refused.
+        With ``"c"`` and ``"r"`` the first call too returns the arrays as they were kept.
+    compress
+        ``False``: results are not compressed (not supported yet).
+    verbose
+        Above 0 computed calls are logged (level INFO of the logger ``lightwork``), above 1 hits too.
+    backend_options
+        None are known.
+    store
+        Any `lightwork.protocols.Store`, instead of `location`.
+    user_code
+        Names of installed packages whose functions are followed like those of your own project when a
+        cached function uses them.
+
+    Raises
+    ------
+    InvalidOption
+        A value that is not supported; nothing was done.
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        backend: str = "local",
+        mmap_mode: str | None = None,
+        compress: bool | int | str | tuple[str, int] = False,
+        verbose: int = 0,
+        backend_options: Mapping[str, Any] | None = None,  # Any: of unknown backends
+        *,
+        store: Store | None = None,
+        user_code: Iterable[str] = (),
+    ) -> None:
+        _check(location, backend, compress, backend_options, store)
+        check_mmap_mode(mmap_mode)
+        self.location = location
+        self.backend = backend
+        self.mmap_mode = mmap_mode
+        self.compress = compress
+        self.verbose = verbose
+        self.user_code = tuple(user_code)
+        self._given = store
+        # An absolute path now: the user may change the working folder before the first call.
+        opened = None if location is None else open_store(os.path.expanduser(location))
+        chosen = opened if store is None else store
+        self._keeper = None if chosen is None else keeper_of(chosen)
+
+    @overload
+    def cache(
+        self,
+        func: Callable[P, R],
+        ignore: Iterable[str] | None = None,
+        verbose: int | None = None,
+        mmap_mode: str | bool | None = False,
+        cache_validation_callback: Callable[[Metadata], bool] | None = None,
+        *,
+        version: str | float | bytes | None = None,
+        track: str = "deep",
+        key: Callable[..., Any] | None = None,
+        on_error: str = "warn",
+    ) -> CachedFunction[P, R]: ...
+
+    @overload
+    def cache(
+        self,
+        func: None = None,
+        ignore: Iterable[str] | None = None,
+        verbose: int | None = None,
+        mmap_mode: str | bool | None = False,
+        cache_validation_callback: Callable[[Metadata], bool] | None = None,
+        *,
+        version: str | float | bytes | None = None,
+        track: str = "deep",
+        key: Callable[..., Any] | None = None,
+        on_error: str = "warn",
+    ) -> "_Decorator": ...
+
+    def cache(
+        self,
+        func: Callable[..., Any] | None = None,
+        ignore: Iterable[str] | None = None,
+        verbose: int | None = None,
+        mmap_mode: str | bool | None = False,
+        cache_validation_callback: Callable[[Metadata], bool] | None = None,
+        *,
+        version: str | float | bytes | None = None,
+        track: str = "deep",
+        key: Callable[..., Any] | None = None,
+        on_error: str = "warn",
+    ) -> Any:  # Any: see the overloads
+        """Keep the results of a function. A decorator, with or without arguments.
+
+        Parameters
+        ----------
+        func
+            A function, method, partial or any other callable. One that is cached already is cached anew.
+        ignore
+            Names of parameters that do not count; ``"*"`` and ``"**"`` for extra arguments.
+        verbose, mmap_mode
+            As for `Memory`, for this function; ``verbose=None`` and ``mmap_mode=False`` take those of it.
+        cache_validation_callback
+            Asked before a kept result is used, with its metadata (``duration``, ``time``, ``function``,
+            ``call``); false makes it a miss. See `expires_after`.
+        version
+            Any text or number. It is part of the key; with ``track="none"`` it alone stands for the code.
+        track
+            Which code is part of the key: ``"deep"`` the function and what it uses, ``"self"`` the function
+            alone, ``"none"``.
+        key
+            ``key(*args, **kwargs)``: a value that stands for the arguments.
+        on_error
+            What to do when a result cannot be kept: ``"warn"`` once, or ``"raise"``.
+
+        Raises
+        ------
+        InvalidOption
+            An option cannot be right, or the function is of a kind that cannot be cached.
+        """
+        options = Options(
+            ignore=names(ignore),
+            verbose=self.verbose if verbose is None else verbose,
+            mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,  # type: ignore[arg-type]  # checked
+            is_valid=cache_validation_callback,
+            version=version,
+            track=track,
+            key=key,
+            on_error=on_error,
+            user_code=self.user_code,
+        )
+        options.check()
+        decorator = _Decorator(self, options)
+        return decorator if func is None else decorator(func)
+
+    def eval(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """``self.cache(func)(*args, **kwargs)``."""
+        return self.cache(func)(*args, **kwargs)
+
+    def clear(self, warn: bool = True) -> None:
+        """Remove all results of all functions. With `warn` that is logged as a warning."""
+        if self._keeper is not None:
+            if warn:
+                LOG.warning("Flushing completely the cache")
+            self._keeper.clear()
+
+    def reduce_size(
+        self,
+        bytes_limit: int | str | None = None,
+        items_limit: int | None = None,
+        age_limit: timedelta | None = None,
+    ) -> None:
+        """Remove the results that were used least recently, until all limits hold.
+
+        Parameters
+        ----------
+        bytes_limit
+            Largest size of all results, in bytes or as ``"500M"``.
+        items_limit
+            Largest number of results.
+        age_limit
+            What was not used for longer goes. Not negative.
+
+        Raises
+        ------
+        InvalidOption
+            A limit is no limit.
+        StoreUnavailable
+            The cache cannot be written.
+        """
+        limits = parse_limits(bytes_limit, items_limit, age_limit, time.time())
+        if self._keeper is None or limits == Limits():
+            return
+        store = self._keeper.store
+        if isinstance(store, SupportsLimits):
+            store.trim(**limits._asdict())
+        else:
+            store.drop(exceeding(store.scan(), limits))
+
+    @property
+    def store(self) -> Store | None:
+        """Where the results are; ``None`` if nothing is kept."""
+        return None if self._keeper is None else self._keeper.store
+
+    def __repr__(self) -> str:
+        return f"Memory(location={None if self.location is None else os.fspath(self.location)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
+        return _restore, (positional, self._given, self.user_code)
+
+    def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
+        """What `cache` makes of a function, with options that were checked."""
+        if isinstance(func, CachedFunction | UncachedFunction):
+            func = func.func
+        if self._keeper is None:
+            # Not a CachedFunction, but with all that one has: callers need not know.
+            return cast("CachedFunction[P, R]", UncachedFunction(func))
+        return CachedFunction(func, self._keeper, options)
+
+
+class _Decorator:
+    """``memory.cache(...)`` that waits for its function."""
+
+    __slots__ = ("_memory", "_options")
+
+    def __init__(self, memory: Memory, options: Options) -> None:
+        self._memory = memory
+        self._options = options
+
+    def __call__(self, func: Callable[P, R]) -> CachedFunction[P, R]:
+        return self._memory.wrap(func, self._options)
+
+
+# Any: stores and options travel as they were given.
+def _restore(positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...]) -> Memory:
+    return Memory(*positional, store=store, user_code=user_code)
+
+
+def _check(
+    location: object, backend: object, compress: object, backend_options: object, store: object
+) -> None:
+    """Refuse what is not supported, by name."""
+    if location is not None and not isinstance(location, str | os.PathLike):
+        raise InvalidOption(
+            f"location={location!r} is no path: give a folder (text or Path), None, or a store as store="
+        )
+    if backend != "local":
+        raise InvalidOption(f"backend={backend!r} is not known: give 'local', or a store as store=")
+    if compress not in (False, None):
+        raise InvalidOption(f"compress={compress!r} is not supported yet: leave it False")
+    if backend_options:
+        raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
+    if store is not None and location is not None:
+        raise InvalidOption("location= and store= exclude each other: a store knows where it is")
+    if store is not None and not isinstance(store, Store):
+        raise InvalidOption(f"store={store!r} is no lightwork.protocols.Store: it lacks some of its methods")

@@ -1,0 +1,68 @@
+"""How one function is cached: the options of `Memory.cache`, checked."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ..errors import InvalidOption
+from .facts import Metadata
+
+__all__ = ["Options", "check_function", "check_mmap_mode"]
+
+_NO_EFFECT = (None, "c")
+_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
+
+
+class Options(NamedTuple):
+    """What the user asked for; the defaults are those of `Memory.cache`."""
+
+    ignore: tuple[str, ...] = ()
+    verbose: int = 0
+    mmap_mode: str | None = None
+    is_valid: Callable[[Metadata], bool] | None = None
+    version: str | float | bytes | None = None
+    track: str = "deep"
+    key: Callable[..., Any] | None = None
+    on_error: str = "warn"
+    user_code: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse what cannot be right. What `CallKeys` checks is left to it."""
+        check_mmap_mode(self.mmap_mode)
+        if self.is_valid is not None and not callable(self.is_valid):
+            raise InvalidOption(
+                f"cache_validation_callback={self.is_valid!r} needs to be callable: give a function of the "
+                "metadata, such as lightwork.expires_after(days=1)"
+            )
+        if self.on_error not in ("warn", "raise"):
+            raise InvalidOption(f"on_error={self.on_error!r} is not known: give 'warn' or 'raise'")
+
+
+def check_mmap_mode(mode: object) -> None:
+    """Refuse modes that would write into the cache, and those that do not exist."""
+    if mode in ("r+", "w+"):
+        raise InvalidOption(
+            f"mmap_mode={mode!r} would let callers change what the cache holds: use 'r' for read-only "
+            "arrays, or 'c' (as is the default) for private writable ones"
+        )
+    if mode not in (None, "c", "r"):
+        raise InvalidOption(f"mmap_mode={mode!r} is not known: give None, 'c' or 'r'")
+
+
+def check_function(func: object) -> None:
+    """Refuse what cannot be cached, by name."""
+    if isinstance(func, classmethod | staticmethod | property):
+        kind = type(func).__name__
+        raise InvalidOption(f"cannot cache a {kind} object: put @{kind} above @memory.cache, not below it")
+    if not callable(func):
+        raise InvalidOption(f"{func!r} cannot be called: give a function")
+    flags = getattr(getattr(func, "__code__", None), "co_flags", 0)
+    if flags & (_COROUTINE | _ASYNC_GENERATOR):
+        name = getattr(func, "__qualname__", repr(func))
+        raise InvalidOption(f"{name} is an async function, which Memory cannot cache yet")
+
+
+def names(ignore: Iterable[str] | None) -> tuple[str, ...]:
+    """The names of ``ignore=``; a text in place of a list is refused."""
+    if isinstance(ignore, str):
+        raise InvalidOption(f"ignore={ignore!r} is a text: give a list of parameter names, [{ignore!r}]")
+    return tuple(ignore or ())

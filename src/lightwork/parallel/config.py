@@ -1,0 +1,203 @@
+"""Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
+
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, NamedTuple, SupportsInt
+
+from ..engines.registry import engine
+from ..errors import InvalidOption
+from ..protocols import Engine
+from .options import Unset, check_choice, parse_n_jobs, refuse_memmapping, refuse_unknown
+from .task import nesting_level
+
+__all__ = ["Place", "Settings", "active_settings", "choose", "effective_n_jobs", "parallel_config"]
+
+_PREFER = ("processes", "threads", None)
+_REQUIRE = ("sharedmem", None)
+_BY_LEVEL = ("processes", "threads", "sequential")
+"""What a call runs on if nobody says: processes, in their tasks threads, and below those nothing parallel."""
+
+VERBOSE = Unset(0)
+TEMP_FOLDER = Unset(None)
+MAX_NBYTES = Unset("1M")
+MMAP_MODE = Unset("c")
+PREFER = Unset(None)
+REQUIRE = Unset(None)
+INNER = Unset(None)
+
+
+class Settings(NamedTuple):
+    """What `parallel_config` has set; `None` or an `Unset` stands for what it has not."""
+
+    backend: Engine | None = None
+    n_jobs: int | None = None
+    verbose: int | Unset = VERBOSE
+    prefer: str | Unset | None = PREFER
+    require: str | Unset | None = REQUIRE
+    inner_max_num_threads: int | None = None
+    level: int = 0
+    """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
+
+
+class Place(NamedTuple):
+    """Where a call runs."""
+
+    engine: Engine
+    n_jobs: int
+    """As asked for: negative numbers count back from the number of cores."""
+
+
+_ACTIVE: ContextVar[Settings] = ContextVar("lightwork_parallel_config", default=Settings())  # noqa: B039 - immutable
+
+
+def active_settings() -> Settings:
+    """The settings that hold for a call that is made here."""
+    settings, level = _ACTIVE.get(), nesting_level()
+    return settings if settings.level == level else Settings(level=level)
+
+
+def choose(
+    backend: str | Engine | None,
+    n_jobs: SupportsInt | str | None,
+    prefer: str | None,
+    require: str | None,
+    *,
+    require_given: bool = False,
+) -> Place:
+    """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named."""
+    check_choice("prefer", prefer, _PREFER)
+    check_choice("require", require, _REQUIRE)
+    if prefer == "processes" and require == "sharedmem":
+        raise InvalidOption(
+            'prefer="processes" and require="sharedmem" exclude each other: leave one of them out'
+        )
+    settings = active_settings()
+    number = None if n_jobs is None else parse_n_jobs(n_jobs)
+    shared = require == "sharedmem"
+    if backend is not None:
+        chosen = _resolve(backend)
+        if shared and require_given and not chosen.shares_memory:
+            raise InvalidOption(
+                f'backend={chosen.name!r} does not support shared memory, which require="sharedmem" asks'
+            )
+        return Place(chosen, number or settings.n_jobs or 1)
+    named = settings.backend is not None or settings.level > 0
+    active = settings.backend or engine(_BY_LEVEL[min(settings.level, 2)])
+    if not active.shares_memory and (shared or (prefer == "threads" and not named)):
+        # As in joblib: the number that was configured was meant for processes.
+        return Place(engine("threads"), number or 1)
+    if active.shares_memory and prefer == "processes" and not named:
+        active = engine("processes")
+    return Place(active, number or settings.n_jobs or 1)
+
+
+def _resolve(backend: object) -> Engine:
+    if isinstance(backend, str):
+        return engine(backend)
+    if isinstance(backend, Engine) and not isinstance(backend, type):
+        return backend
+    raise InvalidOption(f"backend={backend!r} is neither the name of a backend nor an Engine")
+
+
+def effective_n_jobs(n_jobs: SupportsInt | str | None = -1) -> int:
+    """How many workers a call with this `n_jobs` would have here, ``>= 1``.
+
+    Parameters
+    ----------
+    n_jobs
+        As for `Parallel`; ``None`` asks for what `parallel_config` has set.
+    """
+    place = choose(None, n_jobs, None, None)
+    return 1 if place.n_jobs == 1 else place.engine.effective_n_jobs(place.n_jobs)
+
+
+class parallel_config:
+    """Set defaults for the `Parallel` calls of this thread, from now on or for a ``with`` block.
+
+    It takes effect when it is constructed; `unregister`, or the end of the block, brings back what was there
+    before. Options that are not given are inherited from an enclosing `parallel_config`; arguments of
+    `Parallel` have precedence. Other threads, and the tasks of a call, are not affected.
+
+    Parameters
+    ----------
+    backend
+        ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
+        ``"sequential"``, or an `Engine`.
+    n_jobs, verbose, prefer, require
+        As for `Parallel`.
+    inner_max_num_threads
+        Threads that BLAS and OpenMP may use in each worker process. Only together with `backend`.
+    temp_folder, max_nbytes, mmap_mode
+        Accepted with their defaults only, see `Parallel`.
+
+    Raises
+    ------
+    InvalidOption
+        Before anything was set.
+    """
+
+    def __init__(
+        self,
+        backend: str | Engine | None = None,
+        *,
+        n_jobs: SupportsInt | str | None = None,
+        verbose: int | Unset = VERBOSE,
+        temp_folder: object = TEMP_FOLDER,
+        max_nbytes: object = MAX_NBYTES,
+        mmap_mode: object = MMAP_MODE,
+        prefer: str | Unset | None = PREFER,
+        require: str | Unset | None = REQUIRE,
+        inner_max_num_threads: int | None = None,
+        **refused: Any,  # Any: refused whatever it is
+    ) -> None:
+        refuse_unknown("parallel_config", refused)
+        refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
+        check_choice("prefer", given(prefer), _PREFER)
+        check_choice("require", given(require), _REQUIRE)
+        if inner_max_num_threads is not None and backend is None:
+            raise InvalidOption(
+                f"inner_max_num_threads={inner_max_num_threads} is only supported when backend is not None"
+            )
+        outer = active_settings()
+        self._before = _ACTIVE.get()
+        self.settings = Settings(
+            backend=outer.backend if backend is None else _resolve(backend),
+            n_jobs=outer.n_jobs if n_jobs is None else parse_n_jobs(n_jobs),
+            verbose=outer.verbose if isinstance(verbose, Unset) else verbose,
+            prefer=outer.prefer if isinstance(prefer, Unset) else prefer,
+            require=outer.require if isinstance(require, Unset) else require,
+            inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
+            level=nesting_level(),
+        )
+        check_inner(self.settings.inner_max_num_threads, self.settings.backend)
+        _ACTIVE.set(self.settings)
+
+    def unregister(self) -> None:
+        """Bring back what was set when this was constructed."""
+        _ACTIVE.set(self._before)
+
+    def __enter__(self) -> dict[str, object]:
+        return self.settings._asdict()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.unregister()
+
+
+def given(value: object) -> Any:  # Any: what the option is
+    """The value of an option, or its default."""
+    return value.default if isinstance(value, Unset) else value
+
+
+def check_inner(threads: object, chosen: Engine | None) -> None:
+    """Refuse a limit for inner threads that is no limit, or that the engine cannot keep."""
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InvalidOption(f"inner_max_num_threads={threads!r}: give a positive number of threads")
+    if chosen is not None and chosen.shares_memory:
+        raise InvalidOption(
+            f"inner_max_num_threads={threads}: backend={chosen.name!r} does not accept it, "
+            'since threads share the limits of their process; use backend="processes"'
+        )

@@ -1,0 +1,93 @@
+"""Tasks that failed: what stands in their place, and the note that says which they were."""
+
+import contextlib
+import reprlib
+from typing import Any, NamedTuple
+
+from ..protocols import Call
+
+__all__ = ["Failure", "add_note", "describe"]
+
+_LIMIT = 200  # characters of a note
+_PLAIN = frozenset({bool, bytearray, bytes, complex, float, int, range, slice, str, type(None), type(...)})
+_SHAPED = frozenset({"numpy", "pandas", "polars", "scipy", "torch"})
+
+
+class Failure(NamedTuple):
+    """A task without a result, in the place of its result (``on_error="return"``)."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    """Place of the task in the input, from 0."""
+
+    error: BaseException
+    """What it raised, or `WorkerDied`. ``raise failure.error`` raises it with its own traceback."""
+
+    attempts: int
+    """How many times it was sent to a worker."""
+
+
+class _Brief(reprlib.Repr):
+    """`reprlib` without a single call of a user's ``__repr__``: it may be slow, or fail in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 4
+        self.maxlevel = 3
+
+    def repr1(self, x: object, level: int) -> str:
+        kind = type(x)
+        if kind in _PLAIN:
+            return self.repr_str(x, level) if isinstance(x, str) else _cut(repr(x), self.maxother)
+        if kind in (tuple, list, dict, set, frozenset):
+            return super().repr1(x, level)
+        return self.repr_instance(x, level)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        kind = type(x)
+        if kind.__module__.partition(".")[0] in _SHAPED:
+            # Any: a table or an array of a known library, whose `shape` and `dtype` are cheap.
+            return _shaped(kind.__name__, x)
+        name = getattr(x, "__qualname__", None) if kind.__module__ == "builtins" else None
+        return name if isinstance(name, str) else f"<{kind.__name__}>"
+
+
+def describe(index: int, call: Call) -> str:
+    """``"task 5: f(3, ndarray(float64, (10, 2)))"``, at most 200 characters, without running users' code."""
+    function, args, kwargs = call
+    brief = _Brief()
+    parts = [brief.repr(value) for value in args[:8]]
+    parts += [f"{name}={brief.repr(value)}" for name, value in list(kwargs.items())[:8]]
+    if len(args) > 8 or len(kwargs) > 8:
+        parts.append("...")
+    return _cut(f"task {index}: {_name(function)}({', '.join(parts)})", _LIMIT)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Put the note on the error, once."""
+    if note in getattr(error, "__notes__", ()):
+        return
+    # An exception class may forbid new attributes (a frozen dataclass does). Its own error must not be
+    # replaced by ours, so the note is what gets lost.
+    with contextlib.suppress(AttributeError, TypeError):
+        error.add_note(note)
+
+
+def _name(function: object) -> str:
+    for name in ("__qualname__", "__name__"):
+        found = getattr(function, name, None)
+        if isinstance(found, str):
+            return found
+    return type(function).__name__
+
+
+def _shaped(name: str, value: Any) -> str:
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None:
+        return f"<{name}>"
+    if shape == () and dtype is not None:
+        return _cut(str(value), 30)  # a numpy scalar prints as its number
+    return f"{name}({dtype}, {tuple(shape)})" if dtype is not None else f"{name}({tuple(shape)})"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

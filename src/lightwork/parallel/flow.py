@@ -1,0 +1,358 @@
+"""The flow: a parallel map as a pure state machine. Events in, actions out; no I/O, no clock, no thread.
+
+::
+
+    Arrived ──┐                                  ┌──► Read       take more tasks from the input
+    Done      │   ┌────────┐   ┌────────────┐    ├──► Send       a range of tasks to a slot
+    Failed    ├──►│ backlog├──►│ slots      ├──► ├──► TakeBack   ask a slot for its unstarted tasks
+    Lost      │   └────────┘   │ (sent)     │    ├──► Settle     a task has failed for good
+    Returned  │        ▲       └─────┬──────┘    ├──► Emit       results that are next to be handed out
+    Consumed ─┘        └─────────────┘           └──► Abort, End
+
+`Flow.feed` is the only door. Events and actions carry ranges of tasks, never single ones, since what is done
+per task in Python costs more than a small task may. Indices count the tasks of the input from 0.
+
+What it promises, for any order of events that a correct session may report:
+
+* each task is emitted exactly once, or the flow aborts; in input order if `ordered`;
+* at most ``limit()`` tasks are read and not finished (`bounded`: nor consumed);
+* tasks that were queued at a lost worker are sent again; if it is not known which task ran when the worker
+  was lost, its tasks are sent one by one, and given up after `MAX_LOSSES` losses;
+* a worker that idles while another has unstarted tasks is given those;
+* it ends when the input is exhausted and all tasks were emitted.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import EngineError
+from ..protocols import Done, Failed, Lost, Returned
+from .batching import BatchSizes, result_bytes
+from .moves import Abort, Action, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
+
+__all__ = ["MAX_LOSSES", "Flow"]
+
+MAX_LOSSES = 3
+
+
+# How a range came to lie in the backlog: from the input, taken back, or (1, 2, ...) so many losses ago.
+_FRESH = 0
+_RETURNED = -1
+
+
+class _Span(NamedTuple):
+    start: int
+    stop: int
+    history: int
+
+
+_ANY = 1 << 60
+_NOTHING = _Span(-1, -1, _FRESH)
+
+
+def _without(span: _Span, start: int, stop: int) -> list[_Span]:
+    """What is left of a span without the tasks ``start .. stop - 1``."""
+    if stop <= span.start or span.stop <= start:
+        return [span]
+    parts = [span._replace(stop=max(start, span.start)), span._replace(start=min(stop, span.stop))]
+    return [part for part in parts if part.start < part.stop]
+
+
+class Flow:
+    """The state of one parallel call.
+
+    Parameters
+    ----------
+    slots
+        Number of workers that may be sent to, ``>= 1``.
+    ahead
+        How many batches (tasks, as long as a batch is one task) may be read and not finished; ``None``: any.
+    sizes
+        The policy of batch sizes.
+    ordered
+        Emit in input order; otherwise as the tasks end.
+    bounded
+        Count emitted results that were not consumed as unfinished: a reader that lags stops the reading.
+    fatal
+        The first failure aborts; otherwise failures are settled.
+    """
+
+    __slots__ = (
+        "_ahead", "_alone", "_arrived", "_asked", "_backlog", "_bounded", "_denied", "_ended",
+        "_exhausted", "_fatal", "_finished", "_held", "_next", "_ordered", "_outstanding",
+        "_readable", "_reading", "_sent", "_sizes", "_slots", "_unread", "_waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self, slots: int, ahead: int | None, *, sizes: BatchSizes, ordered: bool, bounded: bool, fatal: bool
+    ) -> None:
+        self._slots = slots
+        self._ahead = ahead
+        self._sizes = sizes
+        self._ordered = ordered
+        self._bounded = bounded
+        self._fatal = fatal
+        self._arrived = 0  # tasks read so far
+        self._exhausted = False
+        self._reading = False  # a Read was not answered yet
+        self._backlog: deque[_Span] = deque()  # read and not sent, the lowest index first
+        self._waiting = 0  # tasks in _backlog
+        self._sent: list[list[_Span]] = [[] for _ in range(slots)]  # unreported ranges of each slot, as sent
+        self._held = [0] * slots  # tasks in each of them
+        self._outstanding = 0  # tasks in all of them
+        self._alone: set[int] = set()  # slots that hold one suspected task and get no other
+        self._asked: set[int] = set()  # slots that have not answered a TakeBack
+        self._denied: set[int] = set()  # slots that had nothing to give and have not reported since
+        self._next = 0  # the next task to emit in order
+        self._finished: dict[int, int] = {}  # start: stop of finished ranges after _next
+        self._unread = 0  # finished and not consumed (bounded flows)
+        self._readable = 0  # emitted and not consumed (bounded flows)
+        self._ended = False
+
+    def feed(self, events: Sequence[FlowEvent]) -> list[Action]:
+        """Take in what happened; what is to be done now, in this order.
+
+        Events that a session reports together are fed together: a worker that was lost after it had reported
+        a result must not be sent more tasks in between, which would seem to be lost with it.
+        """
+        actions: list[Action] = []
+        for event in events:
+            if self._ended:
+                return actions
+            self._take_in(event, actions)
+        if not self._ended:
+            self._dispatch(actions)
+        return actions
+
+    def _take_in(self, event: FlowEvent, actions: list[Action]) -> None:
+        kind = type(event)
+        # By far the most frequent first. Comparing types is what `match` would do, at half its price.
+        if kind is Done:
+            self._on_done(event, actions)  # type: ignore[arg-type]  # just tested
+        elif kind is Arrived:
+            self._on_arrived(event)  # type: ignore[arg-type]  # just tested
+        elif kind is Consumed:
+            self._unread -= event.count  # type: ignore[operator]  # just tested
+            self._readable -= event.count  # type: ignore[operator]  # just tested
+        elif kind is Failed:
+            self._on_failed(event, actions)  # type: ignore[arg-type]  # just tested
+        elif kind is Returned:
+            self._on_returned(event)  # type: ignore[arg-type]  # just tested
+        else:
+            self._on_lost(event, actions)  # type: ignore[arg-type]  # the only kind that is left
+
+    def limit(self) -> int | None:
+        """How many tasks may be read and not finished at present, ``None`` for any number."""
+        if self._ahead is None:
+            return None
+        return self._ahead * self._sizes.size + (self._slots if self._bounded else 0)
+
+    # Events ----------------------------------------------------------------------------------------------
+
+    def _on_arrived(self, event: Arrived) -> None:
+        self._reading = False
+        self._exhausted = event.exhausted
+        if event.count:
+            start = self._arrived
+            self._arrived += event.count
+            self._backlog.append(_Span(start, self._arrived, _FRESH))
+            self._waiting += event.count
+
+    def _on_done(self, event: Done, actions: list[Action]) -> None:
+        count = len(event.values)
+        self._forget(event.slot, event.start, event.start + count)
+        nbytes = result_bytes(event.values) if self._sizes.adapts else 0
+        self._sizes.record(count, event.seconds, nbytes)
+        self._finish(event.start, event.start + count, actions)
+
+    def _on_failed(self, event: Failed, actions: list[Action]) -> None:
+        losses = self._forget(event.slot, event.index, event.index + 1)
+        self._sizes.record(1, event.seconds)
+        self._fail(event.index, event.error, max(losses, 0) + 1, actions)
+
+    def _on_returned(self, event: Returned) -> None:
+        self._asked.discard(event.slot)
+        if event.start >= event.stop:
+            self._denied.add(event.slot)
+            return
+        losses = self._forget(event.slot, event.start, event.stop)
+        self._requeue([_Span(event.start, event.stop, losses if losses > 0 else _RETURNED)])
+
+    def _on_lost(self, event: Lost, actions: list[Action]) -> None:
+        slot, spans = event.slot, self._sent[event.slot]
+        running = event.running
+        if running is not None and not any(span.start <= running < span.stop for span in spans):
+            running = None  # it was reported before: whatever ended the worker, it was not this task
+        self._sent[slot] = []
+        self._outstanding -= self._held[slot]
+        self._held[slot] = 0
+        for marks in (self._asked, self._denied, self._alone):
+            marks.discard(slot)
+        again = []
+        for start, stop, history in spans:
+            if running is None:
+                losses = max(history, 0) + 1
+                if losses < MAX_LOSSES:
+                    again.append(_Span(start, stop, losses))
+                else:  # one task: suspects are sent alone
+                    self._fail(start, event.error, losses, actions)
+            elif start <= running < stop:
+                again += [_Span(start, running, history), _Span(running + 1, stop, history)]
+                self._fail(running, event.error, max(history, 0) + 1, actions)
+            else:
+                again.append(_Span(start, stop, history))
+            if self._ended:
+                return
+        self._requeue([span for span in again if span.start < span.stop])
+
+    def _requeue(self, spans: list[_Span]) -> None:
+        """Put ranges back; the backlog stays sorted, so that what is needed first is sent first."""
+        self._waiting += sum(span.stop - span.start for span in spans)
+        self._backlog = deque(sorted([*spans, *self._backlog]))
+
+    def _forget(self, slot: int, start: int, stop: int) -> int:
+        """Strike a range from what a slot holds; how often its tasks were lost before (or `_RETURNED`)."""
+        spans = self._sent[slot]
+        self._held[slot] -= stop - start
+        self._outstanding -= stop - start
+        self._denied.discard(slot)
+        head = spans[0] if spans else _NOTHING
+        if head.start == start and head.stop == stop:  # a whole batch: nearly always
+            del spans[0]
+            hit = [head]
+        else:
+            hit = [span for span in spans if span.start < stop and start < span.stop]
+            if sum(min(stop, span.stop) - max(start, span.start) for span in hit) != stop - start:
+                raise EngineError(
+                    f"the engine reported tasks {start} to {stop - 1} at slot {slot}, which were not there: "
+                    "this is a defect of the engine"
+                )
+            rest = [part for span in spans for part in _without(span, start, stop)]
+            self._sent[slot] = spans = rest
+        if not spans:
+            self._alone.discard(slot)
+        return max(span.history for span in hit)
+
+    def _fail(self, index: int, error: BaseException, attempts: int, actions: list[Action]) -> None:
+        if self._fatal:
+            self._ended = True
+            actions.append(Abort(index, error))
+            return
+        actions.append(Settle(index, error, attempts))
+        self._finish(index, index + 1, actions)
+
+    def _finish(self, start: int, stop: int, actions: list[Action]) -> None:
+        if self._bounded:
+            self._unread += stop - start
+        if not self._ordered:
+            self._emit(start, stop, actions)
+        elif start != self._next:
+            self._finished[start] = stop
+        else:
+            while stop in self._finished:
+                stop = self._finished.pop(stop)
+            self._next = stop
+            self._emit(start, stop, actions)
+
+    def _emit(self, start: int, stop: int, actions: list[Action]) -> None:
+        if self._bounded:
+            self._readable += stop - start
+        actions.append(Emit(start, stop))
+
+    # Decisions -------------------------------------------------------------------------------------------
+
+    def _dispatch(self, actions: list[Action]) -> None:
+        while (slot := self._hungriest()) is not None:
+            send = self._cut(slot) if self._backlog else None
+            if send is None:
+                break
+            actions.append(send)
+        else:
+            return  # all have enough to do
+        if not self._backlog and not self._exhausted:
+            self._read(actions)
+        if self._reading:
+            return
+        if self._exhausted and not self._outstanding and not self._backlog:
+            self._ended = True
+            actions.append(End())
+        else:
+            self._balance(actions)
+
+    def _hungriest(self) -> int | None:
+        """The slot that holds least, if it should hold more."""
+        held = self._held
+        if self._alone:
+            free = [slot for slot in range(self._slots) if slot not in self._alone]
+            if not free:
+                return None
+            slot = min(free, key=held.__getitem__)
+        else:
+            slot = held.index(min(held))
+        return slot if held[slot] <= self._sizes.queued - self._sizes.size else None
+
+    def _cut(self, slot: int) -> Send | None:
+        """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
+        start, stop, history = self._backlog[0]
+        suspected = history > _FRESH
+        if suspected and self._held[slot]:
+            return None
+        if suspected:
+            size = 1
+        elif history == _RETURNED:
+            size = self._sizes.split(stop - start, self._slots)
+        elif self._exhausted:
+            size = self._sizes.share(self._waiting, self._slots)
+        else:
+            size = self._sizes.size
+        # A reader with nothing to read waits for the next task in order: that one may always go.
+        if self._bounded and (start != self._next or self._readable):
+            room = self._room()
+            if room < 1:
+                return None
+            size = min(size, room)
+        size = min(size, stop - start)
+        if suspected:
+            self._alone.add(slot)
+        if start + size == stop:
+            self._backlog.popleft()
+        else:
+            self._backlog[0] = _Span(start + size, stop, history)
+        self._sent[slot].append(_Span(start, start + size, history))
+        self._held[slot] += size
+        self._outstanding += size
+        self._waiting -= size
+        return Send(slot, start, start + size)
+
+    def _room(self) -> int:
+        """How many more tasks may be on their way now; may be negative after batches became smaller."""
+        limit = self.limit()
+        return _ANY if limit is None else limit - self._outstanding - self._unread
+
+    def _read(self, actions: list[Action]) -> None:
+        room = self._room()
+        if room > 0 and not self._reading:
+            self._reading = True
+            size = self._sizes.size
+            if min(self._held):  # nobody waits, so there is time to read for all who could do with more
+                size = max(size, self._slots * self._sizes.queued - self._outstanding)
+            actions.append(Read(min(size, room)))
+
+    def _balance(self, actions: list[Action]) -> None:
+        """With nothing more that may be sent, let idle slots have what others have queued."""
+        idle = self._held.count(0) - len(self._asked)
+        while idle > 0:
+            rich = max(range(self._slots), key=self._wealth)
+            count = self._wealth(rich)
+            if count < 1 or not self._sizes.worth_moving(count):
+                return
+            self._asked.add(rich)
+            actions.append(TakeBack(rich))
+            idle -= 1
+
+    def _wealth(self, slot: int) -> int:
+        """How many tasks a slot may have that it has not started, as far as is known."""
+        if slot in self._asked or slot in self._denied:
+            return 0
+        return self._held[slot] - 1

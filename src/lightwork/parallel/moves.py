@@ -1,0 +1,87 @@
+"""The words of the flow: what may happen (events) and what is to be done (actions). See `flow`.
+
+The other events are those of a session: `Done`, `Failed`, `Lost`, `Returned`.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+from ..protocols import Done, Failed, Lost, Returned
+
+__all__ = [
+    "Abort",
+    "Action",
+    "Arrived",
+    "Consumed",
+    "Emit",
+    "End",
+    "FlowEvent",
+    "Read",
+    "Send",
+    "Settle",
+    "TakeBack",
+]
+
+
+class Arrived(NamedTuple):
+    """`count` more tasks were read from the input; `exhausted`: there are no more."""
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    exhausted: bool
+
+
+class Consumed(NamedTuple):
+    """`count` more of the emitted results were taken by the reader. Fed to bounded flows only."""
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+
+
+FlowEvent: TypeAlias = Done | Failed | Lost | Returned | Arrived | Consumed
+
+
+class Read(NamedTuple):
+    """Read up to `count` tasks from the input and feed `Arrived`."""
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+
+
+class Send(NamedTuple):
+    """Send tasks ``start .. stop - 1`` to a slot."""
+
+    slot: int
+    start: int
+    stop: int
+
+
+class TakeBack(NamedTuple):
+    """Ask a slot for the tasks that it has not started."""
+
+    slot: int
+
+
+class Settle(NamedTuple):
+    """A task has failed for good, after `attempts` attempts. Its failure takes the place of its result."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    error: BaseException
+    attempts: int
+
+
+class Emit(NamedTuple):
+    """Hand out the results of tasks ``start .. stop - 1``."""
+
+    start: int
+    stop: int
+
+
+class Abort(NamedTuple):
+    """The task `index` has failed and that ends the call. The flow ignores all further events."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    error: BaseException
+
+
+class End(NamedTuple):
+    """All tasks were emitted. The flow ignores all further events."""
+
+
+Action: TypeAlias = Read | Send | TakeBack | Settle | Emit | Abort | End

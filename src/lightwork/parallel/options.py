@@ -1,0 +1,129 @@
+"""The options of `Parallel`, checked one by one before anything happens."""
+
+import operator
+from collections.abc import Mapping
+from typing import Any, Literal, SupportsInt, TypeAlias
+
+from ..errors import InvalidOption
+from .arithmetic import evaluate
+
+__all__ = [
+    "ReturnAs",
+    "Unset",
+    "check_choice",
+    "parse_batch_size",
+    "parse_n_jobs",
+    "parse_timeout",
+    "read_ahead",
+    "refuse_memmapping",
+    "refuse_unknown",
+]
+
+ReturnAs: TypeAlias = Literal["list", "generator", "generator_unordered"]
+
+
+class Unset:
+    """Stands for an option that was not given, to tell it from one that was given its default."""
+
+    __slots__ = ("default",)
+
+    def __init__(self, default: object) -> None:
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"default({self.default!r})"
+
+
+def parse_n_jobs(n_jobs: SupportsInt | str) -> int:
+    """A number of workers: not 0; negative ones count back from the number of cores."""
+    if not isinstance(n_jobs, SupportsInt | str):
+        raise TypeError(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}: give a whole number")
+    try:
+        number = int(n_jobs)
+    except (ValueError, OverflowError):
+        raise InvalidOption(f"n_jobs could not be converted to int: it is {n_jobs!r}") from None
+    if number == 0:
+        raise InvalidOption(
+            f"n_jobs == 0 in Parallel has no meaning (n_jobs={n_jobs!r}): give 1, or -1 for all cores"
+        )
+    return number
+
+
+def parse_batch_size(batch_size: object) -> int | None:
+    """A fixed number of tasks, or ``None`` for ``"auto"``."""
+    if batch_size == "auto":
+        return None
+    try:
+        number = operator.index(batch_size)  # type: ignore[arg-type]  # this is the test
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InvalidOption(f'batch_size={batch_size!r}: give "auto" or a positive integer')
+    return number
+
+
+def parse_timeout(timeout: object) -> float | None:
+    """Seconds, or ``None`` for no limit."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise InvalidOption(f"timeout={timeout!r}: give a positive number of seconds, or None")
+    return float(timeout) if timeout < float("inf") else None
+
+
+def read_ahead(pre_dispatch: object, n_jobs: int) -> int | None:
+    """How many batches may be read from the input before the first of them has ended; ``None``: all."""
+    if pre_dispatch == "all" or pre_dispatch is None:
+        return None
+    if isinstance(pre_dispatch, str):
+        value = evaluate(pre_dispatch, n_jobs)
+    elif isinstance(pre_dispatch, int | float):
+        value = pre_dispatch
+    else:
+        raise TypeError(
+            f"pre_dispatch={pre_dispatch!r} is a {type(pre_dispatch).__name__}: give a number or a text"
+        )
+    if value == float("inf"):
+        return None
+    if not value >= 1:
+        raise InvalidOption(
+            f'pre_dispatch={pre_dispatch!r} is {value}: nothing would run; give 1 or more, or "all"'
+        )
+    return int(value)
+
+
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Raise `InvalidOption` unless the value is one of the choices."""
+    if value not in choices:
+        raise InvalidOption(
+            f"{name}={value!r} is not a valid choice: give one of {', '.join(map(repr, choices))}"
+        )
+
+
+def refuse_memmapping(temp_folder: object, max_nbytes: object, mmap_mode: object) -> None:
+    """Refuse what speaks of joblib's memory-mapped files. There are none here.
+
+    Arrays of any size arrive in a worker as private, writable copies, large ones shared in memory until they
+    are written to. `None` and the defaults ask for nothing else, so they pass.
+    """
+    if temp_folder is not None:
+        raise InvalidOption(
+            f"temp_folder={temp_folder!r}: arrays travel in memory, no files are written; leave it out"
+        )
+    if mmap_mode not in (None, "c"):
+        raise InvalidOption(
+            f"mmap_mode={mmap_mode!r}: arrays arrive copy-on-write in every worker, "
+            'which is mmap_mode="c"; leave it out'
+        )
+    if max_nbytes not in (None, "1M"):
+        raise InvalidOption(
+            f"max_nbytes={max_nbytes!r}: which arrays are shared is decided by how often they are sent; "
+            "leave it out"
+        )
+
+
+def refuse_unknown(name: str, options: Mapping[str, Any]) -> None:  # Any: whatever was given
+    """Raise `InvalidOption` for keywords that nobody knows."""
+    if options:
+        listed = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise InvalidOption(f"{name} has no option {listed}")

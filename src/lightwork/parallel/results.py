@@ -1,0 +1,184 @@
+"""The generator that a parallel call returns, and the thread that keeps it filled.
+
+::
+
+    pump thread:  driver.step() ──► chunks (SimpleQueue) ──► reader's thread: next()
+         ▲                                                        │
+         └── session.wake() ◄── cancelled / consumed (Channel) ◄─────┘
+
+`SimpleQueue` is the only thing that both sides change; it may be used from finalizers, which can run in the
+middle of anything. `Driver.cancelled` and `Channel.consumed` are each written by one side only.
+The pump holds the channel, never the generator: a generator that nobody refers to is collected, closes the
+channel and so ends the pump, also when it is part of a reference cycle, and at exit of the interpreter.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any
+
+from ..errors import TaskTimeout
+from ..protocols import Session
+from .driver import Driver
+
+__all__ = ["Results", "stream"]
+
+
+_PATIENCE = 0.2
+"""Seconds to wait for an input that is just being advanced."""
+
+
+class Channel:
+    """What the pump and the reader share."""
+
+    __slots__ = ("chunks", "consumed", "driver", "session", "starved")
+
+    def __init__(self, driver: Driver, session: Session) -> None:
+        self.driver = driver
+        self.session = session
+        self.chunks: SimpleQueue[list[Any] | BaseException | None] = SimpleQueue()  # None: no more
+        self.consumed = 0
+        """Values that the reader has taken. Written by the reader."""
+        self.starved = False
+        """The pump waits and would like to hear of values taken. Written by the pump."""
+
+    def close(self) -> None:
+        """Ask the pump to stop. Safe from any thread and from finalizers."""
+        self.driver.cancelled = True
+        self.session.wake()
+
+
+class Results(Generator[Any, None, None]):
+    """The results of one call, as they are ready. Iterate it, from one thread at a time.
+
+    Errors of tasks and of the input are raised by `next` after the results that were ready before; the
+    generator is then at its end. `close`, or losing the last reference, ends the call: tasks that run are
+    killed (threads: abandoned), tasks that wait are forgotten.
+    """
+
+    def __init__(self, channel: Channel, pump: threading.Thread, timeout: float | None) -> None:
+        self._channel = channel
+        self._pump = pump
+        self._timeout = timeout
+        self._chunk: list[Any] = []  # the next value last
+        self._over = False
+        self._finalizer = weakref.finalize(self, _stop, channel, pump)
+
+    @property
+    def running(self) -> bool:
+        """Whether the call goes on: neither exhausted nor closed nor failed."""
+        return not self._over
+
+    def __next__(self) -> Any:
+        while not self._chunk:
+            if self._over:
+                raise StopIteration
+            try:
+                self._refill()
+            except BaseException:
+                self.close()
+                raise
+        channel = self._channel
+        channel.consumed += 1
+        if channel.starved:
+            channel.session.wake()
+        return self._chunk.pop()
+
+    def send(self, value: None, /) -> Any:
+        """As `next`."""
+        return next(self)
+
+    def throw(  # type: ignore[override]  # the old three-argument form is not offered
+        self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
+    ) -> Any:
+        """End the call and raise `error`."""
+        self.close()
+        raise error
+
+    def close(self) -> None:
+        """End the call, and wait until its workers are free again. Safe to call twice.
+
+        If the input is being advanced this waits 0.2 s at most: the input may never come back.
+        """
+        self._over = True
+        self._chunk = []
+        self._finalizer()
+
+    def _refill(self) -> None:
+        try:
+            chunk = self._channel.chunks.get(timeout=self._timeout)
+        except Empty:
+            raise TaskTimeout(f"no result within timeout={self._timeout} s; the call was ended") from None
+        if chunk is None:
+            self.close()
+        elif isinstance(chunk, BaseException):
+            raise chunk
+        else:
+            chunk.reverse()
+            self._chunk = chunk
+
+
+def stream(driver: Driver, session: Session, timeout: float | None, ended: Callable[[], None]) -> Results:
+    """Start the pump thread of a call and return the generator that it fills.
+
+    The pump owns the session and closes it; then it calls `ended`.
+    """
+    channel = Channel(driver, session)
+    # The input may be a generator that reads context variables of the caller.
+    pump = threading.Thread(
+        target=copy_context().run,
+        args=(_pump, driver, channel, ended),
+        name="lightwork-pump",
+        daemon=True,  # the finalizer ends it at exit; joining it there first would wait for a reader for ever
+    )
+    results = Results(channel, pump, timeout)
+    pump.start()
+    return results
+
+
+def _stop(channel: Channel, pump: threading.Thread) -> None:
+    channel.close()
+    # The finalizer may run inside the pump itself. And the pump looks at `cancelled` after it has set
+    # `reading`, so either it sees that it is over, or we see that it is busy with the input.
+    if pump is not threading.current_thread() and pump.ident is not None:
+        pump.join(_PATIENCE if channel.driver.reading else None)
+
+
+def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
+    outcome: BaseException | None = None
+    try:
+        driver.start()
+        _run(driver, channel)
+    except BaseException as error:  # noqa: BLE001 - carried to the reader, who raises it
+        outcome = error
+    try:
+        channel.session.close(abort=outcome is not None or not driver.ended)
+        ended()
+    except BaseException as error:  # noqa: BLE001 - likewise; without an outcome the reader would wait for ever
+        outcome = outcome or error
+    if outcome is not None:
+        driver.release()
+    channel.chunks.put(outcome)
+    del outcome  # its traceback refers to this frame
+
+
+def _run(driver: Driver, channel: Channel) -> None:
+    told = 0  # consumed values that the flow knows of
+    while True:
+        if driver.out:
+            values, driver.out = driver.out, []
+            channel.chunks.put(values)
+        if driver.ended or driver.cancelled:
+            return
+        # Set before looking: a reader that takes a value after the look sees the flag and wakes us.
+        channel.starved = True
+        taken = channel.consumed + driver.dropped
+        if taken != told:
+            driver.consumed(taken - told)
+            told = taken
+            continue
+        driver.step()
+        channel.starved = False

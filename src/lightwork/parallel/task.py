@@ -1,0 +1,44 @@
+"""What `Parallel` sends to its workers: how to run one task, and how deep it is nested.
+
+Workers import this module and nothing else of `lightwork.parallel`: keep it small.
+"""
+
+from contextvars import ContextVar
+from typing import Any
+
+from ..protocols import Call
+
+__all__ = ["TaskRunner", "nesting_level"]
+
+_LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
+
+
+def nesting_level() -> int:
+    """How many parallel calls the running code is in: 0 in a script, 1 in a task, 2 in a task of a task."""
+    return _LEVEL.get()
+
+
+class TaskRunner:
+    """Runs tasks one nesting level deeper than the call that sent them.
+
+    The level is a context variable: each thread of a thread engine has its own, and a worker process sets
+    it anew for each session. Stateless otherwise, so one runner serves all threads of a session.
+    """
+
+    __slots__ = ("level",)
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def start(self) -> None:
+        """Enter the level, for all tasks of this session in this worker."""
+        _LEVEL.set(self.level)
+
+    def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
+        """Run one task; its error passes through."""
+        function, args, kwargs = call
+        return function(*args, **kwargs)
+
+    def stop(self) -> None:
+        """Leave the level: what the worker does next is nobody's task."""
+        _LEVEL.set(0)

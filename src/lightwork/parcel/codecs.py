@@ -1,0 +1,160 @@
+"""Blocks of bytes, smaller: byte shuffle (`planes`), then zstd or another codec of the standard library.
+
+Blocks are independent of each other, so threads take one each.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from ..errors import CorruptFileError
+from ..system.optional import require
+from .planes import MAX_WIDTH, pack_planes, unpack_planes
+
+__all__ = ["CODECS", "RAW", "Codec", "Encoder", "Packed", "compressor", "decode"]
+
+RAW = 0
+_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+
+
+class Packed(NamedTuple):
+    """An encoded block: what stands in the file, and how to read it."""
+
+    payload: bytes | memoryview
+    codec: int
+    width: int
+    """Bytes per item of a shuffled block; 1 if it is not shuffled."""
+
+
+Encoder: TypeAlias = Callable[[memoryview, int], Packed]
+
+# Any: modules that are imported when they are first needed, bytes-like objects of any type.
+_Compress: TypeAlias = Callable[[Any], bytes]
+
+
+class Codec(NamedTuple):
+    """One way to compress."""
+
+    number: int
+    """What files call it: never to be changed."""
+
+    module: str
+    default: int
+    """Level, of 1 to 9."""
+
+    compressor: Callable[[Any, int], _Compress]
+    """From the module and a level; what comes out is for one thread."""
+
+    decompressor: Callable[[Any], Any]
+    """An object of the module with ``decompress(data, most bytes to give out)``."""
+
+
+def _zstd_compressor(zstd: Any, level: int) -> _Compress:
+    # Kept from block to block: making one costs as much as compressing 100 KB.
+    context = zstd.ZstdCompressor(level)
+    return lambda data: context.compress(data, mode=context.FLUSH_FRAME)
+
+
+# Levels as in joblib. zstd 1 is the default because more gains little after the shuffle: for running sums a
+# ratio of 7.8 at levels 1 and 3, at 6.3 against 4.5 GB/s.
+CODECS = {
+    "zstd": Codec(1, _ZSTD, 1, _zstd_compressor, lambda zstd: zstd.ZstdDecompressor()),
+    "zlib": Codec(
+        2,
+        "zlib",
+        3,
+        lambda zlib, level: lambda data: zlib.compress(data, level),
+        lambda zlib: zlib.decompressobj(),
+    ),
+    "bz2": Codec(
+        3,
+        "bz2",
+        9,
+        lambda bz2, level: lambda data: bz2.compress(data, level),
+        lambda bz2: bz2.BZ2Decompressor(),
+    ),
+    "lzma": Codec(
+        4,
+        "lzma",
+        6,
+        lambda lzma, level: lambda data: lzma.compress(data, preset=level),
+        lambda lzma: lzma.LZMADecompressor(),
+    ),
+}
+_BY_NUMBER = {codec.number: (name, codec) for name, codec in CODECS.items()}
+
+
+class _PerThread(threading.local):
+    """A compressor for each thread."""
+
+    compress: _Compress | None = None
+
+
+def compressor(name: str, level: int | None) -> Encoder:
+    """A function that encodes one block: ``encode(data, width)``, safe to call from several threads.
+
+    `width` is the number of bytes per item, 1 for no shuffle. A block that would not get smaller is left
+    as it is.
+
+    Raises
+    ------
+    MissingDependency
+        The module of the codec cannot be imported.
+    """
+    codec = CODECS[name]
+    module = require(codec.module, purpose=f"compress={name!r}", extra="all")
+    local = _PerThread()
+
+    def encode(data: memoryview, width: int) -> Packed:
+        compress = local.compress
+        if compress is None:
+            compress = local.compress = codec.compressor(module, codec.default if level is None else level)
+        payload = pack_planes(data, width, compress) if 1 < width <= MAX_WIDTH else None
+        if payload is None:
+            payload, width = compress(data), 1
+        return Packed(payload, codec.number, width) if len(payload) < len(data) else Packed(data, RAW, 1)
+
+    return encode
+
+
+def decode(payload: memoryview, codec: int, width: int, out: memoryview) -> None:
+    """Decode a block into `out`, whose length the block must fill exactly.
+
+    Raises
+    ------
+    CorruptFileError
+        The codec is not known, its module refuses the bytes, or a length differs.
+    """
+    if codec == RAW:
+        _copy(payload, out)
+    elif width > 1:
+        unpack_planes(payload, width, out, lambda body, limit: _decompressed(body, codec, limit))
+    else:
+        _copy(_decompressed(payload, codec, len(out)), out)
+
+
+def _copy(plain: bytes | memoryview, out: memoryview) -> None:
+    if len(plain) != len(out):
+        raise CorruptFileError(f"a block has {len(plain)} bytes instead of {len(out)}")
+    out[:] = plain
+
+
+def _decompressed(payload: memoryview, number: int, limit: int) -> bytes:
+    """At most one byte more than `limit`, so that a bomb is noticed and not unfolded."""
+    if number not in _BY_NUMBER:
+        raise CorruptFileError(f"a block was compressed in an unknown way (number {number})")
+    name, codec = _BY_NUMBER[number]
+    module = require(codec.module, purpose=f"a file compressed with {name}", extra="all")
+    try:
+        plain: bytes = codec.decompressor(module).decompress(payload, limit + 1)
+    except _errors(module) as exc:
+        raise CorruptFileError(f"a block cannot be decompressed: {exc}") from exc
+    return plain
+
+
+def _errors(module: Any) -> tuple[type[Exception], ...]:
+    """What a module of CODECS raises for damaged bytes."""
+    names = ("error", "ZstdError", "LZMAError")
+    own = [getattr(module, name) for name in names if hasattr(module, name)]
+    return (OSError, EOFError, ValueError, *own)

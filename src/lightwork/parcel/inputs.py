@@ -1,0 +1,154 @@
+"""Where a container is read from: a file at known positions, or a stream of bytes in one pass.
+
+Both give out *deferred* reads, to be run by helper threads: a file reads when it is asked to, from several
+threads at once; a stream has read already.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from ..errors import CorruptFileError
+
+__all__ = ["FileInput", "Input", "Readable", "StreamInput"]
+
+_STEP = 1 << 20  # a stream of unknown length must prove that it has the bytes it promises, step by step
+
+
+class Readable(Protocol):
+    """A file object opened for bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+class Input(Protocol):
+    """A container as it is read from front to back."""
+
+    position: int
+    """Bytes read or skipped so far."""
+
+    def read(self, nbytes: int) -> bytes:
+        """The next bytes, fewer only at the end."""
+
+    def expect(self, nbytes: int) -> None:
+        """Raise `CorruptFileError` if it is known that fewer than `nbytes` bytes are left."""
+
+    def take(self, nbytes: int) -> Callable[[], bytes]:
+        """Step over the next bytes; the function gives them. `CorruptFileError` if they are not there."""
+
+    def fill(self, out: memoryview) -> Callable[[], object]:
+        """Step over the next ``len(out)`` bytes; they are in `out` when the function has been called."""
+
+
+class FileInput:
+    """A regular file, through its descriptor. The caller owns the descriptor and closes it afterwards."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
+        self.position = 0
+        self._ahead = b""
+        self._ahead_at = 0
+
+    def read(self, nbytes: int) -> bytes:
+        """As `Input.read`. Reads ahead a little, since frames are small."""
+        start = self.position - self._ahead_at
+        if not 0 <= start <= start + nbytes <= len(self._ahead):
+            self._ahead, self._ahead_at, start = (
+                self._read_at(self.position, max(nbytes, 4096)),
+                self.position,
+                0,
+            )
+        data = self._ahead[start : start + nbytes]
+        self.position += len(data)
+        return data
+
+    def expect(self, nbytes: int) -> None:
+        """As `Input.expect`; a file always knows."""
+        if nbytes > self._size - self.position:
+            raise CorruptFileError(f"it ends after {self._size} bytes, {self.position + nbytes} are needed")
+
+    def take(self, nbytes: int) -> Callable[[], bytes]:
+        """As `Input.take`."""
+        self.expect(nbytes)
+        start = self.position
+        self.position += nbytes
+        return lambda: self._exactly(start, nbytes)
+
+    def fill(self, out: memoryview) -> Callable[[], object]:
+        """As `Input.fill`."""
+        self.expect(len(out))
+        start = self.position
+        self.position += len(out)
+        return lambda: self._into(start, out)
+
+    def _exactly(self, start: int, nbytes: int) -> bytes:
+        data = self._read_at(start, nbytes)
+        if len(data) < nbytes:
+            raise CorruptFileError("it became shorter while it was read")
+        return data
+
+    def _read_at(self, start: int, nbytes: int) -> bytes:
+        parts = [os.pread(self._descriptor, nbytes, start)]
+        while parts[-1] and sum(map(len, parts)) < nbytes:  # the kernel stops at 2 GiB and on signals
+            done = sum(map(len, parts))
+            parts.append(os.pread(self._descriptor, nbytes - done, start + done))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _into(self, start: int, out: memoryview) -> None:
+        while out:
+            count = os.preadv(self._descriptor, [out], start)
+            if not count:
+                raise CorruptFileError("it became shorter while it was read")
+            start, out = start + count, out[count:]
+
+
+class StreamInput:
+    """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self.position = 0
+
+    def read(self, nbytes: int) -> bytes:
+        """As `Input.read`."""
+        parts: list[bytes] = []
+        left = nbytes
+        while left:
+            part = self._file.read(min(left, _STEP))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        self.position += nbytes - left
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def expect(self, nbytes: int) -> None:
+        """Nothing is known beforehand of a stream."""
+
+    def take(self, nbytes: int) -> Callable[[], bytes]:
+        """As `Input.take`."""
+        data = self.read(nbytes)
+        if len(data) < nbytes:
+            raise CorruptFileError(
+                f"it ends after {self.position} bytes, {nbytes - len(data)} more are needed"
+            )
+        return lambda: data
+
+    def fill(self, out: memoryview) -> Callable[[], object]:
+        """As `Input.fill`."""
+        readinto = getattr(self._file, "readinto", None)
+        rest = out
+        while rest:
+            count = readinto(rest) if readinto else self._copy(rest)
+            if not count:
+                raise CorruptFileError(f"it ends after {self.position} bytes, {len(rest)} more are needed")
+            self.position += count
+            rest = rest[count:]
+        return lambda: None
+
+    def _copy(self, out: memoryview) -> int:
+        data = self._file.read(min(len(out), 1 << 20))
+        out[: len(data)] = data
+        return len(data)

@@ -1,0 +1,104 @@
+"""A value as a small skeleton and a few large buffers.
+
+The skeleton is a pickle of protocol 5, the buffers are the bytes of its arrays. Disk, cache and workers move
+parcels; only the place of the buffers differs.
+"""
+
+import io
+import pickle
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ..errors import UnpicklableError
+from ..protocols import Buffer
+from .pickling import locate_unpicklable, make_packer, needs_value_pickling
+from .rebuild import ARRAY_TYPE
+from .reducers import Source, as_bytes
+
+__all__ = ["Parcel", "join", "join_with", "split", "unpicklable"]
+
+
+class Parcel(NamedTuple):
+    """A value taken apart."""
+
+    skeleton: bytes
+    buffers: list[memoryview]
+    """C-contiguous, shape ``(nbytes,)``, format ``'B'``; many refer to the memory of the value itself."""
+
+
+def split(value: object, *, by_value: bool = False, path: str = "value") -> Parcel:
+    """Take a value apart without copying its large contiguous arrays.
+
+    Parameters
+    ----------
+    by_value
+        Put functions and classes that no other process can import (of ``__main__``, lambdas, closures)
+        into the skeleton. Costs nothing for values that have none.
+    path
+        What an error message calls the value.
+
+    Raises
+    ------
+    UnpicklableError
+        A part cannot be pickled. The message names it, the cause is the original error.
+    """
+    try:
+        parcel = _split(value, by_value=False)
+        if not by_value or not needs_value_pickling(parcel.skeleton):
+            return parcel
+    except MemoryError:
+        raise
+    except Exception as exc:  # taking a value apart runs users' code, which may raise anything
+        if not by_value:
+            raise unpicklable(value, path, exc, by_value=False) from exc
+    try:
+        return _split(value, by_value=True)
+    except MemoryError:
+        raise
+    except Exception as exc:
+        raise unpicklable(value, path, exc, by_value=True) from exc
+
+
+def _split(value: object, *, by_value: bool) -> Parcel:
+    sources: list[Source] = []
+    file = io.BytesIO()
+    make_packer(file, sources.append, by_value=by_value).dump(value)
+    return Parcel(file.getvalue(), [as_bytes(source) for source in sources])
+
+
+def unpicklable(value: object, path: str, exc: Exception, *, by_value: bool) -> UnpicklableError:
+    """The error to raise when pickling `value` failed with `exc`: one that names the part."""
+    if isinstance(exc, RecursionError):
+        return UnpicklableError(f"cannot pickle {path}: it is nested too deeply ({exc})")
+    place = locate_unpicklable(value, path, by_value=by_value)
+    return UnpicklableError(f"cannot pickle {place}: {type(exc).__name__}: {exc}")
+
+
+def join(skeleton: Buffer, buffers: Iterable[Buffer]) -> Any:  # Any: the user's value
+    """The value of a parcel. Its arrays are views on `buffers`, writable if those are.
+
+    Runs what the skeleton says, as every unpickler does, and raises what that raises.
+    """
+    return pickle.loads(skeleton, buffers=buffers)
+
+
+def join_with(make_array: Callable[..., Any], skeleton: Buffer, buffers: Iterable[Any]) -> Any:
+    """As `join`, with arrays made by ``make_array(shape, dtype, buffer, offset=0, strides=None, order="C")``.
+
+    `buffer` is one of `buffers`, or a memoryview of one.
+    """
+    # Any: the user's value, and arrays of a library that may not be installed
+    return _ArrayUnpickler(make_array, skeleton, buffers).load()
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Puts a function in the place of the array class; all other names mean what they mean everywhere."""
+
+    def __init__(self, make_array: Callable[..., Any], skeleton: Buffer, buffers: Iterable[Any]) -> None:
+        super().__init__(io.BytesIO(skeleton), buffers=buffers)
+        self._make_array = make_array
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if (module, name) == ARRAY_TYPE:
+            return lambda: self._make_array
+        return super().find_class(module, name)

@@ -1,0 +1,50 @@
+"""What skeletons call to build values again. The names are part of the file format: never move them.
+
+An array is ``array_type()(shape, dtype, buffer, offset, strides, order)``: the first call happens once per
+skeleton and returns ``numpy.ndarray`` itself, so each array is built at the speed of C. A reader that wants
+something else in the place of plain arrays (mapped ones, ones in native byte order) puts its own function
+in the place of `array_type`, and meets no other use of ``numpy.ndarray``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..system.optional import require
+
+__all__ = ["ARRAY_TYPE", "ArrayMaker", "array_type", "view_as"]
+
+
+def array_type() -> Any:  # Any: a class of a library that may not be installed
+    """``numpy.ndarray``.
+
+    Raises
+    ------
+    MissingDependency
+        numpy is not installed.
+    """
+    return require("numpy", purpose="a value that holds arrays", extra="demo").ndarray
+
+
+def view_as(array: Any, kind: type) -> Any:  # Any: a numpy array
+    """The same elements as an array of another class, such as ``numpy.matrix``."""
+    return array.view(kind)
+
+
+class ArrayMaker:
+    """Stands for ``numpy.ndarray`` in a skeleton; unpickled it is the class that `array_type` returns."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any) -> Any:  # Any: what the class takes and makes
+        """Make an array; picklers only ask whether this can be called."""
+        return self._make(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return array_type, ()
+
+
+ARRAY_TYPE = (array_type.__module__, array_type.__qualname__)
+"""How a skeleton names `array_type`, for readers with an own ``find_class``."""

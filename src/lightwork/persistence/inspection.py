@@ -1,0 +1,105 @@
+"""`inspect`: what is in a file, without unpickling it."""
+
+import os
+from typing import NamedTuple
+
+from ..errors import InvalidOption
+from ..parcel.inputs import FileInput
+from ..parcel.reader import survey
+from .loading import named
+from .options import path_of
+
+__all__ = ["Inspection", "Segment", "inspect"]
+
+
+class Segment(NamedTuple):
+    """One buffer of a file: a large array, or several small ones side by side."""
+
+    offset: int
+    """Position of its first byte in the file."""
+
+    nbytes: int
+    """Its size in memory."""
+
+    stored: int
+    """Its size in the file."""
+
+    blocks: int
+    """How many compressed blocks it is in; 0 if it is raw and can be mapped."""
+
+
+class Inspection(NamedTuple):
+    """What is in a file. ``print`` it for a summary."""
+
+    path: str
+    nbytes: int
+    """Size of the file."""
+
+    lightwork: str
+    python: str
+    platform: str
+    packages: tuple[tuple[str, str], ...]
+    """Name and version of each package whose types are in the file, as they were when it was written."""
+
+    types: tuple[str, ...]
+    """Full names of the types in the file, builtin ones left out; the first 200."""
+
+    skeleton_nbytes: int
+    segments: tuple[Segment, ...]
+    changed_in_place: bool
+    """Whether arrays were mapped for writing, so that they have no checksums any more."""
+
+    def __str__(self) -> str:
+        inside = sum(segment.nbytes for segment in self.segments) + self.skeleton_nbytes
+        packages = ", ".join(f"{name} {version}" for name, version in self.packages) or "none"
+        compressed = sum(1 for segment in self.segments if segment.blocks)
+        lines = [
+            f"{self.path}: {self.nbytes:,} bytes, {inside:,} when loaded",
+            f"written by   lightwork {self.lightwork}, Python {self.python} on {self.platform}",
+            f"packages     {packages}",
+            f"types        {', '.join(self.types) or 'builtin ones only'}",
+            f"skeleton     {self.skeleton_nbytes:,} bytes",
+            f"segments     {len(self.segments)}, {compressed} of them compressed",
+        ]
+        if self.changed_in_place:
+            lines.append("its arrays were mapped for writing: they have no checksums any more")
+        return "\n".join(lines)
+
+
+def inspect(path: str | os.PathLike[str]) -> Inspection:
+    """What is in a file that `dump` wrote: sizes, types, versions, segments. Nothing is unpickled.
+
+    Reads and verifies the ends of the file only, not what lies between: `load` verifies that.
+
+    Raises
+    ------
+    UnknownFormatError, CorruptFileError, OSError
+        As from `load`.
+    """
+    name = path_of(path)
+    if name is None:
+        raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
+    with open(name, "rb", buffering=0) as file, named(repr(name)):
+        source = FileInput(file.fileno())
+        found = survey(source, os.fstat(file.fileno()).st_size)
+    segments = [_segment(*place.slot, place.offset, place.marks) for place in found.tail.places]
+    facts = found.tail.facts
+    return Inspection(
+        path=name,
+        nbytes=found.footer.total,
+        lightwork=facts.get("lightwork", ""),
+        python=facts.get("python", ""),
+        platform=facts.get("platform", ""),
+        packages=tuple(facts.get("packages", {}).items()),
+        types=tuple(facts.get("types", ())),
+        skeleton_nbytes=found.footer.skeleton_nbytes,
+        segments=tuple(segments),
+        changed_in_place=found.footer.changed,
+    )
+
+
+def _segment(nbytes: int, in_blocks: bool, offset: int, marks: bytes) -> Segment:
+    if not in_blocks:
+        return Segment(offset, nbytes, nbytes, 0)
+    lengths = memoryview(marks).cast("I")
+    return Segment(offset, nbytes, sum(lengths), len(lengths))

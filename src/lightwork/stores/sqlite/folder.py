@@ -1,0 +1,64 @@
+"""The folder of a cache: what is created in it, and what the files in it are called.
+
+::
+
+    <location>/
+        .gitignore           only in a location that we made ourselves, or that was empty
+        lightwork-1/         mode 0700; the number is that of the schema
+            .gitignore  CACHEDIR.TAG
+            records.sqlite   (+ -wal, -shm) nobody opens these but SQLite: closing any other descriptor of
+                             the file would drop SQLite's locks
+            locks            byte locks, see system/locks.py
+            blobs/           immutable files, each named by its digest
+            tmp/             files being written; the name tells by whom
+            trash/           files that no record refers to any more
+"""
+
+import contextlib
+import os
+
+__all__ = ["BLOBS", "DATABASE", "LOCKS", "TMP", "TRASH", "VERSION", "make_folder"]
+
+VERSION = "lightwork-1"
+DATABASE = "records.sqlite"
+LOCKS = "locks"
+BLOBS = "blobs"
+TMP = "tmp"
+TRASH = "trash"
+
+_GIT_IGNORE = "# Created by lightwork automatically.\n*\n"
+_CACHE_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This file marks a cache folder created by lightwork: backups may leave it out.\n"
+    "# See https://bford.info/cachedir/\n"
+)
+
+
+def make_folder(location: str) -> str:
+    """Create what is missing of the folder of a cache; the path of the part that is ours.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be created.
+    """
+    folder = os.path.join(location, VERSION)
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(location, mode=0o700)
+    fresh = not os.path.isdir(folder) and not os.listdir(location)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    for name in (BLOBS, TMP, TRASH):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.join(folder, name))
+    _write_once(os.path.join(folder, ".gitignore"), _GIT_IGNORE)
+    _write_once(os.path.join(folder, "CACHEDIR.TAG"), _CACHE_TAG)
+    if fresh:
+        _write_once(os.path.join(location, ".gitignore"), _GIT_IGNORE)
+    return folder
+
+
+def _write_once(path: str, text: str) -> None:
+    """Write a small file if there is none; somebody else's is never changed."""
+    with contextlib.suppress(FileExistsError), open(path, "x", encoding="utf-8") as file:
+        file.write(text)

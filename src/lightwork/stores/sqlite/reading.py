@@ -1,0 +1,131 @@
+"""From a key to a record: one query, and the files that the row names."""
+
+import collections
+import contextlib
+import sqlite3
+from collections.abc import Callable
+
+from ...protocols import Buffer, Record
+from ...system.clock import Clock
+from .database import Database
+from .layout import BODY, OWN_BLOB, Blob, Layout, buffer_in_body, decode_body
+
+__all__ = ["Reader", "Touched"]
+
+_GET = "SELECT body FROM records WHERE key = ?"
+_BOOT = "SELECT boot FROM blobs WHERE digest = ?"
+_VERIFIED = "UPDATE blobs SET boot = ? WHERE digest = ?"
+_MOST_TOUCHED = 1000
+
+
+class Touched:
+    """When records were used. Waits for the next write: a hit writes nothing; beyond 1,000 the oldest go."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: collections.deque[tuple[float, bytes]] = collections.deque(maxlen=_MOST_TOUCHED)
+
+    def note(self, key: bytes) -> None:
+        """The record of `key` was used now."""
+        self._waiting.append((self._clock(), key))
+
+    def take(self) -> list[tuple[float, bytes]]:
+        """What was noted since the last time, as pairs of time and key; of each key the last."""
+        latest: dict[bytes, float] = {}
+        with contextlib.suppress(IndexError):  # other threads may take at the same time
+            while self._waiting:
+                moment, key = self._waiting.popleft()
+                latest[key] = moment
+        return [(moment, key) for key, moment in latest.items()]
+
+    def forget(self) -> None:
+        """Drop what waits: the records are gone, or it is another process' business."""
+        self._waiting.clear()
+
+
+class Reader:
+    """Reads records. A record that is not whole, for whatever reason, is ``None``.
+
+    Parameters
+    ----------
+    database
+        Where the rows are.
+    touched
+        Learns of each hit.
+    boot
+        The run of the machine; blobs written under another one are verified before their first use.
+    """
+
+    def __init__(self, database: Database, touched: Touched, boot: str) -> None:
+        self._database = database
+        self._boot = boot
+        self._touch: Callable[[bytes], None] = touched.note
+
+    def get(self, key: bytes) -> Record | None:
+        """The record of a key, its buffers private and writable."""
+        with self._database.seat() as seat:
+            connection = seat.reader()
+            if connection is None:
+                return None
+            try:
+                row = connection.execute(_GET, (key,)).fetchone()
+            except sqlite3.Error as exc:
+                seat.failed(exc)
+                return None
+        if row is None:
+            return None
+        found = decode_body(key, row[0])
+        record = self._assemble(found) if isinstance(found, Layout) else found
+        if record is not None:
+            self._touch(key)
+        return record
+
+    def _assemble(self, layout: Layout) -> Record | None:
+        """Gather the parts of a record from its body and its blobs; ``None`` if a blob is not whole."""
+        places: dict[int, Buffer] = {
+            index: buffer_in_body(layout, part)
+            for index, part in enumerate(layout.parts)
+            if part.blob == BODY
+        }
+        for number, blob in enumerate(layout.blobs):
+            inside = [index for index, part in enumerate(layout.parts) if part.blob == number]
+            contents = self._contents(blob, [layout.parts[index].nbytes for index in inside])
+            if contents is None:
+                return None
+            places.update(zip(inside, contents, strict=True))
+        skeleton, *buffers = [places[index] for index in range(len(layout.parts))]
+        return Record(bytes(skeleton), buffers, layout.facts)
+
+    def _contents(self, blob: Blob, lengths: list[int]) -> list[Buffer] | None:
+        """The parts of a blob that have these lengths, one after the other; ``None`` if it is not whole."""
+        verify = not self._is_of_this_boot(blob)
+        contents: list[Buffer] | None
+        try:
+            if len(lengths) == 1 and lengths[0] >= OWN_BLOB:
+                whole = self._database.blobs.map(blob, verify=verify)
+                contents = None if whole is None else [whole]
+            else:
+                pieces = self._database.blobs.read(blob, lengths, verify=verify)
+                contents = None if pieces is None else [*pieces]
+        except (OSError, EOFError, ValueError):  # ValueError: cut short between fstat and mmap
+            return None
+        if contents is not None and verify:
+            self._mark_verified(blob)
+        return contents
+
+    def _is_of_this_boot(self, blob: Blob) -> bool:
+        with self._database.seat() as seat:
+            connection = seat.reader()
+            if connection is None:
+                return False
+            try:
+                row = connection.execute(_BOOT, (blob.digest,)).fetchone()
+            except sqlite3.Error as exc:
+                seat.failed(exc)
+                return False
+        return row is not None and row[0] == self._boot
+
+    def _mark_verified(self, blob: Blob) -> None:
+        # In a read-only or busy cache this fails, and the blob is verified again the next time.
+        with self._database.seat() as seat, contextlib.suppress(OSError, sqlite3.Error):
+            seat.writer().execute(_VERIFIED, (self._boot, blob.digest))

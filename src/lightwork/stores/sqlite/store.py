@@ -1,0 +1,255 @@
+"""The default store: small records in SQLite, large buffers as immutable files beside it."""
+
+import collections
+import contextlib
+import errno
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...errors import StoreUnavailable
+from ...protocols import Entry, Record, Totals
+from ...system.boot import boot_id
+from ...system.clock import Clock, time_of_day
+from ...system.forks import after_fork_in_child
+from .database import Database
+from .reading import Reader, Touched
+from .writing import Writer
+
+__all__ = ["SqliteStore", "open_store"]
+
+_PORTION = 1000
+_MOST_RECENT = 4
+_SCAN = (
+    "SELECT key, nbytes, written, accessed, seconds FROM records "
+    f"WHERE key >= ? AND key < ? ORDER BY key LIMIT {_PORTION}"
+)
+_BEYOND = "DELETE FROM records WHERE (accessed, nbytes, id) <= (?, ?, ?)"
+_BY_ITEMS = "SELECT accessed, nbytes, id FROM records ORDER BY accessed, nbytes, id LIMIT 1 OFFSET ?"
+_BY_BYTES = (
+    "SELECT accessed, nbytes, id FROM (SELECT accessed, nbytes, id, "
+    "sum(nbytes) OVER (ORDER BY accessed, nbytes, id) AS freed FROM records) "
+    "WHERE freed >= ? ORDER BY accessed, nbytes, id LIMIT 1"
+)
+_LAST = "SELECT accessed, nbytes, id FROM records ORDER BY accessed DESC, nbytes DESC, id DESC LIMIT 1"
+
+_ERRNO = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+    sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_LOCKED: errno.EBUSY,
+}
+
+
+class SqliteStore:
+    """Records in one folder of a local disk, shared by any number of threads and processes.
+
+    Constructing it touches nothing; a read creates nothing; the first write creates the folder.
+
+    Parameters
+    ----------
+    location
+        The user's folder. What is ours lies in its part ``lightwork-1/``.
+    clock
+        Seconds since the epoch, for the times of writing and of access.
+    boot
+        The run of the machine. Nothing here waits for the disk, so a crash of the machine may lose the
+        content of a blob: one that was written in another run is verified in full before its first use.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, clock: Clock = time_of_day, boot: str | None = None
+    ) -> None:
+        self.location = os.path.abspath(os.fspath(location))
+        boot = boot_id() if boot is None else boot
+        self._database = Database(self.location, boot)
+        self._touched = Touched(clock)
+        self._writer = Writer(self._database, self._touched, clock, boot)
+        self.get = Reader(self._database, self._touched, boot).get
+        self._finalizer = weakref.finalize(self, _close, self._writer, self._database)
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({self.location!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_store, (self.location,)
+
+    def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
+        """Publish a record whole, in place of one of its key."""
+        try:
+            self._writer.put(key, record, seconds)
+        except (OSError, sqlite3.Error) as exc:
+            raise _unavailable(exc, self.location) from exc
+
+    def drop(self, keys: Iterable[bytes]) -> int:
+        """Remove records; how many there were."""
+        listed = list(keys)
+        portions = [listed[start : start + _PORTION] for start in range(0, len(listed), _PORTION)]
+        return sum(self._remove("DELETE FROM records WHERE key = ?", [(key,) for key in p]) for p in portions)
+
+    def scan(self, prefix: bytes = b"") -> Iterator[Entry]:
+        """All entries whose keys begin with `prefix`, in the order of their keys."""
+        low = prefix
+        while True:
+            # In portions, each fetched to its end: a cursor left half-read would let the journal grow.
+            rows = self._rows(_SCAN, (low, _after(prefix)))
+            yield from map(Entry._make, rows)
+            if len(rows) < _PORTION:
+                return
+            low = rows[-1][0] + b"\0"
+
+    def close(self) -> None:
+        """Write down when records were used, and close all connections. The next use opens them again."""
+        _close(self._writer, self._database)
+
+    def totals(self) -> Totals:
+        """Number and bytes of all records, in constant time; blobs that several share count once."""
+        rows = self._rows("SELECT records, nbytes FROM totals", ())
+        return Totals(*rows[0]) if rows else Totals(0, 0)
+
+    def clear(self, prefix: bytes = b"") -> int:
+        """Remove all records whose keys begin with `prefix`; how many those were."""
+        return self._remove("DELETE FROM records WHERE key >= ? AND key < ?", [(prefix, _after(prefix))])
+
+    def trim(
+        self,
+        *,
+        max_bytes: int | None = None,
+        max_items: int | None = None,
+        accessed_since: float | None = None,
+    ) -> int:
+        """Remove least recently used records until all limits hold; how many those were."""
+        try:
+            self._writer.flush()
+        except (OSError, sqlite3.Error) as exc:
+            raise _unavailable(exc, self.location) from exc
+        count = 0
+        if accessed_since is not None:
+            count = self._remove("DELETE FROM records WHERE accessed < ?", [(accessed_since,)])
+        # Records that share blobs free less than they count, so one round may not be enough.
+        while (border := self._border(max_bytes, max_items)) is not None:
+            count += self._remove(_BEYOND, [border])
+        return count
+
+    def lease(self, key: bytes) -> bool:
+        """Take the lease of a key, unless another process of this host has it.
+
+        Where there is no folder and none can be made, everybody gets it.
+        """
+        try:
+            return self._database.lease(_offset(key))
+        except (OSError, sqlite3.Error):
+            return True
+
+    def release(self, key: bytes, *, failed: bool) -> None:
+        """Give a lease back, after telling whether its holder failed."""
+        with contextlib.suppress(OSError):  # without a folder there was no lease
+            if failed:
+                self._database.locks.note_failure(_offset(key))
+            self._database.locks.release(_offset(key))
+
+    def failures(self, key: bytes) -> bytes:
+        """A mark that changes when a holder of the key's lease failed."""
+        try:
+            return self._database.locks.failures(_offset(key))
+        except OSError:
+            return b""
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:  # Any: the columns
+        """The answer to a query; nothing if it cannot be had."""
+        with self._database.seat() as seat:
+            connection = seat.reader()
+            if connection is None:
+                return []
+            try:
+                return connection.execute(query, values).fetchall()
+            except sqlite3.Error as exc:
+                seat.failed(exc)
+                return []
+
+    def _remove(self, statement: str, rows: list[tuple[object, ...]]) -> int:
+        if self._database.inode() is None:
+            return 0
+        try:
+            return self._writer.remove(statement, rows)
+        except (OSError, sqlite3.Error) as exc:
+            raise _unavailable(exc, self.location) from exc
+
+    def _border(self, max_bytes: int | None, max_items: int | None) -> tuple[int, ...] | None:
+        """The last record that has to go, with all that were used before it; ``None`` if all may stay."""
+        records, nbytes = self.totals()
+        too_many = 0 if max_items is None else records - max_items
+        too_much = 0 if max_bytes is None else nbytes - max_bytes
+        found = []
+        if too_many > 0:
+            found += self._rows(_BY_ITEMS, (too_many - 1,))
+        if too_much > 0:
+            found += self._rows(_BY_BYTES, (too_much,)) or self._rows(_LAST, ())
+        return max(found, default=None)
+
+
+class _OpenStores:
+    """The stores of this process by location: equal locations share their connections and times of access.
+
+    A worker that gets a cached function, or references to a thousand results, opens their database once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stores: weakref.WeakValueDictionary[str, SqliteStore] = weakref.WeakValueDictionary()
+        # A worker that gets its function anew for each task would open and close all the time.
+        self._recent: collections.deque[SqliteStore] = collections.deque(maxlen=_MOST_RECENT)
+        after_fork_in_child(self._renew)
+
+    def at(self, location: str) -> SqliteStore:
+        with self._lock:
+            store = self._stores.get(location)
+            if store is None:
+                store = self._stores[location] = SqliteStore(location)
+                self._recent.append(store)
+            return store
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+
+_OPEN = _OpenStores()
+
+
+def open_store(location: str | os.PathLike[str]) -> SqliteStore:
+    """The store in a folder; one object per folder and process, as long as somebody holds it.
+
+    Touches nothing. A relative path is that of the current folder of this moment.
+    """
+    return _OPEN.at(os.path.abspath(os.fspath(location)))
+
+
+def _close(writer: Writer, database: Database) -> None:
+    with contextlib.suppress(OSError, sqlite3.Error):  # times of access are worth no error
+        writer.flush()
+    database.close()
+
+
+def _offset(key: bytes) -> int:
+    """The lock of a key: exact, so that two keys never wait for each other without reason."""
+    return int.from_bytes(key[-8:], "big") % (1 << 62)
+
+
+def _after(prefix: bytes) -> bytes:
+    """The first byte string that is greater than all that begin with `prefix`."""
+    stripped = prefix.rstrip(b"\xff")
+    return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b"\xff" * 64
+
+
+def _unavailable(exc: Exception, location: str) -> StoreUnavailable:
+    if isinstance(exc, StoreUnavailable):
+        return exc
+    code = exc.errno if isinstance(exc, OSError) else None
+    if isinstance(exc, sqlite3.Error):
+        code = _ERRNO.get(getattr(exc, "sqlite_errorcode", 0) & 0xFF)
+    return StoreUnavailable(code or errno.EIO, f"the cache in {location!r} cannot be written: {exc}")

@@ -1,0 +1,50 @@
+"""Memory without a name that processes can share: written once, mapped privately by whoever gets it.
+
+A segment is a ``memfd``: it lives as long as a descriptor or a mapping of it, takes nothing from
+``/dev/shm``, and leaves nothing behind after SIGKILL. Linux only.
+"""
+
+import mmap
+import os
+from collections.abc import Sequence
+
+__all__ = ["create_segment", "map_private", "map_shared", "write_segment"]
+
+_LARGEST_WRITE = 1 << 30  # Linux writes at most 2 GiB - 4 KiB in one call
+
+
+def create_segment(name: str) -> int:
+    """An empty segment's descriptor, which the caller closes. `name` is only seen in ``/proc``."""
+    return os.memfd_create(name, os.MFD_CLOEXEC)
+
+
+def write_segment(descriptor: int, parts: Sequence[memoryview]) -> int:
+    """Write `parts` one after the other from the start; the number of bytes written.
+
+    The file is cut to that length, so what a longer content left behind is gone.
+
+    Raises
+    ------
+    OSError
+        No memory is left for the segment. Its content is undefined then.
+    """
+    position = 0
+    for part in parts:
+        view = part.cast("B")
+        while view.nbytes:
+            written = os.pwrite(descriptor, view[:_LARGEST_WRITE], position)
+            position += written
+            view = view[written:]
+    os.ftruncate(descriptor, position)
+    return position
+
+
+def map_private(descriptor: int, nbytes: int) -> mmap.mmap:
+    """A writable mapping of ``nbytes >= 1`` bytes whose changes nobody else sees."""
+    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def map_shared(descriptor: int, nbytes: int) -> mmap.mmap:
+    """A mapping of ``nbytes >= 1`` bytes whose changes all holders see. The file is made that long."""
+    os.ftruncate(descriptor, nbytes)
+    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ | mmap.PROT_WRITE)

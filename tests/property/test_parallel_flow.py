@@ -1,0 +1,312 @@
+"""The flow against random schedules: no process, no thread, no clock, only events in any order."""
+
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightwork.errors import EngineError, WorkerDied
+from lightwork.parallel.batching import BatchSizes
+from lightwork.parallel.flow import MAX_LOSSES, Flow
+from lightwork.parallel.moves import (
+    Abort,
+    Action,
+    Arrived,
+    Consumed,
+    Emit,
+    End,
+    FlowEvent,
+    Read,
+    Send,
+    Settle,
+    TakeBack,
+)
+from lightwork.protocols import Done, Failed, Lost, Returned
+
+MANY = settings(max_examples=700, deadline=None)
+
+DEAD = WorkerDied("dead", pid=1)
+
+
+class World:
+    """A random but honest engine, input and reader: the twin that the flow is held against.
+
+    `failing` tasks raise, `deadly` ones end their worker by name, `unknown` ones without a name. Each slot
+    is a plain queue of task numbers; what was emitted is a plain list.
+    """
+
+    def __init__(
+        self, seed: int, tasks: int, slots: int, ahead: int | None, batch: int | None, *,
+        ordered: bool, bounded: bool, fatal: bool, listed: bool,
+        failing: frozenset[int] = frozenset(), deadly: frozenset[int] = frozenset(),
+        unknown: frozenset[int] = frozenset(), accidents: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.random = random.Random(seed)
+        self.tasks, self.slots, self.bounded = tasks, slots, bounded
+        self.failing, self.deadly, self.unknown, self.accidents = failing, deadly, unknown, accidents
+        self.flow = Flow(slots, ahead, sizes=BatchSizes(batch), ordered=ordered, bounded=bounded, fatal=fatal)
+        self.queues: list[deque[int]] = [deque() for _ in range(slots)]
+        self.asked: list[int] = []
+        self.read = 0
+        self.finished: set[int] = set()
+        self.settled: dict[int, int] = {}
+        self.emitted: list[int] = []
+        self.consumed = 0
+        self.ended = False
+        self.aborted: int | None = None
+        self.duration = self.random.choice([1e-6, 1e-4, 3e-3, 0.1])
+        if listed:
+            self.read = tasks
+            self.feed(Arrived(tasks, exhausted=True))
+        else:
+            self.feed(Arrived(0, exhausted=False))
+
+    def feed(self, *events: FlowEvent) -> None:
+        """Feed events, carry out the actions, and check each against what the flow may know."""
+        following: Sequence[FlowEvent] | None = events
+        while following is not None:
+            actions, following = self.flow.feed(following), None
+            for action in actions:
+                assert not self.ended, "nothing follows the end"
+                answer = self._carry_out(action)
+                following = [answer] if answer is not None else following
+
+    def _carry_out(self, action: Action) -> FlowEvent | None:
+        match action:
+            case Read(count):
+                return self._arrive(count)
+            case Send(slot, start, stop):
+                assert 0 <= start < stop <= self.read
+                on_the_way = {task for queue in self.queues for task in queue}
+                assert on_the_way.isdisjoint(range(start, stop)), "a task is at one place at a time"
+                assert self.finished.isdisjoint(range(start, stop)), "what is finished is not run again"
+                self.queues[slot].extend(range(start, stop))
+            case TakeBack(slot):
+                assert slot not in self.asked, "one request at a time"
+                self.asked.append(slot)
+            case Settle(index, _, attempts):
+                assert index not in self.settled
+                self.settled[index] = attempts
+                self.finished.add(index)
+                assert attempts <= MAX_LOSSES
+            case Emit(start, stop):
+                assert self.finished.issuperset(range(start, stop)), "only results that are there"
+                self.emitted += range(start, stop)
+            case Abort(index, _):
+                self.ended, self.aborted = True, index
+            case End():
+                self.ended = True
+        return None
+
+    def _arrive(self, count: int) -> Arrived:
+        assert count >= 1
+        limit = self.flow.limit()
+        unfinished = self.read - (self.consumed if self.bounded else len(self.finished))
+        assert limit is None or unfinished + count <= limit, "the read-ahead bound"
+        taken = min(count, self.tasks - self.read)
+        self.read += taken
+        return Arrived(taken, taken < count)
+
+    def step(self, *, reader: bool = True) -> bool:
+        """Let something happen, if anything can."""
+        choices: list[tuple[str, int]] = [("run", slot) for slot, queue in enumerate(self.queues) if queue]
+        choices += [("answer", slot) for slot in self.asked]
+        if reader and self.bounded and self.consumed < len(self.emitted):
+            choices.append(("read", 0))
+        if not choices or self.ended:
+            return False
+        what, slot = self.random.choice(choices)
+        if what == "run":
+            self._run(slot)
+        elif what == "answer":
+            self._answer(slot)
+        else:
+            count = self.random.randint(1, len(self.emitted) - self.consumed)
+            self.consumed += count
+            self.feed(Consumed(count))
+        return True
+
+    def _run(self, slot: int) -> None:
+        queue = self.queues[slot]
+        if self.random.random() < self.accidents:
+            self._lose(slot, queue[0] if self.random.random() < 0.5 else None)
+            return
+        values: list[int] = []
+        start = queue[0]
+        wanted = self.random.randint(1, len(queue))
+        bad = self.failing | self.deadly | self.unknown
+        while queue and len(values) < wanted and queue[0] == start + len(values) and queue[0] not in bad:
+            values.append(queue.popleft())
+        if values:
+            self.finished.update(values)
+            seconds = self.duration * len(values) * self.random.uniform(0.5, 2)
+            done = Done(slot, start, values, seconds)
+            if queue and self.random.random() < self.accidents:
+                self._lose(slot, queue[0], done)
+            else:
+                self.feed(done)
+        elif start in self.failing:
+            queue.popleft()
+            if self.aborted is None:
+                self.feed(Failed(slot, start, ValueError(start), self.duration))
+        else:
+            self._lose(slot, None if start in self.unknown else start)
+
+    def _lose(self, slot: int, running: int | None, *before: Done) -> None:
+        self.queues[slot].clear()
+        if slot in self.asked:
+            self.asked.remove(slot)
+        self.feed(*before, Lost(slot, running, DEAD))
+
+    def _answer(self, slot: int) -> None:
+        """Give back a random part of the tail, which never was started."""
+        self.asked.remove(slot)
+        queue = self.queues[slot]
+        start = stop = queue[-1] + 1 if queue else 0
+        for _ in range(self.random.randint(0, max(0, len(queue) - 1))):
+            if queue[-1] != start - 1:
+                break
+            start = queue.pop()
+        self.feed(Returned(slot, start, stop))
+
+    def run(self) -> None:
+        """Let things happen until the end; the flow must never be stuck."""
+        steps = 0
+        while not self.ended:
+            moved = self.step()
+            steps += 1
+            assert moved, "stuck: nothing is on its way and the flow has not ended"
+            assert steps < 200 * (self.tasks + 10), "the flow runs in circles"
+
+
+# Any: each name has a type of its own.
+shapes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**32),
+        "tasks": st.integers(0, 60),
+        "slots": st.integers(1, 5),
+        "ahead": st.one_of(st.none(), st.integers(1, 12)),
+        "batch": st.one_of(st.none(), st.integers(1, 9)),
+        "ordered": st.booleans(),
+        "bounded": st.booleans(),
+        "listed": st.booleans(),
+    }
+)
+some_tasks = st.frozensets(st.integers(0, 59), max_size=6)
+
+
+@MANY
+@given(shapes)
+def test_every_task_is_emitted_exactly_once(shape: dict[str, Any]) -> None:
+    """Whatever the order of events: no task is lost or doubled, and ordered flows keep the input's order."""
+    world = World(**shape, fatal=True)
+    world.run()
+    assert world.aborted is None
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
+    if shape["ordered"]:
+        assert world.emitted == list(range(shape["tasks"]))
+
+
+@MANY
+@given(shapes, some_tasks, some_tasks, some_tasks)
+def test_failures_stay_with_their_tasks(
+    shape: dict[str, Any], failing: frozenset[int], deadly: frozenset[int], unknown: frozenset[int]
+) -> None:
+    """Failing and killing tasks are settled, all others end well, and everything is emitted once."""
+    world = World(**shape, fatal=False, failing=failing, deadly=deadly, unknown=unknown)
+    world.run()
+    everything = set(range(shape["tasks"]))
+    assert sorted(world.emitted) == sorted(everything)
+    assert set(world.settled) == (failing | deadly | unknown) & everything
+    if shape["ordered"]:
+        assert world.emitted == sorted(everything)
+
+
+@MANY
+@given(shapes, st.floats(0.01, 0.3))
+def test_accidents_lose_nothing_but_the_task_that_ran(shape: dict[str, Any], accidents: float) -> None:
+    """Workers that die at random cost at most tasks that ran or that were three times suspected."""
+    world = World(**shape, fatal=False, accidents=accidents)
+    world.run()
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
+
+
+@MANY
+@given(shapes, st.frozensets(st.integers(0, 59), min_size=1, max_size=6))
+def test_the_first_error_ends_a_fatal_flow(shape: dict[str, Any], failing: frozenset[int]) -> None:
+    """One failure aborts; from then on the flow answers every event with nothing."""
+    world = World(**shape, fatal=True, failing=failing)
+    world.run()
+    if not failing & set(range(shape["tasks"])):
+        assert world.aborted is None
+        return
+    assert world.aborted in failing
+    for slot, queue in enumerate(world.queues):
+        for task in queue:
+            assert world.flow.feed([Done(slot, task, [task], 0.1)]) == []
+
+
+@MANY
+@given(shapes, st.integers(0, 30))
+def test_a_reader_that_lags_stops_the_flow(shape: dict[str, Any], pause: int) -> None:
+    """With nobody reading, work stops at a bounded number of results, and goes on when reading goes on."""
+    world = World(**{**shape, "bounded": True}, fatal=True)
+    for _ in range(pause):
+        world.step()
+    while world.step(reader=False):
+        pass
+    limit = world.flow.limit()
+    if shape["batch"] is not None and limit is not None:
+        assert len(world.finished) - world.consumed <= limit
+    world.run()
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
+
+
+@given(shapes)
+@settings(max_examples=200, deadline=None)
+def test_all_slots_are_used(shape: dict[str, Any]) -> None:
+    """With tasks to give, no slot is left empty: those that wait are spread as far as they go."""
+    if shape["batch"] is not None or (shape["ahead"] or 99) < shape["slots"]:
+        return
+    world = World(**shape, fatal=True)
+    assert sum(map(bool, world.queues)) == min(shape["tasks"], shape["slots"])
+
+
+def test_idle_slots_get_what_others_have_queued() -> None:
+    """A slot that has ended all it had is given tasks that another has not started."""
+    flow = Flow(2, None, sizes=BatchSizes(10), ordered=True, bounded=False, fatal=True)
+    assert flow.feed([Arrived(20, exhausted=True)]) == [Send(0, 0, 10), Send(1, 10, 20)]
+    actions = flow.feed([Done(0, 0, [None] * 10, 1.0)])
+    assert actions == [Emit(0, 10), TakeBack(1)]
+    actions = flow.feed([Returned(1, 11, 20)])
+    assert [action for action in actions if isinstance(action, Send) and action.slot == 0]
+
+
+def test_a_slot_that_has_nothing_to_give_is_not_asked_again() -> None:
+    """After an empty answer there is no further request until the slot has reported something."""
+    flow = Flow(2, None, sizes=BatchSizes(10), ordered=True, bounded=False, fatal=True)
+    flow.feed([Arrived(20, exhausted=True)])
+    flow.feed([Done(0, 0, [None] * 10, 1.0)])
+    assert flow.feed([Returned(1, 0, 0)]) == []
+    assert TakeBack(1) in flow.feed([Done(1, 10, [None], 0.1)])
+
+
+def test_a_lost_worker_with_unknown_task_costs_only_that_task() -> None:
+    """Tasks of a worker that died without a trace are sent one by one; only the deadly one is given up."""
+    world = World(
+        1, 30, 2, None, 10, ordered=True, bounded=False, fatal=False, listed=True, unknown=frozenset({7})
+    )
+    world.run()
+    assert world.settled == {7: MAX_LOSSES}
+
+
+def test_reports_of_tasks_that_were_not_sent_are_an_engine_error() -> None:
+    """An engine that reports what it was not given is found out, not believed."""
+    flow = Flow(2, None, sizes=BatchSizes(1), ordered=True, bounded=False, fatal=True)
+    flow.feed([Arrived(2, exhausted=True)])
+    with pytest.raises(EngineError, match="tasks 1 to 1 at slot 0"):
+        flow.feed([Done(0, 1, [None], 0.1)])

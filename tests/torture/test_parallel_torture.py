@@ -1,0 +1,255 @@
+"""Parallel calls that are killed, interrupted and forked, in real interpreters."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REPEATS = 50 if os.environ.get("LIGHTWORK_TORTURE") == "long" else 2
+
+pytestmark = [
+    pytest.mark.torture,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc"),
+]
+
+
+def script(folder: Path, text: str) -> list[str]:
+    path = folder / "script.py"
+    path.write_text("from lightwork.parallel import Failure, Parallel, delayed\n" + textwrap.dedent(text))
+    return [sys.executable, "-W", "error", str(path)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+
+def run(folder: Path, text: str) -> str:
+    """Run a script to its end under a watchdog; what it printed."""
+    result = subprocess.run(
+        script(folder, text), capture_output=True, text=True, timeout=30, env=environment(), cwd=folder
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def start(folder: Path, text: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        script(folder, text),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        cwd=folder,
+        start_new_session=True,
+    )
+
+
+def gone(marker: str, seconds: float) -> bool:
+    """Whether no process carries the marker in its environment any more, within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not _carriers(marker):
+            return True
+        time.sleep(0.02)  # other processes' ends send no event to us
+    return False
+
+
+def _carriers(marker: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if marker.encode() in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:  # it ended, or is not ours
+            continue
+    return found
+
+
+def test_functions_of_a_script_run_in_workers(tmp_path: Path) -> None:
+    """Functions, classes and closures of ``__main__`` work, without a guard, globals as they are now."""
+    printed = run(
+        tmp_path,
+        """
+        FACTOR = 2
+        class Point:
+            def __init__(self, x): self.x = x
+            def scaled(self): return Point(self.x * FACTOR)
+        def scale(x): return x * FACTOR
+        def closure(k): return lambda x: scale(x) + k
+        print(Parallel(2)(delayed(scale)(i) for i in range(4)))
+        FACTOR = 3
+        print(Parallel(2)(delayed(scale)(i) for i in range(4)))
+        print(Parallel(2)(delayed(closure(1))(i) for i in range(4)))
+        print([p.x for p in Parallel(2)(delayed(Point(i).scaled)() for i in range(4))])
+        """,
+    )
+    assert printed.split("\n")[:4] == ["[0, 2, 4, 6]", "[0, 3, 6, 9]", "[1, 4, 7, 10]", "[0, 3, 6, 9]"]
+
+
+def test_a_thousand_tasks_survive_one_killer(tmp_path: Path) -> None:
+    """999 results and one `WorkerDied`, whatever the batches and the mode."""
+    printed = run(
+        tmp_path,
+        """
+        import os, signal
+        def work(i):
+            if i == 500: os.kill(os.getpid(), signal.SIGKILL)
+            return i
+        for options in ({}, {"batch_size": 1}, {"batch_size": 100}, {"return_as": "generator"}):
+            found = list(Parallel(2, on_error="return", **options)(delayed(work)(i) for i in range(1000)))
+            assert [r for r in found if not isinstance(r, Failure)] == [i for i in range(1000) if i != 500]
+            print(found[500].index, type(found[500].error).__name__, found[500].error.signal)
+        """,
+    )
+    assert printed == "500 WorkerDied 9\n" * 4
+
+
+def test_every_task_a_killer(tmp_path: Path) -> None:
+    """If each task ends its worker, each is a failure, and the next call works."""
+    printed = run(
+        tmp_path,
+        """
+        import os
+        found = Parallel(2, on_error="return")(delayed(os._exit)(3) for i in range(20))
+        print({(f.index, f.error.task, f.error.exitcode) for f in found} == {(i, i, 3) for i in range(20)})
+        print(Parallel(2)(delayed(abs)(-i) for i in range(3)))
+        """,
+    )
+    assert printed == "True\n[0, 1, 2]\n"
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_ctrl_c_ends_the_call_and_the_next_one_works(
+    tmp_path: Path, backend: str, return_as: str, repeat: int
+) -> None:
+    """SIGINT raises `KeyboardInterrupt` within a second; no worker goes on, and the pool works again."""
+    process = start(
+        tmp_path,
+        f"""
+        import time
+        # The interpreter itself loses an interrupt that comes while it imports, so that is done before.
+        Parallel(2, "{backend}", "{return_as}")(delayed(abs)(-i) for i in range(3))
+        try:
+            print("begin", flush=True)
+            list(Parallel(2, "{backend}", "{return_as}")(delayed(time.sleep)(3) for i in range(100)))
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        print(Parallel(2, "{backend}")(delayed(abs)(-i) for i in range(3)), flush=True)
+        """,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begin\n"
+    time.sleep(0.1 * (repeat % 2) + 0.001 * repeat)  # while it starts, and in the middle of the work
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - begin < 2
+    out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out, errors) == (0, "[0, 1, 2]\n", "")
+
+
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_nothing_survives_the_parent(tmp_path: Path, return_as: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGKILL of the parent all workers and their children are gone in two seconds."""
+    marker = f"LIGHTWORK_MARK={os.getpid()}-{return_as}-{time.monotonic_ns()}"
+    monkeypatch.setenv(*marker.split("=", 1))
+    process = start(
+        tmp_path,
+        f"""
+        import os, subprocess, sys, time
+        def child(i):
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+            os.write(1, b"child\\n")
+            time.sleep(30)
+        result = Parallel(2, return_as="{return_as}")(delayed(child)(i) for i in range(4))
+        list(result)
+        """,
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["child\n"] * 2
+    process.kill()
+    process.wait()
+    assert gone(marker, 2.5), _carriers(marker)
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+@pytest.mark.parametrize(
+    "ending", ["list(g)", "next(g)", "pass", "sys.exit(0)", "c = [g]; c.append(c); del g"]
+)
+def test_an_interpreter_leaves_at_any_moment(tmp_path: Path, backend: str, ending: str) -> None:
+    """The interpreter ends quietly with a generator unread, half read, in a cycle, or with tasks running."""
+    run(
+        tmp_path,
+        f"""
+        import sys, time
+        g = Parallel(2, "{backend}", return_as="generator")(delayed(time.sleep)(0.05) for i in range(20))
+        {ending}
+        """,
+    )
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+def test_a_forked_child_can_share_out_too(tmp_path: Path, backend: str) -> None:
+    """A child forked from a process with a warm pool makes calls of its own, and the parent goes on."""
+    printed = run(
+        tmp_path,
+        f"""
+        import os
+        def once(): return Parallel(2, "{backend}")(delayed(abs)(-i) for i in range(10))
+        once()
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0 if once() == list(range(10)) else 1)
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), once() == list(range(10)))
+        """,
+    )
+    assert printed == "0 True\n" * 3
+
+
+def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
+    """Descriptors and threads stay as many as they were over hundreds of calls."""
+    printed = run(
+        tmp_path,
+        """
+        import os, threading
+        def count(): return len(os.listdir("/proc/self/fd")), threading.active_count()
+        def calls():
+            for backend in ("processes", "threads"):
+                Parallel(2, backend)(delayed(abs)(i) for i in range(4))
+                list(Parallel(2, backend, return_as="generator")(delayed(abs)(i) for i in range(4)))
+                next(Parallel(2, backend, return_as="generator")(delayed(abs)(i) for i in range(40)))
+                Parallel(2, backend, on_error="skip")(delayed(int)("x") for i in range(4))
+        calls()
+        before = count()
+        for _ in range(50): calls()
+        print(count() == before, before, count())
+        """,
+    )
+    assert printed.startswith("True"), printed
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_nested_processes_neither_hang_nor_multiply(tmp_path: Path, levels: int) -> None:
+    """Processes asked for by name inside processes, several levels deep."""
+    printed = run(
+        tmp_path,
+        f"""
+        def deep(level):
+            return 1 if level == 0 else sum(Parallel(2, "processes")([delayed(deep)(level - 1)] * 2))
+        print(deep({levels}))
+        """,
+    )
+    assert printed == f"{2**levels}\n"

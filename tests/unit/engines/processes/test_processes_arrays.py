@@ -1,0 +1,153 @@
+"""Arrays behave the same in a worker as in the caller: writable, private, the same for every task."""
+
+import gc
+import os
+import weakref
+from collections.abc import Iterator
+from pickle import PickleBuffer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightwork.engines.processes import ProcessEngine
+from lightwork.engines.processes.publishing import SHARED_FROM, Publisher
+from lightwork.protocols import Batch
+from tests.unit.engines.processes.driving import batches, collect, open_session, results, running_engine, task
+
+SIZES = [8, 5_000, 200_000]  # inside the pickle, beside it, published
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[ProcessEngine]:
+    with running_engine() as engine:
+        yield engine
+
+
+KEPT: list[Any] = []
+
+
+def add_one(array: Any) -> float:
+    array += 1
+    return float(array.sum())
+
+
+def keep_and_change(array: Any, value: float) -> list[float]:
+    """Change the array, keep it in a global, and tell what all kept ones look like."""
+    array[0] = value
+    KEPT.append(array)
+    return [float(kept[0]) for kept in KEPT]
+
+
+def give_back(array: Any) -> Any:
+    array[1] = -1
+    return array
+
+
+def both(one: Any, two: Any) -> tuple[float, float]:
+    one[0] = 5
+    return float(one[0]), float(two[0])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_each_task_changes_its_own_copy(engine: ProcessEngine, size: int, batch: int) -> None:
+    """Adding in place gives the same for every task, and the caller sees nothing of it."""
+    array = np.zeros(size)
+    assert results(engine, [task(add_one, array)] * 8, size=batch) == [size] * 8
+    assert not array.any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_read_only_array_arrives_writable(engine: ProcessEngine, size: int) -> None:
+    """What is private may be written."""
+    array = np.zeros(size)
+    array.flags.writeable = False
+    assert results(engine, [task(add_one, array)] * 4) == [size] * 4
+
+
+def test_what_a_task_keeps_is_left_to_it(engine: ProcessEngine) -> None:
+    """A published array that a global still refers to keeps its content while later tasks run."""
+    array = np.zeros(200_000)
+    values = results(engine, [task(keep_and_change, array, float(k)) for k in range(1, 6)], slots=1)
+    assert values[-1] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_published_array_can_be_a_result(engine: ProcessEngine) -> None:
+    """It comes back as a copy, with what the task wrote."""
+    array = np.arange(100_000.0)
+    for value in results(engine, [task(give_back, array)] * 5, size=2, slots=1):
+        assert value[1] == -1
+        assert value[2] == 2
+        assert value.flags.writeable
+    assert array[1] == 1
+
+
+def test_two_arguments_with_the_same_memory_are_two_copies(engine: ProcessEngine) -> None:
+    """Two views on one buffer do not see each other's changes, published or not."""
+    array = np.zeros(100_000)
+    assert results(engine, [task(both, array, array[:])] * 4, slots=1) == [(5.0, 0.0)] * 4
+
+
+@pytest.mark.parametrize("make", [np.asfortranarray, lambda a: a[::2, ::2], lambda a: a.T, lambda a: a[3:]])
+def test_layouts_keep_their_values(engine: ProcessEngine, make: Any) -> None:
+    """Fortran order, strided, transposed and sliced arrays arrive with equal elements, again and again."""
+    array = make(np.arange(160_000.0).reshape(400, 400))
+    for value in results(engine, [task(np.asarray, array)] * 4, slots=1):
+        np.testing.assert_array_equal(value, array)
+
+
+def test_large_results_arrive_writable(engine: ProcessEngine) -> None:
+    """They are received into memory of their own."""
+    one, two = results(engine, [task(np.full, 1_000_000, 7.0), task(np.full, 3, 8.0)])
+    one += 1
+    two += 1
+    assert one[-1] == 8
+    assert two.tolist() == [9, 9, 9]
+
+
+def test_arrays_are_let_go_with_their_task(engine: ProcessEngine) -> None:
+    """After its task is reported the parent keeps no reference to an argument, published or not."""
+    session = open_session(engine)
+    arrays = [np.zeros(200_000), np.zeros(200_000)]
+    owners = [weakref.ref(array) for array in arrays]
+    calls = [task(add_one, arrays[0]), task(add_one, arrays[1]), task(add_one, arrays[1])]
+    for batch in batches(calls, 1):
+        session.send(0, batch)
+    collect(session, 3)
+    del calls, batch
+    arrays.clear()
+    gc.collect()
+    assert [owner() for owner in owners] == [None, None]
+    session.close(abort=False)
+
+
+def test_new_arrays_at_an_old_address_are_not_confused(engine: ProcessEngine) -> None:
+    """A fresh array often lies where the last one lay; each task gets its own content."""
+    session = open_session(engine)
+    for k in range(30):
+        session.send(0, Batch(k, [task(np.mean, np.full(50_000, float(k)))]))
+    found = collect(session, 30)
+    session.close(abort=False)
+    assert found.values == {k: float(k) for k in range(30)}
+
+
+def test_a_buffer_is_published_at_its_second_sight() -> None:
+    """Inline the first time, a segment from then on; small ones never."""
+    publisher = Publisher()
+    large, small = np.zeros(SHARED_FROM, "u1"), np.zeros(SHARED_FROM - 1, "u1")
+    assert isinstance(publisher.place(PickleBuffer(large.data)), memoryview)
+    assert publisher.place(PickleBuffer(large.data)) == publisher.place(PickleBuffer(large.data)) == 0
+    assert all(isinstance(publisher.place(PickleBuffer(small.data)), memoryview) for _ in range(3))
+    publisher.close()
+
+
+def test_segments_have_no_name(engine: ProcessEngine) -> None:
+    """Publishing leaves ``/dev/shm`` as it is, also while the session is open."""
+    before = set(os.listdir("/dev/shm"))
+    session = open_session(engine)
+    array = np.zeros(500_000)
+    session.send(0, Batch(0, [task(add_one, array)] * 4))
+    collect(session, 4)
+    assert {name for name in os.listdir("/dev/shm") if "lightwork" in name} <= before
+    session.close(abort=False)

@@ -1,0 +1,157 @@
+"""pandas and scikit-learn: frames by their columns, estimators by their state."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from lightwork.hashing import hash as key_of
+
+
+def frame() -> pd.DataFrame:
+    """One column of each common kind, nine rows."""
+    return pd.DataFrame(
+        {
+            "int": range(9),
+            "float": np.linspace(0, 1, 9),
+            "second float": np.arange(9.0),
+            "text": [*"abcdefgh", None],
+            "object": [[1], {2: 3}, None] * 3,
+            "category": pd.Categorical(list("uvw") * 3),
+            "date": pd.date_range("2020", periods=9),
+            "zoned": pd.date_range("2020", periods=9, tz="Europe/Paris"),
+            "span": pd.to_timedelta(range(9), "D"),
+            "period": pd.period_range("2020", periods=9, freq="M"),
+            "nullable": pd.array([1, None, 3] * 3, "Int64"),
+            "nullable float": pd.array([1.5, None, 3] * 3, "Float64"),
+            "truth": pd.array([True, False, None] * 3, "boolean"),
+            "interval": pd.arrays.IntervalArray.from_breaks(range(10)),
+        }
+    )
+
+
+SAME: dict[str, Callable[[Any], Any]] = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda df: pickle.loads(pickle.dumps(df)),
+    "slice of a longer one": lambda df: pd.concat([df, df], ignore_index=True).iloc[:9],
+    "every second row": lambda df: (
+        df.loc[df.index.repeat(2)].reset_index(drop=True).iloc[::2].set_axis(df.index)
+    ),
+    "joined columns": lambda df: pd.concat([df[[name]] for name in df], axis=1),
+    "column by column": lambda df: pd.DataFrame({name: df[name] for name in df}),
+    "reordered twice": lambda df: df[list(df)[::-1]][list(df)],
+    "spelled out index": lambda df: df.set_axis(pd.Index(list(range(9)))),
+    "filtered": lambda df: df[df["int"] >= 0],
+}
+
+
+@pytest.mark.parametrize("way", SAME)
+def test_equal_frames_have_one_key(way: str) -> None:
+    """However a frame was built: block layout, slicing and copying leave no trace."""
+    df = frame()
+    other = SAME[way](df)
+    pd.testing.assert_frame_equal(df, other)
+    assert key_of(other) == key_of(df)
+    for name in df:
+        assert key_of(other[name]) == key_of(df[name]), name
+
+
+def test_different_frames_have_different_keys() -> None:
+    """A cell, a label, a name, an order, a dtype, an attribute: each counts."""
+    df = frame()
+    changed: list[Any] = [
+        df,
+        df.rename(columns={"int": "INT"}),
+        df.set_axis(range(1, 10)),
+        df.iloc[:8],
+        df.iloc[::-1],
+        df[list(df)[::-1]],
+        df.astype({"int": "i4"}),
+        df.astype({"int": "float"}),
+        df.rename_axis("rows"),
+        df.rename_axis(columns="c"),
+        df.drop(columns="text"),
+        df.assign(text="x"),
+        df.assign(nullable=df.nullable.fillna(0)),
+        df["int"],
+        df["int"].rename("other"),
+        df["int"].to_frame(),
+        df["int"].array,
+        df["int"].to_numpy(),
+        df.index,
+        pd.Index([0, 1]),
+        pd.Index([0, 2]),
+        pd.Index([0, 2, 3]),
+        pd.Index([0.0, 1]),
+        pd.Index(["a"]),
+        pd.MultiIndex.from_product([[1, 2], ["a", "b"]]),
+        pd.MultiIndex.from_product([[1, 2], ["a", "c"]]),
+        pd.Series(pd.Categorical(["a"], ["a", "b"])),
+        pd.Series(pd.Categorical(["a"], ["a"])),
+        pd.Series(["a"]),
+        pd.Series(pd.Categorical(["a"], ["a", "b"], ordered=True)),
+        pd.Timestamp("2020"),
+        pd.NaT,
+        pd.NA,
+        pd.Timedelta(1),
+        pd.DataFrame(),
+        pd.DataFrame(index=[1]),
+        pd.DataFrame(columns=["a"]),
+        pd.Series(dtype="f8"),
+    ]
+    with_attrs = df.copy()
+    with_attrs.attrs["unit"] = "m"
+    changed.append(with_attrs)
+    for name in df:
+        changed.append(df.assign(**{str(name): df[name].iloc[::-1].to_numpy()}))
+    keys: dict[str, Any] = {}
+    for value in changed:
+        key = key_of(value)
+        assert key not in keys, f"{value!r} and {keys[key]!r} have one key"
+        keys[key] = value
+
+
+def test_hidden_values_do_not_count() -> None:
+    """What lies under the mask of a nullable array cannot be seen."""
+    mask = np.array([False, True])
+    one = pd.arrays.IntegerArray(np.array([1, 1]), mask)
+    two = pd.arrays.IntegerArray(np.array([1, 5]), mask)
+    assert key_of(one) == key_of(two)
+    assert key_of(pd.Series(one)) == key_of(pd.Series(two))
+
+
+def test_a_range_is_not_spelled_out() -> None:
+    """An index of 10**12 rows has a key at once, and agrees with equal shorter ones."""
+    assert key_of(pd.RangeIndex(10**12)) != key_of(pd.RangeIndex(10**12 - 1))
+    assert key_of(pd.RangeIndex(0, 9, 3)) == key_of(pd.Index([0, 3, 6])) == key_of(pd.RangeIndex(0, 7, 3))
+
+
+def test_unused_levels_do_not_count() -> None:
+    """A hierarchical index is its labels, not how they are coded."""
+    index = pd.MultiIndex.from_product([[1, 2], ["a", "b"]])
+    assert key_of(index[:2]) == key_of(index[:2].remove_unused_levels())
+
+
+def test_estimators_count_by_state() -> None:
+    """Fitted models agree with their copies, and differ when fitted otherwise."""
+    x, y = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    forest = RandomForestClassifier(5, random_state=0).fit(x, y)
+    again = RandomForestClassifier(5, random_state=0).fit(x, y)
+    other = RandomForestClassifier(5, random_state=1).fit(x, y)
+    assert (
+        key_of(forest)
+        == key_of(again)
+        == key_of(pickle.loads(pickle.dumps(forest)))
+        == key_of(copy.deepcopy(forest))
+    )
+    pipe = make_pipeline(StandardScaler(), FunctionTransformer(np.log1p), LinearRegression())
+    assert key_of(pipe) == key_of(copy.deepcopy(pipe))
+    assert len({key_of(model) for model in (forest, other, pipe, LinearRegression(), StandardScaler())}) == 5

@@ -1,0 +1,90 @@
+"""Parallel calls inside parallel tasks."""
+
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from lightwork.parallel import Parallel, delayed, effective_n_jobs, parallel_config
+from lightwork.parallel.task import nesting_level
+from lightwork.system.cpu import cpu_count
+
+BACKENDS = (None, "processes", "threads", "sequential")
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def inner_sum(n: int, backend: str | None) -> int:
+    return sum(Parallel(2, backend)(delayed(square)(i) for i in range(n)))
+
+
+def look(depth: int) -> list[tuple[str, int, int]]:
+    """Backend, level and default number of workers here and deeper."""
+    here = (Parallel(2).backend, nesting_level(), Parallel().n_jobs)
+    return [here, *(Parallel(2)([delayed(look)(depth - 1)] * 2)[0] if depth else [])]
+
+
+@pytest.mark.parametrize("outer", BACKENDS)
+@pytest.mark.parametrize("inner", BACKENDS)
+def test_every_combination_gives_the_right_result(outer: Any, inner: Any) -> None:
+    """Any backend inside any other."""
+    results = Parallel(2, outer)(delayed(inner_sum)(n, inner) for n in range(5))
+    assert results == [sum(i * i for i in range(n)) for n in range(5)]
+
+
+def test_levels() -> None:
+    """Processes, in them threads, in those nothing parallel; without a number one worker at each level."""
+    assert look(3) == [
+        ("processes", 0, 1),
+        ("threads", 1, 1),
+        ("sequential", 2, 1),
+        ("sequential", 2, 1),
+    ]
+
+
+def test_a_sequential_call_is_no_level() -> None:
+    """Tasks of ``n_jobs=1`` see what their caller sees."""
+    with parallel_config("threads", n_jobs=3):
+        assert Parallel(1)([delayed(lambda: (Parallel().n_jobs, nesting_level()))()]) == [(3, 0)]
+
+
+def test_tasks_do_not_see_the_callers_configuration() -> None:
+    """In a task the settings around the call that runs it do not hold, not even in threads."""
+    with parallel_config("threads", n_jobs=3, verbose=0):
+        assert set(Parallel(2)(delayed(lambda: Parallel().n_jobs)() for _ in range(4))) == {1}
+        assert Parallel().n_jobs == 3
+
+
+def test_all_cores_can_be_asked_for_in_a_task() -> None:
+    """``n_jobs=-1`` in a task means all cores, and below that one."""
+    assert Parallel(2)([delayed(effective_n_jobs)(-1)] * 2) == [cpu_count()] * 2
+
+
+def test_threads_do_not_multiply_without_end() -> None:
+    """However deep calls are nested, threads are made on the first two levels only."""
+    most = 0
+    lock = threading.Lock()
+
+    def recurse(depth: int) -> int:
+        nonlocal most
+        with lock:
+            most = max(most, threading.active_count())
+        return 1 if depth == 0 else sum(Parallel(2)([delayed(recurse)(depth - 1)] * 2))
+
+    before = threading.active_count()
+    assert Parallel(2, "threads")([delayed(recurse)(5)] * 2) == [32, 32]
+    assert most - before <= 2 + 2 * 2
+
+
+def test_calls_from_a_thread_run_in_parallel() -> None:
+    """A call from a thread that is not the main one uses processes like any other."""
+    pids: list[set[int]] = []
+    thread = threading.Thread(
+        target=lambda: pids.append(set(Parallel(2)(delayed(os.getpid)() for _ in range(4))))
+    )
+    thread.start()
+    thread.join()
+    assert os.getpid() not in pids[0]

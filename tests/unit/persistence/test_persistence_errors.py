@@ -1,0 +1,248 @@
+"""Bad arguments, bad values, bad files: one clear error, and nothing written."""
+
+import importlib
+import io
+import os
+import pickle
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightwork import dump, dumps, inspect, load, loads
+from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError, UnpicklableError
+
+
+@pytest.mark.parametrize(
+    ("compress", "message"),
+    [
+        (10, 'Non valid compress level given: "10"'),
+        (-1, 'Non valid compress level given: "-1"'),
+        (2.5, "Non valid compress level"),
+        (("zstd", "high"), "Non valid compress level"),
+        (("zstd", 1, 2), "Compress argument tuple should contain exactly 2 elements"),
+        ("snappy", 'Non valid compression method given: "snappy"'),
+        ("gzip", 'Non valid compression method given: "gzip"'),
+        ((3, 3), "Non valid compression method"),
+        ([], "exactly 2 elements"),
+    ],
+)
+def test_compress_is_checked_before_anything_is_written(compress: Any, message: str, tmp_path: Path) -> None:
+    """The message says what is possible; the file is not even begun."""
+    with pytest.raises(InvalidOption, match=message.replace("(", r"\(")):
+        dump(1, tmp_path / "x", compress=compress)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "compress", [0, False, None, True, 3, ("zstd", 0), ("zstd", None), "zstd", ["zlib", 2]]
+)
+def test_every_form_of_compress_is_understood(compress: Any) -> None:
+    """joblib's forms, with zstd as the default method."""
+    assert loads(dumps([1, "x"], compress)) == [1, "x"]
+
+
+def test_level_zero_is_no_compression() -> None:
+    """``(method, 0)`` writes what ``0`` writes."""
+    value = np.zeros(100_000)
+    assert len(dumps(value, ("zstd", 0))) == len(dumps(value, 0)) > value.nbytes
+
+
+@pytest.mark.parametrize("extension", [".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4"])
+def test_names_that_promise_another_format_are_refused(extension: str, tmp_path: Path) -> None:
+    """joblib compresses by extension; a lightwork file of that name would mislead every other program."""
+    for compress in (0, True, 3):
+        with pytest.raises(InvalidOption, match="promises a format"):
+            dump(1, tmp_path / f"x{extension}", compress=compress)
+    assert not list(tmp_path.iterdir())
+    dump(1, tmp_path / f"x{extension}", compress="zstd")  # a method counts whatever the name, as in joblib
+    assert load(tmp_path / f"x{extension}") == 1
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 6, "5"])
+def test_other_protocols_are_refused(protocol: Any) -> None:
+    """The format has one protocol."""
+    with pytest.raises(InvalidOption, match=r"protocol=.* pickle protocol 5"):
+        dump(1, io.BytesIO(), protocol=protocol)
+
+
+@pytest.mark.parametrize("protocol", [None, 5, -1])
+def test_the_protocol_of_the_format_is_accepted(protocol: Any) -> None:
+    """Old calls that ask for the highest protocol go on working."""
+    file = io.BytesIO()
+    dump(1, file, 0, protocol)
+    assert loads(file.getvalue()) == 1
+
+
+def test_unknown_picklers_are_refused() -> None:
+    """Only cloudpickle has a name."""
+    with pytest.raises(InvalidOption, match="pickler='dill'"):
+        dumps(1, pickler="dill")  # type: ignore[arg-type]  # that is the point
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """joblib's text, with the value and its type."""
+    with pytest.raises(InvalidOption, match=r"Second argument should be a filename or a file-like object"):
+        dump(1, 17)  # type: ignore[call-overload]  # that is the point
+    with pytest.raises(InvalidOption, match=r"17 \(type <class 'int'>\)"):
+        load(17)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(InvalidOption, match="loads needs bytes"):
+        loads("text")  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(InvalidOption, match="inspect needs a path"):
+        inspect(io.BytesIO())  # type: ignore[arg-type]  # that is the point
+
+    class BytesPath(os.PathLike[bytes]):
+        def __fspath__(self) -> bytes:
+            return b"x"
+
+    with pytest.raises(InvalidOption, match="fsdecode"):
+        dump(1, BytesPath())  # type: ignore[arg-type]  # that is the point
+
+
+def test_files_in_the_wrong_state_are_refused(tmp_path: Path) -> None:
+    """Text files, closed files, files open the other way."""
+    closed = io.BytesIO()
+    closed.close()
+    (tmp_path / "x").write_bytes(b"kept")
+    with pytest.raises(InvalidOption, match="closed"):
+        dump(1, closed)
+    with pytest.raises(InvalidOption, match="closed"):
+        load(closed)
+    with pytest.raises(InvalidOption, match='open it with "wb"'):
+        dump(1, io.StringIO())  # type: ignore[call-overload]  # that is the point
+    with pytest.raises(InvalidOption, match='open it with "rb"'):
+        load(io.StringIO())  # type: ignore[arg-type]  # that is the point
+    with open(tmp_path / "x", "rb") as file, pytest.raises(InvalidOption, match="not open for writing"):
+        dump(1, file)
+    with open(tmp_path / "x", "r+b") as file, pytest.raises(InvalidOption, match="a stream cannot be mapped"):
+        load(file, mmap_mode="c")
+    with open(tmp_path / "y", "wb") as file, pytest.raises(InvalidOption, match="not open for reading"):
+        load(file)
+    assert (tmp_path / "x").read_bytes() == b"kept"
+
+
+def test_unwritable_targets_are_named_as_they_were_given(tmp_path: Path) -> None:
+    """A directory, a missing folder, a file in the place of a folder: the message has the user's path."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(IsADirectoryError, match="is a directory"):
+        dump(1, tmp_path)
+    for folder in ("missing", "file"):
+        with pytest.raises(
+            FileNotFoundError, match=rf"cannot write '.*{folder}/x': its folder does not exist"
+        ):
+            dump(1, tmp_path / folder / "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_write_protected_targets_are_refused(tmp_path: Path) -> None:
+    """A rename could replace a read-only file; that is not what its owner meant."""
+    (tmp_path / "x").write_bytes(b"kept")
+    (tmp_path / "x").chmod(0o400)
+    with pytest.raises(PermissionError, match="write-protected"):
+        dump(1, tmp_path / "x")
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match="folder is write-protected"):
+        dump(1, tmp_path / "y")
+    tmp_path.chmod(0o700)
+    assert (tmp_path / "x").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    "options", [{"mmap_mode": "x"}, {"mmap_mode": "rb"}, {"ensure_native_byte_order": 1}]
+)
+def test_options_of_load_are_checked_first(options: Any, tmp_path: Path) -> None:
+    """Before the file is opened: it does not even exist."""
+    with pytest.raises(InvalidOption, match=r"mmap_mode|ensure_native"):
+        load(tmp_path / "missing", **options)
+
+
+def test_native_order_and_mapping_exclude_each_other(tmp_path: Path) -> None:
+    """joblib's text."""
+    text = "Native byte ordering can only be enforced if 'mmap_mode' parameter is set to None"
+    with pytest.raises(InvalidOption, match=text):
+        load(tmp_path / "missing", mmap_mode="r", ensure_native_byte_order=True)
+
+
+@pytest.mark.parametrize("compress", [0, True])
+def test_an_unpicklable_part_leaves_the_old_file(compress: Any, tmp_path: Path) -> None:
+    """The part is named; the file of that name is the one from before, and no other file is left."""
+    path = tmp_path / "x"
+    dump("old", path)
+    with pytest.raises(UnpicklableError, match=r"cannot pickle value\[1\]\['lock'\]:"):
+        dump([np.arange(50_000), {"lock": threading.Lock()}], path, compress)
+    assert load(path) == "old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_the_way_out_is_named_for_functions_without_a_name() -> None:
+    """Whoever dumps a lambda learns of the pickler that takes it."""
+    with pytest.raises(UnpicklableError) as caught:
+        dumps([lambda: 1])
+    assert "cloudpickle" in caught.value.__notes__[0]
+
+
+def test_files_of_others_are_named_and_told_apart(tmp_path: Path) -> None:
+    """A pickle, a text and nothing at all are not ours; the path and the reason are in the message."""
+    path = tmp_path / "x"
+    for content, reason in [(pickle.dumps([1]), "joblib.load"), (b"text", "b'text'"), (b"", "empty")]:
+        path.write_bytes(content)
+        for function in (load, inspect):
+            with pytest.raises(UnknownFormatError, match=f"cannot read '.*x': .*{reason}"):
+                function(path)
+
+
+def test_files_with_something_behind_their_end_are_corrupt(tmp_path: Path) -> None:
+    """Two files in a row, or a torn copy."""
+    path = tmp_path / "x"
+    dump(1, path)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(CorruptFileError, match="4 bytes after its end"):
+        load(path)
+    with pytest.raises(CorruptFileError, match="4 bytes after its end"):
+        load(path, mmap_mode="r")
+    with pytest.raises(CorruptFileError, match="after its end"):
+        loads(path.read_bytes())
+
+
+def test_missing_files_and_folders_are_what_the_system_says(tmp_path: Path) -> None:
+    """No error of ours stands in the way of ``except FileNotFoundError``."""
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "missing")
+    with pytest.raises(IsADirectoryError):
+        load(tmp_path)
+
+
+def test_a_missing_module_comes_with_the_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is Python's own; the note tells what wrote the file and what is here."""
+    (tmp_path / "vanishing.py").write_text("__version__ = '4.2'\nclass Thing: pass\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        vanishing = importlib.import_module("vanishing")
+        data = dumps(vanishing.Thing())
+        assert type(loads(data)) is vanishing.Thing
+    del sys.modules["vanishing"]
+    with pytest.raises(ModuleNotFoundError, match="vanishing") as caught:
+        loads(data)
+    (note,) = caught.value.__notes__
+    assert "vanishing 4.2" in note
+    assert "Python 3." in note
+
+
+def test_errors_of_the_users_own_code_pass_unchanged() -> None:
+    """What `__setstate__` raises is what the caller sees, with a note."""
+    with pytest.raises(ZeroDivisionError, match="broken") as caught:
+        loads(dumps(Breaks()))
+    assert "was written by" in caught.value.__notes__[0]
+
+
+class Breaks:
+    """Can be dumped and not be loaded."""
+
+    def __getstate__(self) -> Any:
+        return {"a": 1}
+
+    def __setstate__(self, state: Any) -> None:
+        raise ZeroDivisionError("broken")

@@ -1,0 +1,88 @@
+"""Families of processes: found, killed, reaped."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lightwork.system.processes import children, kill_group, open_pidfd
+
+
+def sleeper(*, own_group: bool = False) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(["sleep", "60"], process_group=0 if own_group else None)
+
+
+def test_children_are_found() -> None:
+    """A child is listed as long as nobody has reaped it."""
+    child = sleeper()
+    assert child.pid in children()
+    child.kill()
+    child.wait()
+    assert child.pid not in children()
+
+
+def test_a_group_is_killed() -> None:
+    """All members of the group that a process leads get SIGKILL; a group that is gone is no error."""
+    child = sleeper(own_group=True)
+    kill_group(child.pid)
+    assert child.wait(10) == -signal.SIGKILL
+    kill_group(child.pid)
+
+
+def test_a_pidfd_tells_of_the_end() -> None:
+    """It becomes readable when the process has ended."""
+    child = sleeper()
+    descriptor = open_pidfd(child.pid)
+    assert descriptor is not None
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    assert poller.poll(0) == []
+    child.kill()
+    assert poller.poll(10_000) != []
+    child.wait()
+    os.close(descriptor)
+
+
+def test_a_pidfd_of_nobody_is_refused() -> None:
+    """A process that is gone raises at once."""
+    child = sleeper()
+    child.kill()
+    child.wait()
+    with pytest.raises(ProcessLookupError):
+        open_pidfd(child.pid)
+
+
+SCRIPT = """
+import os, subprocess, sys
+from lightwork.system.processes import become_subreaper, kill_descendants, reap
+become_subreaper()
+shell = subprocess.Popen(
+    ["sh", "-c", "setsid sleep 60 & sleep 60 & echo ready; exit 3"], stdout=subprocess.PIPE, process_group=0
+)
+assert shell.stdout.readline() == b"ready\\n"
+while (ended := reap()) is None or ended.pid != shell.pid:
+    pass
+print(os.waitstatus_to_exitcode(ended.status), ended.peak_bytes > 0, kill_descendants(seconds=5))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_a_subreaper_ends_daemons_too() -> None:
+    """`reap` tells how a child ended; `kill_descendants` leaves none, in whatever session it is."""
+    before = time.monotonic()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == "3 True True\n", done.stderr
+    assert time.monotonic() - before < 30
