@@ -192,7 +192,7 @@ def test_hit_and_put_in_a_forked_child(tmp_path: Path) -> None:
 
 
 _FOLDED = """
-import os, sys, warnings
+import sys, warnings
 from lightwork.memory import Memory
 memory = Memory(sys.argv[1])
 cached = memory.cache(pow)
@@ -204,23 +204,17 @@ print(len(caught), cached.stats().hits, caught[0].category.__name__ if caught el
 """
 
 
-def _as_nobody() -> None:
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+_DROPPED = """
+import lightwork.memory, lightwork.parcel.parcels, os, sys
+if os.getuid() == 0:     # only now: this account may not be allowed to read the interpreter's files
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+"""
 
 
 def _run_as_nobody(location: Path) -> str:
-    process = subprocess.run(
-        [sys.executable, "-c", _FOLDED, str(location)],
-        capture_output=True,
-        text=True,
-        preexec_fn=_as_nobody,
-        timeout=50,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout.strip()
+    return _output(_script(_DROPPED + _FOLDED, location))
 
 
 @pytest.fixture
