@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,6 +252,10 @@ def test_a_read_only_cache_is_read(open_folder: Path) -> None:
     assert _run_as_nobody(location) == "1 2 CacheWarning"
 
 
+def _filled(n: int, value: float) -> Any:  # Any: an array
+    return np.full(n, value)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB."""
@@ -267,7 +272,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_costs_one_warning(small_disk: Path) -> None:
     """Values are right while the disk fills up; what was kept stays readable; nothing is half-written."""
     memory = Memory(small_disk / "cache")
-    cached = memory.cache(np.full)
+    cached = memory.cache(_filled)
     sizes = [(250_000, 4_000)[number % 2] for number in range(30)]
     with pytest.warns(Warning, match="cannot be written") as caught:
         assert all((cached(size, number) == number).all() for number, size in enumerate(sizes))

@@ -66,8 +66,9 @@ class LockFile:
 
         A lock that this process has already is "taken" again: keep a table if threads compete.
         """
+        descriptor = self._open()  # a file that may not be opened is an error, not a lock that is held
         try:
-            fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
         except OSError as exc:
             # EDEADLK: the kernel sees processes, not threads, and suspects a circle where there is none.
             if exc.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):

@@ -73,7 +73,7 @@ def test_async_functions_are_refused(tmp_path: Path) -> None:
 def test_the_order_of_decorators_is_told(tmp_path: Path) -> None:
     """A static method object cannot be called here: the message says what to do."""
     with pytest.raises(InvalidOption, match="put @staticmethod above"):
-        Memory(tmp_path).cache(staticmethod(double))  # type: ignore[call-overload]  # the point of the test
+        Memory(tmp_path).cache(staticmethod(double))
 
 
 def test_constructing_touches_nothing(tmp_path: Path) -> None:
