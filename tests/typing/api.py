@@ -45,8 +45,9 @@ def double(value: int) -> int:
 
 delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 
-assert_type(Parallel(n_jobs=2)(delayed(double)(i) for i in range(3)), list[int])
-assert_type(Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3)), Iterator[int])
+doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
+stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
+Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
 
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)

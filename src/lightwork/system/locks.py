@@ -9,7 +9,6 @@ process uses it (`LOCK_FILES`). And they do not tell threads apart: that is left
 import errno
 import fcntl
 import os
-import secrets
 import threading
 import weakref
 
@@ -47,7 +46,7 @@ class LockFile:
             descriptor = self._open()
             with self._opening:
                 if not self._token:
-                    token = secrets.randbits(61) or 1
+                    token = int.from_bytes(os.urandom(8), "big") >> 3 or 1
                     fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _KEY_SPACE + token)
                     self._token = token
         return self._token

@@ -1,1 +1,1 @@
-"""Contract suites and fakes for those who write stores and engines. Needs pytest only where fixtures are made."""
+"""Contract suites and fakes for those who write stores and engines. The suites need pytest."""

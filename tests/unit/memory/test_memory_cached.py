@@ -132,7 +132,7 @@ def test_methods_work_in_class_bodies() -> None:
     assert one.times.__name__ == "times"
     # Type checkers do not know what classmethod makes of a descriptor.
     names: Any = Scaled
-    assert (names.name(1), names.name(1), names.plus(1), Scaled(1).plus(1)) == (
+    assert (names.name(1), names.name(1), names.plus(1), names(1).plus(1)) == (
         "Scaled1",
         "Scaled1",
         101,

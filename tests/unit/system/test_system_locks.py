@@ -106,3 +106,9 @@ def test_a_failure_leaves_a_mark(path: str) -> None:
         locks.note_failure(7)
         marks.append(locks.failures(7))
     assert len(set(marks)) == 4
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    """It is not taken for a lock that somebody else holds: a caller would wait for nobody."""
+    with pytest.raises(OSError, match="No such file"):
+        LOCK_FILES.at(str(tmp_path / "missing" / "locks")).acquire(7)
