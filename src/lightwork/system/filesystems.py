@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["LOCAL", "Mount", "file_system", "is_local", "mounts"]
+__all__ = ["LOCAL", "MOUNT_TABLE", "Mount", "file_system", "is_local", "mounts"]
 
 LOCAL = frozenset(
     ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "ramfs", "overlay")
 )
 """File systems of Linux that one kernel alone writes to. 9p, virtiofs, drvfs and all of FUSE are not."""
 
-_MOUNT_TABLE = Path("/proc/self/mountinfo")
+MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
 class Mount(NamedTuple):
@@ -41,7 +41,7 @@ def is_local(path: str | os.PathLike[str]) -> bool:
 def file_system(path: str | os.PathLike[str]) -> str | None:
     """The type of the file system that holds `path`, such as ``"ext4"``; ``None`` if that cannot be known."""
     try:
-        table = list(mounts(_MOUNT_TABLE.read_text(errors="surrogateescape")))
+        table = list(mounts(MOUNT_TABLE.read_text(errors="surrogateescape")))
     except OSError:
         return None
     real = os.path.realpath(path)

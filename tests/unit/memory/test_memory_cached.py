@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from lightwork.errors import CacheWarning, EntryMissing, StoreUnavailable, UnhashableError, UnpicklableError
-from lightwork.memory import Memory, expires_after
+from lightwork.memory import MemorizedResult, Memory, expires_after
+from lightwork.memory.validity import ExpiresAfter
 from lightwork.protocols import Record
 from lightwork.stores import TransientStore
 
@@ -184,8 +185,10 @@ def test_shelved_results_are_references(memory: Memory) -> None:
     shelved = cached.call_and_shelve(2)
     assert cached.call_and_shelve(2).get() == 6
     assert cached.stats().misses == 1
+    assert isinstance(shelved, MemorizedResult)
     again = pickle.loads(pickle.dumps(shelved))
-    assert (again.get(), again.duration >= 0, again.func_id) == (6, True, cached._keys.function_id)
+    assert (again.get(), again.args_id, again.func_id) == (6, shelved.args_id, shelved.func_id)
+    assert again.duration is not None
     assert repr(again) == repr(shelved)
     again.clear()
     with pytest.raises(EntryMissing, match="Non-existing item"):
@@ -250,8 +253,7 @@ def test_the_callback_decides(memory: Memory, verdict: bool) -> None:
 def test_results_expire() -> None:
     """A result is valid for its span of time, and not before it was made."""
     assert expires_after(days=1, hours=1).seconds == 90_000
-    valid = expires_after(seconds=10)
-    valid._clock = lambda: 1000.0
+    valid = ExpiresAfter(10, clock=lambda: 1000.0)
     assert [valid({"time": time}) for time in (990.0, 990.1, 1000.0, 1000.1)] == [False, True, True, False]
     assert not valid({})
 

@@ -14,7 +14,7 @@ import pytest
 from lightwork.errors import StoreUnavailable
 from lightwork.protocols import Record
 from lightwork.stores import SqliteStore, open_store
-from lightwork.system.mapped import MAPPINGS
+from lightwork.system.mapped import MappingBudget
 from lightwork.testing.stores import key_of, plain
 
 MIB = 1 << 20
@@ -244,7 +244,7 @@ def test_sharing_records_are_trimmed_until_the_limit_holds(location: Path, store
 def test_beyond_the_map_budget_values_are_read(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Holding more large results than may be mapped works, and they are as private and writable."""
     store.put(key_of(1), LARGE)
-    monkeypatch.setattr(MAPPINGS, "_most", MAPPINGS.count)
+    monkeypatch.setattr("lightwork.stores.sqlite.blobs.MAPPINGS", MappingBudget(0))
     found = store.get(key_of(1))
     assert plain(found) == plain(LARGE)
     assert found is not None

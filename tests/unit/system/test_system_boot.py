@@ -18,7 +18,7 @@ def test_without_a_kernel_that_tells_it_comes_from_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Elsewhere the time of the start stands for it."""
-    monkeypatch.setattr("lightwork.system.boot._LINUX", tmp_path / "none")
+    monkeypatch.setattr("lightwork.system.boot.BOOT_ID", tmp_path / "none")
     boot_id.cache_clear()
     try:
         assert boot_id().startswith("start-")

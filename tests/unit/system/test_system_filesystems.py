@@ -23,7 +23,7 @@ def test_the_innermost_mount_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     table.write_text(
         f"{_TABLE}42 27 0:40 / {tmp_path}/in rw - xfs x rw\n43 27 0:41 / {tmp_path}/in rw - 9p y rw\n"
     )
-    monkeypatch.setattr("lightwork.system.filesystems._MOUNT_TABLE", table)
+    monkeypatch.setattr("lightwork.system.filesystems.MOUNT_TABLE", table)
     assert file_system(tmp_path / "in" / "deep" / "not-there") == "9p"
     assert file_system(tmp_path / "inside") == "ext4"
     assert file_system("/home/x") == "nfs4"
@@ -33,7 +33,7 @@ def test_the_innermost_mount_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_file_system_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a mount table nothing is known, and nothing is taken for local."""
-    monkeypatch.setattr("lightwork.system.filesystems._MOUNT_TABLE", tmp_path / "none")
+    monkeypatch.setattr("lightwork.system.filesystems.MOUNT_TABLE", tmp_path / "none")
     assert file_system(tmp_path) is None
     assert not is_local(tmp_path)
 
