@@ -16,14 +16,15 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
-    from .hashing import hash
-    from .memory import Memory
+    from .hashing import hash, register_hash
+    from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads
     from .system.cpu import cpu_count
 
 _HOMES = {
     "Failure": "parallel",
+    "MemorizedResult": "memory",
     "Memory": "memory",
     "Parallel": "parallel",
     "cpu_count": "system.cpu",
@@ -31,15 +32,18 @@ _HOMES = {
     "dump": "persistence",
     "dumps": "persistence",
     "effective_n_jobs": "parallel",
+    "expires_after": "memory",
     "hash": "hashing",
     "inspect": "persistence",
     "load": "persistence",
     "loads": "persistence",
     "parallel_config": "parallel",
+    "register_hash": "hashing",
 }
 
 __all__ = [
     "Failure",
+    "MemorizedResult",
     "Memory",
     "Parallel",
     "__version__",
@@ -48,11 +52,13 @@ __all__ = [
     "dump",
     "dumps",
     "effective_n_jobs",
+    "expires_after",
     "hash",
     "inspect",
     "load",
     "loads",
     "parallel_config",
+    "register_hash",
 ]
 
 

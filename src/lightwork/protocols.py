@@ -101,6 +101,16 @@ class Runner(Protocol):
         """Called once in the worker after the last task of a session."""
 
 
+class StatelessCallable:
+    """A mark for classes of callable objects that no call changes, as far as results go.
+
+    Plain functions travel to a worker once per session. Other callables are state, so they travel with each
+    task, unless their class carries this mark.
+    """
+
+    __slots__ = ()
+
+
 class SessionRequest(NamedTuple):
     """What a parallel call asks of an engine."""
 

@@ -153,6 +153,7 @@ def test_public_names_are_a_list() -> None:
     """The surface is what is written here: adding a name is a decision, not an accident."""
     assert sorted(lightwork.__all__) == [
         "Failure",
+        "MemorizedResult",
         "Memory",
         "Parallel",
         "__version__",
@@ -161,11 +162,13 @@ def test_public_names_are_a_list() -> None:
         "dump",
         "dumps",
         "effective_n_jobs",
+        "expires_after",
         "hash",
         "inspect",
         "load",
         "loads",
         "parallel_config",
+        "register_hash",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)
 

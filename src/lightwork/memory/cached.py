@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from ..hashing.calls import CallKeys
-from ..protocols import Record
+from ..protocols import Record, StatelessCallable
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
 from .facts import Metadata, read_facts
@@ -27,7 +27,7 @@ _LONGEST_WAIT = 3600.0
 _SHORTEST_WAIT = 60.0
 
 
-class CachedFunction(Generic[P, R]):
+class CachedFunction(StatelessCallable, Generic[P, R]):
     """What ``@memory.cache`` makes of a function: called like it, and remembered.
 
     It has the name, text and signature of the function. In a class body it makes a method, whose ``self``

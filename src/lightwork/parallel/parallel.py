@@ -11,6 +11,7 @@ from typing import Any, SupportsInt
 
 from ..errors import AlreadyRunning, ParallelWarning, TaskTimeout
 from ..protocols import Call, Engine, Session, SessionRequest
+from ..system.computing import COMPUTING
 from ..system.cpu import cpu_count
 from .batching import BatchSizes
 from .config import (
@@ -264,7 +265,9 @@ class Parallel:
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
         )
-        session = self._engine.open(SessionRequest(workers, TaskRunner(nesting_level() + 1), inner, {}))
+        session = self._engine.open(
+            SessionRequest(workers, TaskRunner(nesting_level() + 1, COMPUTING.get()), inner, {})
+        )
         driver = Driver(tasks, session, flow, on_error=self.on_error, observer=watching, total=total)
         del tasks  # as in __call__; the driver lets go of them when it has to
         ended = watching.close if watching is not None else _nothing

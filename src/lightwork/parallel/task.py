@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..protocols import Call
+from ..system.computing import COMPUTING
 
 __all__ = ["TaskRunner", "nesting_level"]
 
@@ -22,17 +23,21 @@ class TaskRunner:
     """Runs tasks one nesting level deeper than the call that sent them.
 
     The level is a context variable: each thread of a thread engine has its own, and a worker process sets
-    it anew for each session. Stateless otherwise, so one runner serves all threads of a session.
+    it anew for each session. So are the cached calls that the sender is inside of: a task that asks for one
+    of them computes at once, where waiting would be waiting for itself. Stateless otherwise, so one runner
+    serves all threads of a session.
     """
 
-    __slots__ = ("level",)
+    __slots__ = ("computing", "level")
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, computing: frozenset[bytes] = frozenset()) -> None:
         self.level = level
+        self.computing = computing
 
     def start(self) -> None:
         """Enter the level, for all tasks of this session in this worker."""
         _LEVEL.set(self.level)
+        COMPUTING.set(self.computing)
 
     def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
         """Run one task; its error passes through."""
@@ -42,3 +47,4 @@ class TaskRunner:
     def stop(self) -> None:
         """Leave the level: what the worker does next is nobody's task."""
         _LEVEL.set(0)
+        COMPUTING.set(frozenset())

@@ -1,13 +1,15 @@
 """Functions that travel once per worker and session instead of with each task.
 
-Only what has no state of its own may stay behind: plain functions, builtins and classes. Bound methods,
-partials and other callable objects are state; each task gets its own copy, as of any argument.
+Only what has no state of its own may stay behind: plain functions, builtins, classes and objects marked as
+`StatelessCallable`, such as cached functions. Bound methods, partials and other callable objects are state;
+each task gets its own copy, as of any argument.
 """
 
 import types
 from typing import Any, NamedTuple
 
 from ...parcel.parcels import Parcel, split
+from ...protocols import StatelessCallable
 
 __all__ = ["Shipped", "Shipyard", "is_stateless"]
 
@@ -59,4 +61,4 @@ def is_stateless(function: object) -> bool:
     if kind is types.BuiltinFunctionType:
         owner = getattr(function, "__self__", None)
         return owner is None or type(owner) is types.ModuleType
-    return False
+    return isinstance(function, StatelessCallable)
