@@ -156,6 +156,17 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class SupportsFlush(Protocol):
+    """A session that may keep batches back, so that several leave together."""
+
+    def flush(self) -> None:
+        """Let all batches go that could make a worker idle if they stayed. Does not block.
+
+        Called before something that may take long, such as reading the input. `Session.wait` needs no call.
+        """
+
+
+@runtime_checkable
 class Engine(Protocol):
     """A place where calls run. One engine may have several sessions open at once, from several threads."""
 

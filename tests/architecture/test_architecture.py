@@ -94,6 +94,18 @@ def test_foreign_libraries_come_through_one_door() -> None:
     assert [line for line in wrong if "backports" not in line and "compression" not in line] == []
 
 
+def test_only_the_standard_library_is_loaded_on_demand() -> None:
+    """`on_demand` takes a literal name of the standard library: no way round the floors and the doors."""
+    names = [
+        ast.unparse(node.args[0]).strip("'")
+        for path in KNOWN.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "on_demand"
+    ]
+    assert names
+    assert [name for name in names if name.split(".")[0] not in sys.stdlib_module_names] == []
+
+
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_file_is_short(name: str) -> None:
     """One idea per file: at most 500 lines, and no function longer than a screen."""

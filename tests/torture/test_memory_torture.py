@@ -206,7 +206,10 @@ print(len(caught), cached.stats().hits, caught[0].category.__name__ if caught el
 
 
 _DROPPED = """
-import lightwork.memory, lightwork.parcel.parcels, os, sys
+import os, sys, tempfile
+from lightwork.memory import Memory
+with tempfile.TemporaryDirectory() as folder:
+    Memory(folder).cache(pow)(2, 1)     # so that all is loaded that is loaded on first use
 if os.getuid() == 0:     # only now: this account may not be allowed to read the interpreter's files
     os.setgroups([])
     os.setgid(65534)

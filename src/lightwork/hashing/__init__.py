@@ -1,5 +1,26 @@
-"""Identity: one key for one value (`hash`), one key for one call (`calls`), a fingerprint for code."""
+"""Identity: one key for one value (`hash`), one key for one call (`calls`), a fingerprint for code.
 
-from .values import hash, register_hash
+The names and parts are imported on first use: rules for arrays when there is one, the reading of code when
+a function is cached.
+"""
 
-__all__ = ["hash", "register_hash"]
+from typing import TYPE_CHECKING
+
+from ..system.optional import on_first_use
+
+if TYPE_CHECKING:
+    from . import array_runs, calls, code, locate, numpy_rules, pandas_rules
+    from .values import hash, register_hash
+
+__all__ = [
+    "array_runs",
+    "calls",
+    "code",
+    "hash",
+    "locate",
+    "numpy_rules",
+    "pandas_rules",
+    "register_hash",
+]
+
+__getattr__ = on_first_use(__name__, parts=__all__, names={"hash": "values", "register_hash": "values"})

@@ -1,14 +1,13 @@
 """Runs of small arrays of one dtype: their shapes, and their elements one after the other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any
 
 from ..arrays.blocks import Array
 from ..arrays.padding import has_padding
 from .walk import RAW, Walk, frame
 
-__all__ = ["NAMED_PACKERS", "is_plain"]
+__all__ = ["encode_arrays", "is_plain"]
 
 _GROUP = 256  # arrays that are joined at a time: at most 16 MiB, since each has less than `RAW` bytes
 
@@ -18,7 +17,8 @@ def is_plain(dtype: Array) -> bool:
     return bool(dtype.num < 24 and dtype.names is None and dtype.subdtype is None)
 
 
-def _arrays(walk: Walk, items: Sequence[Array], levels: int) -> bytes | None:
+def encode_arrays(walk: Walk, items: Sequence[Array], levels: int) -> bytes | None:
+    """The encoding of arrays (exactly ``numpy.ndarray``); ``None`` unless small and of one plain dtype."""
     dtype = items[0].dtype
     if not is_plain(dtype) or dtype.hasobject or has_padding(dtype):
         return None
@@ -41,9 +41,3 @@ def _joined(items: Sequence[Array]) -> Iterator[bytes]:
     """The elements in logical C order, some hundred arrays at a time."""
     for at in range(0, len(items), _GROUP):
         yield b"".join([item.tobytes() for item in items[at : at + _GROUP]])
-
-
-NAMED_PACKERS: dict[tuple[str, str], Callable[[Walk, Any, int], bytes | None]] = {
-    ("numpy", "ndarray"): _arrays,
-}
-"""By module and qualified name of the exact type: numpy is not imported here."""

@@ -93,6 +93,8 @@ class CallKeys:
             )
         if isinstance(ignore, str):
             raise InvalidOption(f"ignore={ignore!r} is a text: give a list of parameter names, [{ignore!r}]")
+        if key is not None and not callable(key):
+            raise InvalidOption(f"key={key!r} cannot be called: give a function of the arguments")
         ignore, user_code = tuple(ignore), tuple(user_code)
         self._made_from = (function, ignore, version, track, key, user_code)
         self._lead = unwrap(function)

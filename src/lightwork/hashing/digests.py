@@ -6,15 +6,17 @@ depend on the number of threads.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blake3 import blake3
 
-from ..arrays.blocks import Array
-from ..arrays.padding import array_spans, clean_blocks
+from .. import arrays
 from ..errors import InvalidOption
-from ..system.optional import installed, require
+from ..system.optional import on_demand, require
 from ..system.threads import HELPERS
+
+if TYPE_CHECKING:
+    from ..arrays.blocks import Array
 
 __all__ = ["BLAKE3", "CHUNK", "TREE", "Algorithm", "algorithm", "digest_buffer"]
 
@@ -60,13 +62,14 @@ class Algorithm:
         cuts = range(0, view.nbytes, CHUNK)
         return self.join(HELPERS.map(lambda at: self.start(view[at : at + CHUNK]).digest(), cuts))
 
-    def array(self, array: Array) -> bytes:
+    def array(self, array: "Array") -> bytes:
         """What `buffer` gives for the elements in C order; each thread copies at most 1 MiB at a time."""
         if array.nbytes >= TREE:
-            spans = array_spans(array, CHUNK)
+            spans = arrays.padding.array_spans(array, CHUNK)
             if spans is not None:
-                return self.join(HELPERS.map(lambda span: self._feed(clean_blocks(array, *span)), spans))
-        return self.stream(clean_blocks(array), array.nbytes)
+                feed = arrays.padding.clean_blocks
+                return self.join(HELPERS.map(lambda span: self._feed(feed(array, *span)), spans))
+        return self.stream(arrays.padding.clean_blocks(array), array.nbytes)
 
     def stream(self, views: Iterable["bytes | memoryview"], nbytes: int) -> bytes:
         """What `buffer` gives for all `views` one after the other, `nbytes` in all."""
@@ -126,7 +129,7 @@ def algorithm(name: str) -> Algorithm:
         return BLAKE3
     if name == "xxh3":
         return Algorithm(name, require("xxhash", purpose="hash_name='xxh3'", extra="xxhash").xxh3_128)
-    hashlib: Any = installed("hashlib")  # loads OpenSSL: 3 ms that the default does not need
+    hashlib = on_demand("hashlib")  # loads OpenSSL: 3 ms that the default does not need
     if name not in hashlib.algorithms_available or name.startswith("shake"):
         known = ", ".join(sorted(n for n in hashlib.algorithms_guaranteed if not n.startswith("shake")))
         raise InvalidOption(f"hash_name={name!r} is not known: give 'blake3', 'xxh3', or one of {known}")

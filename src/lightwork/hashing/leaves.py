@@ -6,8 +6,16 @@ global name stands for (a web framework's ``request``) answers with an error out
 
 import enum
 import re
+from collections import Counter, OrderedDict, defaultdict, deque
 from functools import cached_property, partial
-from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 from .names import class_name
@@ -37,7 +45,8 @@ _NAMED_VALUES = frozenset(
     ]
 )
 _FIXED = (tuple, frozenset)
-_CONTAINERS = (list, dict, set, *_FIXED)
+_MAPPINGS = (dict, OrderedDict, defaultdict, Counter, MappingProxyType)
+_CONTAINERS = (list, set, deque, bytearray, *_MAPPINGS, *_FIXED)
 
 
 def is_value(value: object) -> bool:
@@ -63,7 +72,8 @@ def has_no_state(value: object) -> bool:
 def leaves(container: Any) -> tuple[list[Any], bool] | None:
     """What lies at the ends of nested lists, tuples, dicts and sets, and whether all of those are fixed.
 
-    ``None`` if there are more than `LEAVES`. `container` is one of these types exactly.
+    The class of a named tuple is a leaf too: its methods are code. ``None`` if there are more than `LEAVES`.
+    `container` is something that `is_container` accepts.
     """
     found: list[Any] = []
     fixed = True
@@ -71,14 +81,17 @@ def leaves(container: Any) -> tuple[list[Any], bool] | None:
     stack = [container]
     while stack:
         part = stack.pop()
-        if type(part) not in _CONTAINERS:
+        if not is_container(part):
             found.append(part)
         elif id(part) not in seen:
             seen.add(id(part))
-            fixed = fixed and type(part) in _FIXED
+            kind = type(part)
+            fixed = fixed and issubclass(kind, _FIXED)
             if len(part) > LEAVES:
                 return None
-            stack.extend(reversed([*part, *part.values()] if type(part) is dict else [*part]))
+            stack.extend(reversed(_items(part)))
+            if kind not in _CONTAINERS:
+                found.append(kind)
         if len(found) + len(stack) > LEAVES * 2:
             return None
     return (found, fixed) if len(found) <= LEAVES else None
@@ -86,7 +99,24 @@ def leaves(container: Any) -> tuple[list[Any], bool] | None:
 
 def is_container(value: object) -> bool:
     """Whether `leaves` opens it."""
-    return type(value) in _CONTAINERS
+    kind = type(value)
+    return kind in _CONTAINERS or _is_named_tuple(kind)
+
+
+def _is_named_tuple(kind: type) -> bool:
+    """Whether a class adds names, and nothing that an instance could hold, to a tuple."""
+    return kind.__bases__ == (tuple,) and "_fields" in vars(kind) and vars(kind).get("__slots__") == ()
+
+
+def _items(container: Any) -> list[Any]:
+    """What a container holds: keys and values, the factory of a ``defaultdict``, no numbers of bytes."""
+    kind = type(container)
+    if kind is bytearray:
+        return []
+    if kind in _MAPPINGS:
+        factory = [container.default_factory] if kind is defaultdict else []
+        return [*container, *container.values(), *factory]
+    return [*container]
 
 
 def wrapped(value: Any) -> list[Any] | None:

@@ -1,12 +1,13 @@
 """Where in a value a part sits: ``value[1].conn``. Used for error messages only, so it may be slow."""
 
 import copyreg
-import pickle
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import CellType, FunctionType, MethodType
 from typing import Any
+
+from .objects import UNREDUCIBLE
 
 __all__ = ["locate"]
 
@@ -68,7 +69,7 @@ def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
     special = copyreg.dispatch_table.get(type(whole))
     try:
         reduced = special(whole) if special else whole.__reduce_ex__(4)
-    except (TypeError, pickle.PicklingError, NotImplementedError):
+    except UNREDUCIBLE:
         return
     if not isinstance(reduced, tuple):
         return

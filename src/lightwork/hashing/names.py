@@ -4,6 +4,7 @@
 its own is something else. So a function of ``__main__`` is named after the file that its code came from.
 """
 
+import os
 import re
 import sys
 from typing import Any
@@ -20,7 +21,10 @@ def source_name(filename: str) -> str:
     if _KERNEL.fullmatch(filename):
         return "ipykernel"
     cell = _CELL.fullmatch(filename)
-    return f"<ipython-input-{cell[1]}>" if cell else filename
+    if cell:
+        return f"<ipython-input-{cell[1]}>"
+    # ``python ./job.py`` and ``python job.py`` run the same file.
+    return os.path.normpath(filename) if os.path.isabs(filename) else filename
 
 
 def function_name(function: Any) -> str:  # Any: whatever can be called

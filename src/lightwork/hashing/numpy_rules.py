@@ -9,10 +9,10 @@ from .array_runs import is_plain
 from .runs import encode_run
 from .walk import RAW, Rule, Walk, frame
 
-__all__ = ["EXACT_NUMPY_RULES", "NUMPY_RULES"]
+__all__ = ["NUMPY_RULES", "exact_array"]
 
 
-def _array(walk: Walk, array: Array) -> bytes:
+def exact_array(walk: Walk, array: Array) -> bytes:
     """Exactly ``numpy.ndarray``, or ``numpy.memmap``: where the bytes lie is not content."""
     if array.dtype.hasobject:
         return walk.part(array, encode_array)
@@ -68,6 +68,8 @@ def _masked(walk: Walk, array: Array) -> bytes:
 
 def _encode_masked(walk: Walk, array: Array) -> bytes:
     """A masked array: data (also under the mask, where it can be seen), mask, fill value."""
+    if array is loaded("numpy").ma.masked:  # the one constant; it refuses to tell its fill value
+        return frame(b"A", [walk.token(type(array))])
     mask = loaded("numpy").ma.getmaskarray(array)
     fill = array.fill_value
     extra = {name: held for name, held in vars(array).items() if not name.startswith("_")}
@@ -111,12 +113,9 @@ def _encode_dtype(walk: Walk, dtype: Array) -> bytes:
 
 NUMPY_RULES: dict[str, Rule] = {
     "numpy:ndarray": _subclass,
-    "numpy:memmap": _array,
+    "numpy:memmap": exact_array,
     "numpy:MaskedArray": _masked,
     "numpy:generic": _scalar,
     "numpy:dtype": _dtype,
 }
 """By top-level package and qualified name, looked for along the bases of a type."""
-
-EXACT_NUMPY_RULES: dict[str, Rule] = {"numpy:ndarray": _array}
-"""Rules that hold for exactly this type, not for what is derived from it."""

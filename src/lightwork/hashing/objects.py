@@ -26,7 +26,7 @@ from types import (
 )
 from typing import Any
 
-from .code import encode_code
+from .. import hashing
 from .library import is_library
 from .names import class_name, function_name, is_importable
 from .rules import encode_mapping
@@ -37,6 +37,7 @@ __all__ = [
     "CLASS_NOISE",
     "MACHINERY",
     "OBJECT_RULES",
+    "UNREDUCIBLE",
     "encode_class_content",
     "encode_function",
     "encode_stand_in",
@@ -45,6 +46,8 @@ __all__ = [
     "type_rule",
 ]
 
+# What classes raise that refuse to be pickled: `multiprocessing` and `ctypes` among them.
+UNREDUCIBLE = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PicklingError)
 _PROTOCOL = 4  # the highest whose reduction holds all content in itself (5 may hand buffers out of band)
 _NEW_OBJECT = copyreg.__newobj__  # type: ignore[attr-defined]  # typeshed leaves it out; pickle's own protocol
 _SET_REDUCTIONS: tuple[object, ...] = (set.__reduce__, frozenset.__reduce__)
@@ -125,7 +128,9 @@ def _reduce(value: Any) -> Any:
     special = copyreg.dispatch_table.get(type(value))
     try:
         return special(value) if special else value.__reduce_ex__(_PROTOCOL)
-    except (TypeError, pickle.PicklingError, NotImplementedError) as exc:
+    except RecursionError:
+        raise
+    except UNREDUCIBLE as exc:
         raise NotHashable(value, str(exc)) from exc
 
 
@@ -205,7 +210,7 @@ def _cell_content(cell: CellType) -> Any:
 
 
 def _code(walk: Walk, code: CodeType) -> bytes:
-    return walk.part(code, encode_code)
+    return walk.part(code, hashing.code.encode_code)
 
 
 def _cell(walk: Walk, cell: CellType) -> bytes:

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from .array_runs import NAMED_PACKERS
+from .. import hashing
 from .walk import Walk, frame
 
 __all__ = ["encode_keys", "encode_run"]
@@ -36,7 +36,9 @@ def encode_run(walk: Walk, items: Sequence[Any], levels: int = 2) -> bytes:
     kinds = set(map(type, items))
     if len(kinds) == 1:
         kind = kinds.pop()
-        pack = _PACKERS.get(kind) or NAMED_PACKERS.get((kind.__module__, kind.__qualname__))
+        pack = _PACKERS.get(kind)
+        if pack is None and (kind.__module__, kind.__qualname__) == ("numpy", "ndarray"):
+            pack = hashing.array_runs.encode_arrays
         if pack is not None:
             packed = pack(walk, items, levels)
             if packed is not None:

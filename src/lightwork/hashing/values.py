@@ -1,17 +1,15 @@
 """One key for one value: `hash` and `digest`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
+from .. import hashing
 from ..errors import InvalidOption, UnhashableError
 from .digests import BLAKE3, Algorithm, algorithm
 from .library import is_library
-from .locate import locate
 from .names import is_importable
-from .numpy_rules import EXACT_NUMPY_RULES, NUMPY_RULES
 from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, type_rule
-from .pandas_rules import PANDAS_RULES
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
@@ -117,7 +115,9 @@ def token_of(
         except Cycle:
             return Walk(chosen, RULES, numbered=True, visit=visit).token(obj)
     except NotHashable as exc:
-        raise UnhashableError(_unhashable(exc, locate(obj, exc.culprit, path))) from exc.__cause__
+        raise UnhashableError(
+            _unhashable(exc, hashing.locate.locate(obj, exc.culprit, path))
+        ) from exc.__cause__
     except RecursionError:
         raise UnhashableError(
             f"{path} is nested too deeply to be hashed: flatten it, or raise sys.setrecursionlimit"
@@ -134,15 +134,14 @@ def _unhashable(exc: NotHashable, place: str) -> str:
 
 def _rule_for(cls: type) -> Rule:
     """The rule of a type that is not in the book: by the names of its bases, else as an instance."""
-    exact = EXACT_NUMPY_RULES.get(_name(cls))
-    if exact is not None:
-        return exact
+    if _name(cls) == "numpy:ndarray":
+        return hashing.numpy_rules.exact_array
     if issubclass(cls, type):
         return type_rule
     if any("__cache_key__" in vars(base) for base in cls.__mro__):
         return instance_rule
     for base in cls.__mro__:
-        rule = _NAMED.get(_name(base))
+        rule = _library_rules(base).get(_name(base))
         if rule is not None:
             return rule
     return enum_rule if issubclass(cls, Enum) else instance_rule
@@ -152,7 +151,12 @@ def _name(cls: type) -> str:
     return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
 
 
-_NAMED: dict[str, Rule] = {**NUMPY_RULES, **PANDAS_RULES}
+def _library_rules(cls: type) -> Mapping[str, Rule]:
+    """Rules by name for the library of a type, imported when a type of it is met."""
+    library = cls.__module__.partition(".")[0]
+    if library == "numpy":
+        return hashing.numpy_rules.NUMPY_RULES
+    return hashing.pandas_rules.PANDAS_RULES if library == "pandas" else {}
 
 
 def _lasts(cls: type) -> bool:

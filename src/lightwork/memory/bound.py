@@ -30,25 +30,25 @@ class BoundCachedFunction(Generic[S, P, R]):
         self.__self__ = instance
         self.__func__ = cached
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `CachedFunction.__call__`."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
         """As `CachedFunction.call`."""
         return self.__func__.call(self.__self__, *args, **kwargs)
 
     def call_and_shelve(
-        self, *args: P.args, **kwargs: P.kwargs
+        self, /, *args: P.args, **kwargs: P.kwargs
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
         """As `CachedFunction.call_and_shelve`."""
         return self.__func__.call_and_shelve(self.__self__, *args, **kwargs)
 
-    def check_call_in_cache(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.check_call_in_cache`."""
         return self.__func__.check_call_in_cache(self.__self__, *args, **kwargs)
 
-    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.forget`."""
         return self.__func__.forget(self.__self__, *args, **kwargs)
 

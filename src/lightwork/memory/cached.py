@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from ..hashing.calls import CallKeys
+from .. import hashing
 from ..protocols import Record, StatelessCallable
+from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
 from .facts import Metadata, read_facts
-from .keeper import ABSENT, LOG, Keeper
+from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import MemorizedResult, NotMemorizedResult
 from .stats import CallStats
@@ -48,7 +49,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self.func = func
         self._keeper = keeper
         self._options = options
-        self._keys = CallKeys(
+        self._keys = hashing.calls.CallKeys(
             func,
             ignore=options.ignore,
             version=options.version,
@@ -65,7 +66,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._seconds = 0.0
         self._longest = 0.0
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of the function for these arguments, kept or computed now."""
         key = self._key(args, kwargs)
         record = self._read(key)
@@ -89,13 +90,13 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         cached: Any = self
         return self if instance is None else BoundCachedFunction(instance, cached)
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
         """Run the function whatever is kept, keep its result, and return it with its metadata."""
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
         return value, metadata
 
     def call_and_shelve(
-        self, *args: P.args, **kwargs: P.kwargs
+        self, /, *args: P.args, **kwargs: P.kwargs
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
         """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
         key = self._key(args, kwargs)
@@ -107,11 +108,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
                 return NotMemorizedResult(value)
         return MemorizedResult(self._keeper.store, key, self._keys.function_id)
 
-    def check_call_in_cache(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a call with these arguments would find its result kept. Changes nothing."""
         return self._is_kept(self._key(args, kwargs))
 
-    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
         return self._keeper.store.drop([self._key(args, kwargs)]) > 0
 
@@ -121,7 +122,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         With `warn`, and ``verbose`` above 0, that is logged.
         """
         if warn and self._options.verbose > 0:
-            LOG.warning("Clearing function cache identified by %s", self._keys.function_id)
+            log.warning("Clearing function cache identified by %s", self._keys.function_id)
         self._keeper.clear(self._keys.prefix)
 
     def stats(self) -> CallStats:
@@ -144,7 +145,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         if not self._is_valid(record):
             return ABSENT
         if self._options.verbose > 1:
-            LOG.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
+            log.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
         return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
 
     def _is_valid(self, record: Record) -> bool:
@@ -179,7 +180,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         """Run the function and keep the result: the result, its metadata, and whether it was kept."""
         call = self._keys.summary(args, kwargs)  # now: the call may change its arguments
         if self._options.verbose > 0:
-            LOG.info("computing %s", call)
+            log.info("computing %s", call)
         generation = self._keeper.generation
         inside = COMPUTING.get()
         token = COMPUTING.set(inside | {key})

@@ -1,7 +1,8 @@
 """What is kept about a call beside its result: a few figures and a short text, as JSON."""
 
-import json
 from typing import Any, TypeAlias
+
+from ..system.optional import on_demand
 
 __all__ = ["Metadata", "read_facts", "write_facts"]
 
@@ -11,13 +12,14 @@ Metadata: TypeAlias = "dict[str, Any]"  # Any: text or number, by name
 
 def write_facts(facts: Metadata) -> bytes:
     """The facts as bytes."""
-    return json.dumps(facts, separators=(",", ":")).encode()
+    text: str = on_demand("json").dumps(facts, separators=(",", ":"))  # a hit reads no facts
+    return text.encode()
 
 
 def read_facts(data: bytes) -> Metadata:
     """The facts from their bytes; nothing if those are of another kind."""
     try:
-        facts = json.loads(data)
+        facts = on_demand("json").loads(data)
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -36,6 +36,13 @@ class Ticket(NamedTuple):
     """Whether other processes wait for it."""
 
 
+class _Leader(NamedTuple):
+    """The thread that computes a key, and what the others of the process wait for."""
+
+    thread: int
+    done: threading.Event
+
+
 class Flights:
     """Who computes which key. One for each store and process; safe to use from several threads.
 
@@ -48,7 +55,7 @@ class Flights:
     def __init__(self, store: Store) -> None:
         self._leases = store if isinstance(store, SupportsLease) else None
         self._lock = threading.Lock()
-        self._leaders: dict[bytes, threading.Event] = {}
+        self._leaders: dict[bytes, _Leader] = {}
         after_fork_in_child(self._renew)
 
     def board(self, key: bytes, *, bound: float) -> Ticket:
@@ -58,12 +65,12 @@ class Flights:
         """
         if key in COMPUTING.get():
             return Ticket(key, False, False)
+        thread = threading.get_ident()
         with self._lock:
-            done = self._leaders.get(key)
-            if done is None:
-                self._leaders[key] = threading.Event()
-        if done is not None:
-            done.wait(bound)
+            leader = self._leaders.setdefault(key, _Leader(thread, threading.Event()))
+        # A thread never waits for itself: its own entry was left by an interrupt between two lines.
+        if leader.thread != thread:
+            leader.done.wait(bound)
             return Ticket(key, False, False)
         try:
             return Ticket(key, True, self._leases is not None and self._lease(self._leases, key, bound))
@@ -77,9 +84,9 @@ class Flights:
             self._leases.release(ticket.key, failed=failed)
         if ticket.is_leader:
             with self._lock:
-                done = self._leaders.pop(ticket.key, None)
-            if done is not None:
-                done.set()
+                gone = self._leaders.pop(ticket.key, None)
+            if gone is not None:
+                gone.done.set()
 
     def _lease(self, leases: SupportsLease, key: bytes, bound: float) -> bool:
         """Get the lease of a key; false if its holder failed, or holds it for longer than `bound`."""

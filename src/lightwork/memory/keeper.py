@@ -1,23 +1,20 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
-import logging
 import threading
 import time
 import weakref
 from collections.abc import Sequence
 from typing import Any, Final
 
+from .. import parcel
 from ..errors import StoreUnavailable, UnpicklableError
-from ..parcel.parcels import join, split
 from ..protocols import Buffer, Record, Store, SupportsPrefix
 from ..system.forks import after_fork_in_child
 from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
 
-__all__ = ["ABSENT", "LOG", "Keeper", "keeper_of"]
-
-LOG = logging.getLogger("lightwork")
+__all__ = ["ABSENT", "Keeper", "keeper_of"]
 
 
 class _Absent:
@@ -52,7 +49,9 @@ class Keeper:
     def rebuild(self, record: Record, name: str, *, read_only: bool) -> Any:  # Any: the user's value
         """The value of a record; `ABSENT`, after one warning, if it cannot be built any more."""
         try:
-            return join(record.skeleton, _read_only(record.buffers) if read_only else record.buffers)
+            return parcel.parcels.join(
+                record.skeleton, _read_only(record.buffers) if read_only else record.buffers
+            )
         except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
             self.notices.warn_once(
                 ("unreadable", name, type(exc)),
@@ -65,7 +64,7 @@ class Keeper:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            skeleton, buffers = split(value, path="result")
+            skeleton, buffers = parcel.parcels.split(value, path="result")
             record = Record(skeleton, buffers, write_facts(metadata))
             self.store.put(key, record, seconds=metadata["duration"])
         except UnpicklableError as exc:

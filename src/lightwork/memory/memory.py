@@ -3,18 +3,20 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
+from .. import memory, stores
 from ..errors import InvalidOption
 from ..protocols import Store, SupportsLimits
-from ..stores import open_store
+from ..system import log
 from .cached import CachedFunction
 from .facts import Metadata
-from .keeper import LOG, keeper_of
-from .limits import Limits, exceeding, parse_limits
+from .keeper import keeper_of
 from .options import Options, check_mmap_mode, names
 from .uncached import UncachedFunction
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = ["Memory"]
 
@@ -88,7 +90,7 @@ class Memory:
         self.user_code = tuple(user_code)
         self._given = store
         # An absolute path now: the user may change the working folder before the first call.
-        opened = None if location is None else open_store(os.path.expanduser(location))
+        opened = None if location is None else stores.open_store(os.path.expanduser(location))
         chosen = opened if store is None else store
         self._keeper = None if chosen is None else keeper_of(chosen)
 
@@ -186,14 +188,14 @@ class Memory:
         """Remove all results of all functions. With `warn` that is logged as a warning."""
         if self._keeper is not None:
             if warn:
-                LOG.warning("Flushing completely the cache")
+                log.warning("Flushing completely the cache")
             self._keeper.clear()
 
     def reduce_size(
         self,
         bytes_limit: int | str | None = None,
         items_limit: int | None = None,
-        age_limit: timedelta | None = None,
+        age_limit: "timedelta | None" = None,
     ) -> None:
         """Remove the results that were used least recently, until all limits hold.
 
@@ -213,14 +215,14 @@ class Memory:
         StoreUnavailable
             The cache cannot be written.
         """
-        limits = parse_limits(bytes_limit, items_limit, age_limit, time.time())
-        if self._keeper is None or limits == Limits():
+        limits = memory.limits.parse_limits(bytes_limit, items_limit, age_limit, time.time())
+        if self._keeper is None or limits == memory.limits.Limits():
             return
         store = self._keeper.store
         if isinstance(store, SupportsLimits):
             store.trim(**limits._asdict())
         else:
-            store.drop(exceeding(store.scan(), limits))
+            store.drop(memory.limits.exceeding(store.scan(), limits))
 
     @property
     def store(self) -> Store | None:

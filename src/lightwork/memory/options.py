@@ -65,4 +65,6 @@ def names(ignore: Iterable[str] | None) -> tuple[str, ...]:
     """The names of ``ignore=``; a text in place of a list is refused."""
     if isinstance(ignore, str):
         raise InvalidOption(f"ignore={ignore!r} is a text: give a list of parameter names, [{ignore!r}]")
+    if ignore is not None and not isinstance(ignore, Iterable):
+        raise InvalidOption(f"ignore={ignore!r} is no list: give a list of parameter names")
     return tuple(ignore or ())

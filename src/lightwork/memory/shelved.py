@@ -2,8 +2,8 @@
 
 from typing import Any, Generic, TypeVar, cast
 
+from .. import parcel
 from ..errors import EntryMissing
-from ..parcel.parcels import join
 from ..protocols import Store
 from .facts import Metadata, read_facts
 
@@ -58,7 +58,7 @@ class MemorizedResult(Generic[R]):
                 f"Non-existing item (may have been cleared): the result of {self.func_id} with the key "
                 f"{self.args_id} is not in {self._store!r}; call the function again"
             )
-        return cast(R, join(record.skeleton, record.buffers))
+        return cast(R, parcel.parcels.join(record.skeleton, record.buffers))
 
     def clear(self) -> None:
         """Remove the result from the store."""

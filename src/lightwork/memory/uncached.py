@@ -23,7 +23,7 @@ class UncachedFunction(Generic[P, R]):
         self.func = func
         self._calls = 0
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function."""
         self._calls += 1
         return self.func(*args, **kwargs)
@@ -31,19 +31,19 @@ class UncachedFunction(Generic[P, R]):
     def __get__(self, instance: Any, owner: Any = None) -> Any:  # Any: whatever the function makes of it
         return self if instance is None else _get(self, instance)
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
         """The result, and no metadata."""
         return self.func(*args, **kwargs), {}
 
-    def call_and_shelve(self, *args: P.args, **kwargs: P.kwargs) -> NotMemorizedResult[R]:
+    def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> NotMemorizedResult[R]:
         """The result, in the form of a reference."""
         return NotMemorizedResult(self.func(*args, **kwargs))
 
-    def check_call_in_cache(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Nothing is ever kept."""
         return False
 
-    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Nothing is ever kept."""
         return False
 

@@ -10,32 +10,43 @@
 `task`             what travels to the workers, and the only module of this package that they load
 =================  ==========================================================================================
 
-The names are imported on first use (PEP 562): a worker imports `lightwork.parallel.task`, hence this
-module, for each pool that it joins, and must not pay for the rest.
+The names, and the parts that only a call needs, are imported on first use: a worker imports
+`lightwork.parallel.task`, hence this module, for each pool that it joins, and must not pay for the rest.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
+from ..system.optional import on_first_use
+
 if TYPE_CHECKING:
+    from . import batching, driver, flow, loop, progress, results
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
     from .parallel import Parallel
 
-__all__ = ["Failure", "Parallel", "delayed", "effective_n_jobs", "parallel_config"]
+__all__ = [
+    "Failure",
+    "Parallel",
+    "batching",
+    "delayed",
+    "driver",
+    "effective_n_jobs",
+    "flow",
+    "loop",
+    "parallel_config",
+    "progress",
+    "results",
+]
 
-_HOMES = {
-    "Failure": "failures",
-    "Parallel": "parallel",
-    "delayed": "calls",
-    "effective_n_jobs": "config",
-    "parallel_config": "config",
-}
-
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{home}", __name__), name)
+__getattr__ = on_first_use(
+    __name__,
+    parts=__all__,
+    names={
+        "Failure": "failures",
+        "Parallel": "parallel",
+        "delayed": "calls",
+        "effective_n_jobs": "config",
+        "parallel_config": "config",
+    },
+)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Session
+from ..protocols import Batch, Call, Done, Session, SupportsFlush
 from .failures import Failure, add_note, describe
 from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
@@ -60,6 +60,7 @@ class Driver:
     ) -> None:
         self._tasks = tasks
         self._session = session
+        self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
         self._flow = flow
         self._on_error = on_error
         self._observer = observer
@@ -165,6 +166,7 @@ class Driver:
             self.out = values
 
     def _read_more(self, count: int) -> Arrived:
+        self._flush()
         self.reading = True
         try:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
@@ -191,6 +193,10 @@ class Driver:
 
     def _describe(self, index: int) -> str:
         return describe(index, self._calls.get(index, index + 1)[0])
+
+
+def _nothing() -> None:
+    """For sessions that keep nothing back."""
 
 
 def total_of(tasks: object) -> int | None:

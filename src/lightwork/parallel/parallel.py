@@ -7,13 +7,14 @@ import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, SupportsInt
+from typing import TYPE_CHECKING, Any, SupportsInt
 
+from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelWarning, TaskTimeout
 from ..protocols import Call, Engine, Session, SessionRequest
+from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import cpu_count
-from .batching import BatchSizes
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -27,9 +28,6 @@ from .config import (
     choose,
     given,
 )
-from .driver import Driver, Observer, OnError, total_of
-from .flow import Flow
-from .loop import run_all, run_lazily
 from .options import (
     ReturnAs,
     Unset,
@@ -40,9 +38,11 @@ from .options import (
     refuse_memmapping,
     refuse_unknown,
 )
-from .progress import LOGGER, Progress, observers
-from .results import Results, stream
 from .task import TaskRunner, nesting_level
+
+if TYPE_CHECKING:
+    from .driver import Driver, Observer, OnError
+    from .progress import Progress
 
 __all__ = ["Parallel"]
 
@@ -123,9 +123,9 @@ class Parallel:
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         *,
-        on_error: OnError = "raise",
+        on_error: "OnError" = "raise",
         inner_max_num_threads: int | Unset | None = INNER,
-        progress: bool | Observer = False,
+        progress: "bool | Observer" = False,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -153,7 +153,7 @@ class Parallel:
         if not isinstance(inner_max_num_threads, Unset):
             check_inner(inner_max_num_threads, self._engine)
             self._inner = inner_max_num_threads
-        observers(progress, 0, "")
+        parallel.progress.observers(progress, 0, "")
         self._lock = threading.Lock()
         self._calling = False
         self._results: Callable[[], Generator[Any, None, None] | None] = _nothing  # a weak reference
@@ -195,11 +195,12 @@ class Parallel:
         self._claim()
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
-            watching = observers(self.progress, self.verbose, repr(self))
+            watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
+            total = parallel.driver.total_of(iterable)
             if workers == 1:
-                result = self._run_here(tasks, total_of(iterable), watching)
+                result = self._run_here(tasks, total, watching)
             else:
-                result = self._share_out(tasks, total_of(iterable), watching, workers)
+                result = self._share_out(tasks, total, watching, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -229,7 +230,7 @@ class Parallel:
                 )
             self._calling = True
 
-    def _run_here(self, tasks: Iterable[Call], total: int | None, watching: Progress | None) -> Any:
+    def _run_here(self, tasks: Iterable[Call], total: int | None, watching: "Progress | None") -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -239,8 +240,10 @@ class Parallel:
             )
         chunk = self._batch or 1
         if self.return_as == "list" and self.on_error == "raise" and watching is None and chunk == 1:
-            return run_all(tasks)
-        results = run_lazily(tasks, on_error=self.on_error, observer=watching, total=total, chunk=chunk)
+            return parallel.loop.run_all(tasks)
+        results = parallel.loop.run_lazily(
+            tasks, on_error=self.on_error, observer=watching, total=total, chunk=chunk
+        )
         if watching is not None:
             results = _watched(results, watching)
         return list(results) if self.return_as == "list" else results
@@ -249,18 +252,18 @@ class Parallel:
         self,
         tasks: Iterator[Call] | Sequence[Call],
         total: int | None,
-        watching: Progress | None,
+        watching: "Progress | None",
         workers: int,
     ) -> Any:
         if self.verbose > 0:
-            LOGGER.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
+            log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
         inner = self._inner
         if inner is None and not self._engine.shares_memory:
             inner = max(cpu_count() // workers, 1)
-        flow = Flow(
+        flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
-            sizes=BatchSizes(self._batch),
+            sizes=parallel.batching.BatchSizes(self._batch),
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
@@ -268,18 +271,20 @@ class Parallel:
         session = self._engine.open(
             SessionRequest(workers, TaskRunner(nesting_level() + 1, COMPUTING.get()), inner, {})
         )
-        driver = Driver(tasks, session, flow, on_error=self.on_error, observer=watching, total=total)
+        driver = parallel.driver.Driver(
+            tasks, session, flow, on_error=self.on_error, observer=watching, total=total
+        )
         del tasks  # as in __call__; the driver lets go of them when it has to
         ended = watching.close if watching is not None else _nothing
         if self.return_generator:
-            return stream(driver, session, self.timeout, ended)
+            return parallel.results.stream(driver, session, self.timeout, ended)
         try:
             return _collect(driver, session, self.timeout)
         finally:
             ended()
 
 
-def _collect(driver: Driver, session: Session, timeout: float | None) -> list[Any]:
+def _collect(driver: "Driver", session: Session, timeout: float | None) -> list[Any]:
     """Drive a call to its end in this thread. Whatever happens, Ctrl-C too, leaves no task running."""
     try:
         driver.start()
@@ -296,7 +301,7 @@ def _collect(driver: Driver, session: Session, timeout: float | None) -> list[An
     return driver.out
 
 
-def _step_within(driver: Driver, timeout: float) -> None:
+def _step_within(driver: "Driver", timeout: float) -> None:
     """Drive to the end, waiting at most `timeout` seconds for the result that is next in order."""
     waited_for, since = driver.emitted, time.monotonic()
     while not driver.ended:
@@ -310,14 +315,14 @@ def _step_within(driver: Driver, timeout: float) -> None:
             waited_for, since = driver.emitted, time.monotonic()
 
 
-def _watched(results: Iterator[Any], watching: Progress) -> Iterator[Any]:
+def _watched(results: Iterator[Any], watching: "Progress") -> Iterator[Any]:
     with contextlib.closing(watching):
         yield from results
 
 
 def _goes_on(results: Generator[Any, None, None]) -> bool:
     """Whether a generator that was returned has not ended yet."""
-    if isinstance(results, Results):
+    if isinstance(results, parallel.results.Results):
         return results.running
     return getattr(results, "gi_frame", None) is not None
 

@@ -3,7 +3,6 @@
 The texts are made by pure functions; two small classes decide when one is worth writing.
 """
 
-import logging
 import os
 import sys
 import time
@@ -11,11 +10,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import InvalidOption
+from ..system import log
 from .driver import Observer
 
 __all__ = ["Bar", "LogLines", "Progress", "bar_line", "observers", "plain_line", "span"]
-
-LOGGER = logging.getLogger("lightwork")
 
 _REDRAW_SECONDS = 0.1  # on a terminal
 _LINE_SECONDS = 10.0  # in a file
@@ -132,11 +130,11 @@ class LogLines:
         now = self._clock()
         if now - self._last >= self._every:
             self._last = now
-            LOGGER.info("%s: %s", self._title, plain_line(done, total, failed, now - self._start))
+            log.info("%s: %s", self._title, plain_line(done, total, failed, now - self._start))
 
     def close(self) -> None:
         """Log the last state."""
-        LOGGER.info("%s: ended, %s", self._title, plain_line(*self._state, self._clock() - self._start))
+        log.info("%s: ended, %s", self._title, plain_line(*self._state, self._clock() - self._start))
 
 
 class Progress:

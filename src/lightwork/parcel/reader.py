@@ -6,7 +6,6 @@ believed before the file is known to have as many bytes.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from blake3 import blake3
 from ..errors import CorruptFileError, InvalidOption
 from ..protocols import Buffer
 from ..system.optional import installed, loaded
-from ..system.threads import HELPERS
+from ..system.threads import HELPERS, Job, abandon
 from . import layout
 from .codecs import RAW, decode
 from .inputs import Input
@@ -212,7 +211,7 @@ class _Jobs:
     def __init__(self) -> None:
         self._waiting: list[Callable[[], None]] = []
         self._nbytes = 0
-        self._begun: deque[Future[None]] = deque()
+        self._begun: deque[Job[None]] = deque()
 
     def add(self, job: Callable[[], None], nbytes: int) -> None:
         """Do `job`, which goes over `nbytes` bytes, now or before the block ends."""
@@ -234,9 +233,7 @@ class _Jobs:
                 while self._begun:
                     self._begun.popleft().result()
         finally:
-            for future in self._begun:
-                future.cancel()
-            wait(self._begun)
+            abandon(self._begun)
 
 
 def _run(jobs: Sequence[Callable[[], None]]) -> None:

@@ -93,14 +93,17 @@ class _Reducers:
 
     def __init__(self, keep: Callable[[Source], object]) -> None:
         self._keep = keep
-        self._waiting: dict[int, Source] = {}
+        # By the id of a stand-in, which is kept: after a dump that failed midway it is still here, and its id
+        # must not be given to a buffer of somebody else.
+        self._waiting: dict[int, tuple[pickle.PickleBuffer, Source]] = {}
         self._plain: Any = None  # Any: numpy's class, once it is known
         self._make: Any = None  # Any: `ArrayMaker`, as soon as numpy is known
         self._plain_dtypes: dict[Any, bool] = {}
 
     def buffer_callback(self, buffer: pickle.PickleBuffer) -> None:
         """To be given to the pickler: passes on what the buffer stands for."""
-        self._keep(self._waiting.pop(id(buffer), buffer))
+        _, source = self._waiting.pop(id(buffer), (buffer, buffer))
+        self._keep(source)
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer of an array type, ``None`` for any other type."""
@@ -136,7 +139,7 @@ class _Reducers:
     def _stand_in(self, source: Source) -> pickle.PickleBuffer:
         # An empty writable buffer: a read-only one would make the unpickler hand out read-only views.
         buffer = pickle.PickleBuffer(bytearray())
-        self._waiting[id(buffer)] = source
+        self._waiting[id(buffer)] = (buffer, source)
         return buffer
 
 
@@ -178,7 +181,7 @@ class Packed(_Reducers):
     def _new_pool(self, dtype: Any) -> Pool:  # Any: see `Pool`
         stand_in = pickle.PickleBuffer(bytearray())
         pool = Pool(stand_in, dtype)
-        self._waiting[id(stand_in)] = pool
+        self._waiting[id(stand_in)] = (stand_in, pool)
         return pool
 
 

@@ -11,15 +11,16 @@ The calling thread pickles and writes; the helper threads compress and compute c
 blocks per thread are held at any time.
 """
 
+import errno
+import io
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
 from blake3 import blake3
 
 from ..protocols import Buffer
-from ..system.threads import HELPERS
+from ..system.threads import HELPERS, Job, do_now
 from . import layout
 from .codecs import RAW, Encoder, Packed
 from .facts import facts_about
@@ -30,6 +31,7 @@ from .sources import nbytes_of, pieces, width_of
 
 __all__ = ["Sink", "write"]
 
+_WOULD_BLOCK = "the file is in non-blocking mode and full: call os.set_blocking(file.fileno(), True) first"
 _WORTH_A_THREAD = 256 << 10  # bytes; handing a job over costs about 50 µs, as much as the checksum of these
 _COMPRESSED_AT_ONCE = 4 << 20  # bytes per job, four records: handing over costs a few percent of that
 
@@ -106,6 +108,9 @@ class _Output:
         try:
             while rest:
                 count = self._sink.write(rest)
+                if count is None and isinstance(self._sink, io.RawIOBase):
+                    # A raw file says so when it took nothing; other sinks, when they took everything.
+                    raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
                 rest = rest[len(rest) if count is None else count :]
         except BaseException:
             self.failed = True
@@ -119,7 +124,7 @@ class _Ordered:
     def __init__(self, out: _Output) -> None:
         self._out = out
         self._limit = HELPERS.count + 2
-        self._begun: deque[Future[list[tuple[bytes, Buffer]]]] = deque()
+        self._begun: deque[Job[list[tuple[bytes, Buffer]]]] = deque()
         self.stored: list[int] = []
 
     def put(self, job: "_Job") -> None:
@@ -212,7 +217,7 @@ def _buffer(out: _Output, source: Source, slot: layout.Slot, encode: Encoder | N
     if encode is not None:
         return _blocks(out, source, slot, encode)
     out.write(bytes(layout.padding(out.position)))
-    start, digests = out.position, deque[Future[bytes]]()
+    start, digests = out.position, deque[Job[bytes]]()
     marks = []
     for piece in pieces(source, layout.PIECE):
         digests.append(_begin(_digest, piece, len(piece)))
@@ -231,13 +236,9 @@ def _blocks(out: _Output, source: Source, slot: layout.Slot, encode: Encoder) ->
     return layout.Place(slot, start, b"".join(length.to_bytes(4, "little") for length in records.stored))
 
 
-def _begin(function: Callable[[T], R], item: T, nbytes: int) -> Future[R]:
+def _begin(function: Callable[[T], R], item: T, nbytes: int) -> Job[R]:
     """Let a helper thread work on `nbytes` bytes, unless that would take longer than doing it here."""
-    if nbytes >= _WORTH_A_THREAD:
-        return HELPERS.submit(function, item)
-    done: Future[R] = Future()
-    done.set_result(function(item))
-    return done
+    return HELPERS.submit(function, item) if nbytes >= _WORTH_A_THREAD else do_now(function, item)
 
 
 def _digest(piece: memoryview) -> bytes:

@@ -1,7 +1,27 @@
-"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `inspect`."""
+"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `inspect`.
 
-from .inspection import Inspection, inspect
-from .loading import load, loads
-from .saving import dump, dumps
+The names are imported on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..system.optional import on_first_use
+
+if TYPE_CHECKING:
+    from .inspection import Inspection, inspect
+    from .loading import load, loads
+    from .saving import dump, dumps
 
 __all__ = ["Inspection", "dump", "dumps", "inspect", "load", "loads"]
+
+__getattr__ = on_first_use(
+    __name__,
+    names={
+        "Inspection": "inspection",
+        "dump": "saving",
+        "dumps": "saving",
+        "inspect": "inspection",
+        "load": "loading",
+        "loads": "loading",
+    },
+)

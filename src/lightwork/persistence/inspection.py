@@ -3,9 +3,8 @@
 import os
 from typing import NamedTuple
 
+from .. import parcel
 from ..errors import InvalidOption
-from ..parcel.inputs import FileInput
-from ..parcel.reader import survey
 from .loading import named
 from .options import path_of
 
@@ -80,8 +79,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     if name is None:
         raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
     with open(name, "rb", buffering=0) as file, named(repr(name)):
-        source = FileInput(file.fileno())
-        found = survey(source, os.fstat(file.fileno()).st_size)
+        source = parcel.inputs.FileInput(file.fileno())
+        found = parcel.reader.survey(source, os.fstat(file.fileno()).st_size)
     segments = [_segment(*place.slot, place.offset, place.marks) for place in found.tail.places]
     facts = found.tail.facts
     return Inspection(

@@ -5,22 +5,22 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from .. import parcel
 from ..errors import CorruptFileError, FileFormatError, InvalidOption
-from ..parcel.facts import here
-from ..parcel.inputs import FileInput, Readable, StreamInput
-from ..parcel.layout import FOOTER, pack_footer
-from ..parcel.parcels import join
-from ..parcel.reader import Content, Mapped, read, read_mapped
 from .mapping import join_mapped, join_native
 from .options import MmapMode, native_byte_order, path_of
+
+if TYPE_CHECKING:
+    from ..parcel.inputs import Readable
+    from ..parcel.reader import Content, Mapped
 
 __all__ = ["load", "loads", "named"]
 
 
 def load(
-    filename: str | os.PathLike[str] | Readable,
+    filename: "str | os.PathLike[str] | Readable",
     mmap_mode: MmapMode | None = None,
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
 ) -> Any:
@@ -61,7 +61,7 @@ def load(
         stream: Any = filename  # Any: it is checked in the next line
         _check_stream(stream, mmap_mode)
         with named(_name_of(stream)):
-            content = read(StreamInput(stream))
+            content = parcel.reader.read(parcel.inputs.StreamInput(stream))
         return _joined(content, native, _name_of(stream))
     if mmap_mode is not None:
         return _load_mapped(path, mmap_mode)
@@ -79,8 +79,8 @@ def loads(
         raise InvalidOption(f"loads needs bytes, not {type(data).__name__}; load reads files")
     name = f"{memoryview(data).nbytes} bytes"
     with named(name):
-        source = StreamInput(io.BytesIO(data))
-        content = read(source)
+        source = parcel.inputs.StreamInput(io.BytesIO(data))
+        content = parcel.reader.read(source)
         _check_end(memoryview(data).nbytes, source.position)
     return _joined(content, native, name)
 
@@ -116,12 +116,12 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
         )
 
 
-def _read_file(file: BinaryIO) -> Content:
+def _read_file(file: BinaryIO) -> "Content":
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        return read(StreamInput(file))
-    source = FileInput(file.fileno())
-    content = read(source)
+        return parcel.reader.read(parcel.inputs.StreamInput(file))
+    source = parcel.inputs.FileInput(file.fileno())
+    content = parcel.reader.read(source)
     _check_end(status.st_size, source.position)
     return content
 
@@ -140,24 +140,25 @@ def _load_mapped(path: str, mode: MmapMode) -> Any:
             mapped = _read_mapped(file, path)
         if shared and not mapped.footer.changed:
             footer = mapped.footer._replace(changed=True)
-            os.pwrite(file.fileno(), pack_footer(footer), footer.total - FOOTER)
+            content = parcel.layout.pack_footer(footer)
+            os.pwrite(file.fileno(), content, footer.total - len(content))
         with _explained(mapped.facts, repr(path)):
             return join_mapped(mapped, file, mode)
 
 
-def _read_mapped(file: BinaryIO, path: str) -> Mapped:
-    source = FileInput(file.fileno())
+def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
+    source = parcel.inputs.FileInput(file.fileno())
     try:
-        mapped = read_mapped(source)
+        mapped = parcel.reader.read_mapped(source)
     except InvalidOption as exc:
         raise InvalidOption(f"cannot map {path!r}: {exc}; load it without mmap_mode") from None
     _check_end(os.fstat(file.fileno()).st_size, source.position)
     return mapped
 
 
-def _joined(content: Content, native: bool, name: str) -> Any:
+def _joined(content: "Content", native: bool, name: str) -> Any:
     with _explained(content.facts, name):
-        return join_native(content) if native else join(content.skeleton, content.buffers)
+        return join_native(content) if native else parcel.parcels.join(content.skeleton, content.buffers)
 
 
 @contextmanager
@@ -166,7 +167,9 @@ def _explained(facts: dict[str, Any], name: str) -> Iterator[None]:
     try:
         yield
     except Exception as exc:
-        exc.add_note(f"{name} was written by {_described(facts)}; here: {_described(here(facts))}.")
+        exc.add_note(
+            f"{name} was written by {_described(facts)}; here: {_described(parcel.facts.here(facts))}."
+        )
         raise
 
 

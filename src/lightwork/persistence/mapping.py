@@ -1,12 +1,14 @@
 """Arrays otherwise than as plain copies: mapped from the file, or turned to the byte order of the machine."""
 
 import sys
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..parcel.parcels import join, join_with
-from ..parcel.reader import Content, Mapped
+from .. import parcel
 from ..system.optional import loaded, require
 from .options import MmapMode
+
+if TYPE_CHECKING:
+    from ..parcel.reader import Content, Mapped
 
 # Any: values of the user, and arrays of a library that may not be installed.
 __all__ = ["join_mapped", "join_native"]
@@ -14,14 +16,14 @@ __all__ = ["join_mapped", "join_native"]
 _FOREIGN, _FOREIGN_MARK = (">", b"\x8c\x01>") if sys.byteorder == "little" else ("<", b"\x8c\x01<")
 
 
-def join_native(content: Content) -> Any:
+def join_native(content: "Content") -> Any:
     """The value, with numeric arrays in the byte order of this machine.
 
     A structured array is turned only if all of its fields are of the other order.
     """
     if _FOREIGN_MARK not in content.skeleton:  # no dtype of the other order, as far as a search can tell
-        return join(content.skeleton, content.buffers)
-    return join_with(_native_array, content.skeleton, content.buffers)
+        return parcel.parcels.join(content.skeleton, content.buffers)
+    return parcel.parcels.join_with(_native_array, content.skeleton, content.buffers)
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
@@ -39,16 +41,17 @@ def _is_foreign(dtype: Any) -> bool:
     return bool(dtype.byteorder == _FOREIGN)
 
 
-def join_mapped(mapped: Mapped, file: BinaryIO, mode: MmapMode) -> Any:
+def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode) -> Any:
     """The value, with arrays that are ``numpy.memmap`` views on one mapping of `file`.
 
     The mapping lives as long as one of the arrays; `file` may be closed.
     """
     if not mapped.places:
-        return join(mapped.skeleton, ())
+        return parcel.parcels.join(mapped.skeleton, ())
     numpy = require("numpy", purpose="mapping arrays", extra="demo")
     whole = numpy.memmap(file, "u1", "r+" if mode == "w+" else mode)
-    return join_with(_mapped_array, mapped.skeleton, [_segment(whole, *place) for place in mapped.places])
+    segments = [_segment(whole, *place) for place in mapped.places]
+    return parcel.parcels.join_with(_mapped_array, mapped.skeleton, segments)
 
 
 def _segment(whole: Any, start: int, nbytes: int) -> Any:

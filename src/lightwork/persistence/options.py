@@ -3,9 +3,8 @@
 import os
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+from .. import parcel
 from ..errors import InvalidOption
-from ..parcel.codecs import CODECS
-from ..parcel.pickling import PROTOCOL
 
 __all__ = [
     "Compress",
@@ -22,7 +21,6 @@ MmapMode: TypeAlias = Literal["r", "r+", "w+", "c"]
 
 _DEFAULT = "zstd"
 _LEVELS = "a level from 1 to 9, 0 for none"
-_METHODS = ", ".join(map(repr, CODECS))
 # A name with one of these tells other programs how to open the file, and joblib compresses by it.
 _EXTENSIONS = (".z", ".gz", ".bz2", ".lzma", ".xz", ".lz4")
 
@@ -54,10 +52,10 @@ def chosen_compression(compress: Compress, name: str | None) -> Compression | No
     if method is None:
         _refuse_extension(name)
         method = _DEFAULT
-    if method not in CODECS:
+    if method not in parcel.codecs.CODECS:
         raise InvalidOption(
             f'Non valid compression method given: "{method}". lightwork compresses inside its own format, '
-            f"with one of {_METHODS}"
+            f"with one of {_methods()}"
         )
     return None if level == 0 else Compression(method, level)
 
@@ -75,9 +73,13 @@ def _method_and_level(compress: Any) -> tuple[str | None, int | None]:  # Any: i
             )
         method, level = compress
         if not isinstance(method, str):
-            raise InvalidOption(f'Non valid compression method given: "{method!r}": give one of {_METHODS}')
+            raise InvalidOption(f'Non valid compression method given: "{method!r}": give one of {_methods()}')
         return method, None if level is None else _level(level)
     return None, _level(compress)
+
+
+def _methods() -> str:
+    return ", ".join(map(repr, parcel.codecs.CODECS))
 
 
 def _level(level: Any) -> int:  # Any: it is checked here
@@ -101,9 +103,10 @@ def _refuse_extension(name: str | None) -> None:
 
 def check_protocol(protocol: int | None) -> None:
     """Accept what means the pickle protocol of the format, which is always the same; refuse the rest."""
-    if protocol not in (None, -1, PROTOCOL):
+    written = parcel.pickling.PROTOCOL
+    if protocol not in (None, -1, written):
         raise InvalidOption(
-            f"protocol={protocol!r} is not possible: lightwork files hold pickle protocol {PROTOCOL}, "
+            f"protocol={protocol!r} is not possible: lightwork files hold pickle protocol {written}, "
             "leave it out"
         )
 

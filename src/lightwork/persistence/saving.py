@@ -4,13 +4,16 @@ import io
 import os
 import pickle
 import stat
-from typing import Any, BinaryIO, Literal, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
 
+from .. import parcel
 from ..errors import InvalidOption, UnpicklableError
-from ..parcel.codecs import Encoder, compressor
-from ..parcel.writer import Sink, write
 from ..system.atomic import atomic_writer
 from .options import Compress, check_protocol, chosen_compression, path_of
+
+if TYPE_CHECKING:
+    from ..parcel.codecs import Encoder
+    from ..parcel.writer import Sink
 
 __all__ = ["dump", "dumps"]
 
@@ -29,7 +32,7 @@ def dump(
 @overload
 def dump(
     value: object,
-    filename: Sink,
+    filename: "Sink",
     compress: Compress = 0,
     protocol: int | None = None,
     *,
@@ -39,7 +42,7 @@ def dump(
 
 def dump(
     value: object,
-    filename: str | os.PathLike[str] | Sink,
+    filename: "str | os.PathLike[str] | Sink",
     compress: Compress = 0,
     protocol: int | None = None,
     *,
@@ -107,18 +110,18 @@ def dumps(value: object, compress: Compress = 0, *, pickler: Literal["cloudpickl
     return file.getvalue()
 
 
-def _write(value: object, file: BinaryIO | Sink, encode: Encoder | None, by_value: bool) -> None:
+def _write(value: object, file: "BinaryIO | Sink", encode: "Encoder | None", by_value: bool) -> None:
     try:
-        write(value, file, encode=encode, by_value=by_value)
+        parcel.writer.write(value, file, encode=encode, by_value=by_value)
     except UnpicklableError as exc:
         if not by_value and isinstance(exc.__cause__, pickle.PicklingError | AttributeError):
             exc.add_note("Functions and classes that cannot be imported need pickler='cloudpickle'.")
         raise
 
 
-def _encoder(compress: Compress, path: str | None) -> Encoder | None:
+def _encoder(compress: Compress, path: str | None) -> "Encoder | None":
     chosen = chosen_compression(compress, path)
-    return None if chosen is None else compressor(chosen.method, chosen.level)
+    return None if chosen is None else parcel.codecs.compressor(chosen.method, chosen.level)
 
 
 def _by_value(pickler: str | None) -> bool:

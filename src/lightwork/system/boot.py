@@ -2,11 +2,10 @@
 
 import functools
 import time
-from pathlib import Path
 
 __all__ = ["BOOT_ID", "boot_id"]
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _STEP = 64.0  # seconds; the clock may be set, a boot rarely comes so soon after another
 
 
@@ -18,6 +17,7 @@ def boot_id() -> str:
     clock then looks like a new start, which is the safe mistake.
     """
     try:
-        return BOOT_ID.read_text().strip()
+        with open(BOOT_ID, encoding="ascii") as file:
+            return file.read().strip()
     except OSError:
         return f"start-{round((time.time() - time.monotonic()) / _STEP)}"

@@ -2,14 +2,14 @@
 
 import math
 import os
-from pathlib import Path
 
 from ..errors import InvalidOption
 
 __all__ = ["cgroup_limit", "cpu_count"]
 
 _USER_LIMITS = ("LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_CGROUP_ROOT = "/sys/fs/cgroup"
+_PROCESSORS = "/sys/devices/system/cpu"
 
 
 def cpu_count(only_physical_cores: bool = False) -> int:
@@ -40,12 +40,12 @@ def cpu_count(only_physical_cores: bool = False) -> int:
     return allowed
 
 
-def cgroup_limit(root: Path) -> int | None:
+def cgroup_limit(root: str | os.PathLike[str]) -> int | None:
     """The processor quota of the control group mounted at `root`, in whole cores, or ``None`` without one."""
-    v2 = _words(root / "cpu.max")
+    v2 = _words(root, "cpu.max")
     if len(v2) == 2:
         return _cores(v2[0], v2[1])
-    quota, period = _words(root / "cpu" / "cpu.cfs_quota_us"), _words(root / "cpu" / "cpu.cfs_period_us")
+    quota, period = _words(root, "cpu", "cpu.cfs_quota_us"), _words(root, "cpu", "cpu.cfs_period_us")
     if len(quota) == len(period) == 1:
         return _cores(quota[0], period[0])
     return None
@@ -58,9 +58,11 @@ def _cores(quota: str, period: str) -> int | None:
     return max(1, math.ceil(int(quota) / int(period)))
 
 
-def _words(path: Path) -> list[str]:
+def _words(root: str | os.PathLike[str], *parts: str) -> list[str]:
+    """The words of a small file of the kernel's, none if it cannot be read."""
     try:
-        return path.read_text().split()
+        with open(os.path.join(root, *parts), encoding="ascii", errors="replace") as file:
+            return file.read().split()
     except OSError:
         return []
 
@@ -87,7 +89,14 @@ def _user_limit() -> int | None:
 def _physical_cores() -> int | None:
     """Distinct (package, core) pairs in sysfs; ``None`` where there is no sysfs."""
     cores = set()
-    for topology in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology"):
-        package, core = _words(topology / "physical_package_id"), _words(topology / "core_id")
-        cores.add((*package, *core))
+    try:
+        names = os.listdir(_PROCESSORS)
+    except OSError:
+        return None
+    for name in names:
+        if name.startswith("cpu") and name[3:].isdecimal():
+            topology = os.path.join(_PROCESSORS, name, "topology")
+            core = (*_words(topology, "physical_package_id"), *_words(topology, "core_id"))
+            cores.add(core)
+    cores.discard(())  # switched off: it has a folder and no topology
     return len(cores) or None

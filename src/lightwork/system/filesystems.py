@@ -8,7 +8,6 @@ known to be local is trusted.
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 __all__ = ["LOCAL", "MOUNT_TABLE", "Mount", "file_system", "is_local", "mounts"]
@@ -18,7 +17,7 @@ LOCAL = frozenset(
 )
 """File systems of Linux that one kernel alone writes to. 9p, virtiofs, drvfs and all of FUSE are not."""
 
-MOUNT_TABLE = Path("/proc/self/mountinfo")
+MOUNT_TABLE = "/proc/self/mountinfo"
 
 
 class Mount(NamedTuple):
@@ -41,7 +40,8 @@ def is_local(path: str | os.PathLike[str]) -> bool:
 def file_system(path: str | os.PathLike[str]) -> str | None:
     """The type of the file system that holds `path`, such as ``"ext4"``; ``None`` if that cannot be known."""
     try:
-        table = list(mounts(MOUNT_TABLE.read_text(errors="surrogateescape")))
+        with open(MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as file:
+            table = list(mounts(file.read()))
     except OSError:
         return None
     real = os.path.realpath(path)

@@ -51,6 +51,24 @@ class LockFile:
                     self._token = token
         return self._token
 
+    def renew(self) -> None:
+        """Go over to the file that is at the path now, if the one that is open was removed.
+
+        Locks of keys that are held stay behind on the removed file; the token is taken along.
+        """
+        with self._opening:
+            if self._descriptor < 0 or _is_at(self._descriptor, self._path):
+                return
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                # In one step, since other threads use the number meanwhile. A lock that one of them takes
+                # before `close` is dropped by it: then a key may be computed twice.
+                os.dup2(descriptor, self._descriptor, inheritable=False)
+            finally:
+                os.close(descriptor)
+            if self._token:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _KEY_SPACE + self._token)
+
     def is_alive(self, token: int) -> bool:
         """Whether a process with this token lives on this host."""
         if token == self._token:
@@ -106,6 +124,13 @@ class LockFile:
         self._descriptor = -1
         self._token = 0
         self._opening = threading.Lock()
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 class LockFiles:

@@ -7,18 +7,71 @@ has no threads and hangs for ever. The number of threads is the process' share o
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from .cpu import cpu_count
 from .forks import after_fork_in_child
+from .optional import on_demand
 
-__all__ = ["HELPERS", "SHARE_VARIABLE", "HelperThreads"]
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["HELPERS", "SHARE_VARIABLE", "HelperThreads", "Job", "abandon", "do_now"]
 
 SHARE_VARIABLE = "LIGHTWORK_HELPER_THREADS"
 
 T = TypeVar("T")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Job(Protocol[R_co]):
+    """Work that was handed over, as `concurrent.futures.Future`: begun, ended or waiting for a thread."""
+
+    def result(self) -> R_co:
+        """Wait for the end; what came out, or the error that did."""
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    def cancel(self) -> bool:
+        """Do not begin it any more; whether that was in time."""
+
+
+class _Ended(Generic[R]):
+    """A `Job` that was done by the caller's own thread."""
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, value: R | None, error: Exception | None) -> None:
+        self._value = value
+        self._error = error
+
+    def result(self) -> R:
+        if self._error is not None:
+            raise self._error
+        return cast(R, self._value)  # there is a value where there is no error
+
+    def done(self) -> bool:
+        return True
+
+    def cancel(self) -> bool:
+        return False
+
+
+def do_now(function: Callable[[T], R], item: T) -> Job[R]:
+    """``function(item)``, done in this thread; an error is raised by `Job.result`."""
+    try:
+        return _Ended(function(item), None)
+    except Exception as exc:  # noqa: BLE001 - handed to the caller by `result`, as the executor does
+        return _Ended(None, exc)
+
+
+def abandon(jobs: Iterable[Job[Any]]) -> None:  # Any: nobody asks for the results any more
+    """Cancel what has not begun and wait for the rest: nothing of it runs any more afterwards."""
+    left = [job for job in jobs if not job.cancel() and not job.done()]
+    if left:  # then they are futures
+        on_demand("concurrent.futures").wait(left)
 
 
 class HelperThreads:
@@ -58,22 +111,18 @@ class HelperThreads:
             return [function(item) for item in items]
         return list(self._open().map(function, items))
 
-    def submit(self, function: Callable[[T], R], item: T) -> "Future[R]":
+    def submit(self, function: Callable[[T], R], item: T) -> Job[R]:
         """``function(item)``, begun by a thread now; done at once, in this thread, if there is but one."""
-        if self.count > 1:
-            return self._open().submit(function, item)
-        future: Future[R] = Future()
-        try:
-            future.set_result(function(item))
-        except Exception as exc:  # noqa: BLE001 - handed to the caller by `result`, as the executor does
-            future.set_exception(exc)
-        return future
+        return self._open().submit(function, item) if self.count > 1 else do_now(function, item)
 
-    def _open(self) -> ThreadPoolExecutor:
+    def _open(self) -> "ThreadPoolExecutor":
         with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="lightwork-helper")
-            return self._executor
+            executor = self._executor
+            if executor is None:
+                futures = on_demand("concurrent.futures")  # and `logging` with it: 10 ms
+                executor = futures.ThreadPoolExecutor(self.count, thread_name_prefix="lightwork-helper")
+                self._executor = executor
+            return executor
 
     def _forget(self) -> None:
         self._parked.append(self._executor)

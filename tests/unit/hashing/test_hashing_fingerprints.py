@@ -439,3 +439,53 @@ def test_proxies_are_not_asked() -> None:
     keys = CallKeys(uses_proxy)
     assert keys.key((1,), {}) == CallKeys(uses_proxy).key((1,), {})
     assert any("PROXY" in line for line in keys.dependencies()[1])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Point(1, 2)", "Point(1, 3)"),
+        ("OrderedDict(a=1)", "OrderedDict(a=2)"),
+        ("Counter(a=1)", "Counter(a=2)"),
+        ("defaultdict(int, a=1)", "defaultdict(int, a=2)"),
+        ("defaultdict(int)", "defaultdict(float)"),
+        ("deque([1, 2])", "deque([1, 3])"),
+        ("MappingProxyType({1: 2})", "MappingProxyType({1: 3})"),
+        ("bytearray(b'a')", "bytearray(b'b')"),
+        ("[Point(1, 2)]", "[Point(1, 3)]"),
+    ],
+)
+def test_containers_of_the_standard_library_are_tracked(before: str, after: str) -> None:
+    """A global that is a named tuple, a counter and so on counts by its content, as a list does."""
+    space: dict[str, Any] = {"__name__": "job"}
+    exec(
+        "from collections import *\nfrom types import MappingProxyType\nPoint = namedtuple('Point', 'x y')\n"
+        f"HELD = {before}\ndef f(x): return HELD",
+        space,
+    )
+    keys = CallKeys(space["f"])
+    first = keys.key((1,), {})
+    exec(f"HELD = {after}", space)
+    assert keys.key((1,), {}) != first
+    exec(f"HELD = {before}", space)
+    assert keys.key((1,), {}) == first
+
+
+def test_the_methods_of_a_named_tuple_are_followed() -> None:
+    """Its class is code like any other."""
+    space: dict[str, Any] = {"__name__": "job"}
+    exec(
+        "from typing import NamedTuple\nclass Point(NamedTuple):\n    x: int = 1\n"
+        "    def double(self): return 2 * self.x\nHELD = Point()\ndef f(): return HELD.double()",
+        space,
+    )
+    keys = CallKeys(space["f"])
+    first = keys.key((), {})
+    space["Point"].double = lambda self: 3 * self.x
+    assert keys.key((), {}) != first
+
+
+def test_a_script_has_one_name_however_it_was_started() -> None:
+    """``python ./job.py`` and ``python job.py`` share their results."""
+    assert source_name("/a/./b/../job.py") == source_name("/a/job.py")
+    assert source_name("<stdin>") == "<stdin>"

@@ -227,3 +227,10 @@ def test_large_arrays_are_not_copied(step: int) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 16 << 20
+
+
+def test_the_masked_constant_has_a_key() -> None:
+    """It is what reading a masked element gives."""
+    element = np.ma.array([1, 2], mask=[0, 1])[1]
+    assert key_of(element) == key_of(pickle.loads(pickle.dumps(element)))
+    assert key_of(element) != key_of(np.float64(0))

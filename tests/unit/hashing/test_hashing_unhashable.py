@@ -100,3 +100,18 @@ def test_moderately_deep_values_have_a_key() -> None:
     for _ in range(200):
         value = [value]
     assert len(key_of(value)) == 64
+
+
+class Refusing:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, AttributeError])
+def test_every_refusal_names_its_place(error: type[Exception]) -> None:
+    """`multiprocessing.Lock` and pointers of ctypes refuse with errors of other types than most."""
+    with pytest.raises(UnhashableError, match=r"value\['a'\]\[0\] is a .*Refusing, .*\(not me\)"):
+        key_of({"a": [Refusing(error("not me"))]})

@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightwork.errors import CacheWarning, EntryMissing, StoreUnavailable, UnhashableError, UnpicklableError
+from lightwork.errors import (
+    CacheWarning,
+    EntryMissing,
+    InvalidOption,
+    StoreUnavailable,
+    UnhashableError,
+    UnpicklableError,
+)
 from lightwork.memory import MemorizedResult, Memory, expires_after
+from lightwork.memory.flights import Flights
 from lightwork.memory.validity import ExpiresAfter
 from lightwork.protocols import Record
 from lightwork.stores import TransientStore
@@ -449,3 +457,33 @@ def test_waiters_do_not_queue_behind_failures(memory: Memory) -> None:
     for thread in threads:
         thread.join()
     assert len({id(error) for error in errors}) == 4
+
+
+def test_parameters_may_have_the_name_self() -> None:
+    """Keyword arguments of every name reach the function."""
+
+    def join(self: int, func: int) -> int:
+        return 10 * self + func
+
+    cached = Memory(store=TransientStore()).cache(join)
+    assert cached(self=1, func=2) == 12
+    assert cached.check_call_in_cache(self=1, func=2)
+    assert cached.call(self=1, func=2)[0] == 12
+    assert Memory(None).cache(join)(self=1, func=2) == 12
+
+
+@pytest.mark.parametrize("option", [{"ignore": 5}, {"key": 5}])
+def test_options_of_another_kind_are_refused_by_name(option: dict[str, Any]) -> None:
+    """At the decoration, not at the first call."""
+    with pytest.raises(InvalidOption, match=f"{next(iter(option))}=5"):
+        Memory(store=TransientStore()).cache(triple, **option)
+
+
+def test_a_thread_never_waits_for_itself() -> None:
+    """An interrupt may leave a ticket behind; the same call is computed at once."""
+    flights = Flights(TransientStore())
+    key = bytes(32)
+    flights.board(key, bound=60.0)
+    again = flights.board(key, bound=60.0)
+    assert again.is_leader
+    flights.land(again, failed=False)

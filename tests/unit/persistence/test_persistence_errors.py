@@ -246,3 +246,14 @@ class Breaks:
 
     def __setstate__(self, state: Any) -> None:
         raise ZeroDivisionError("broken")
+
+
+def test_a_full_pipe_that_does_not_block_is_an_error() -> None:
+    """Such a file takes nothing and says ``None``; that must not count as written."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        with open(writing, "wb", buffering=0) as file, pytest.raises(BlockingIOError, match="set_blocking"):
+            dump(np.zeros(1_000_000), file)
+    finally:
+        os.close(reading)

@@ -112,3 +112,19 @@ def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     """It is not taken for a lock that somebody else holds: a caller would wait for nobody."""
     with pytest.raises(OSError, match="No such file"):
         LOCK_FILES.at(str(tmp_path / "missing" / "locks")).acquire(7)
+
+
+def test_a_removed_file_is_left_for_the_one_at_the_path(path: str) -> None:
+    """The process is alive under its token there too, and takes and refuses locks there."""
+    locks = LOCK_FILES.at(path)
+    token = locks.token
+    os.unlink(path)
+    locks.renew()
+    process, has_it, other = _hold(path)
+    try:
+        assert has_it
+        assert not locks.acquire(7)
+        assert locks.is_alive(other)
+        assert locks.token == token
+    finally:
+        _end(process)

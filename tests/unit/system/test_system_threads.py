@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from lightwork.system.threads import HelperThreads
+from lightwork.system.threads import HelperThreads, abandon, do_now
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -31,3 +31,38 @@ def test_the_limit_is_heeded_and_lifted() -> None:
     assert helpers.count == 5
     helpers.limit(None)
     assert helpers.count >= 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_abandoned_jobs_do_not_run_any_more(count: int) -> None:
+    """What has not begun never does, and what has begun is waited for."""
+    helpers = HelperThreads()
+    helpers.limit(count)
+    begun, go = threading.Event(), threading.Event()
+    if count == 1:
+        go.set()
+    ended: list[int] = []
+
+    def work(number: int) -> None:
+        begun.set()
+        assert go.wait(20)
+        ended.append(number)
+
+    jobs = [helpers.submit(work, number) for number in range(6)]
+    assert begun.wait(20)
+    threading.Timer(0.01, go.set).start()
+    abandon(jobs)
+    assert go.is_set()
+    assert all(job.done() for job in jobs)
+    known = list(ended)
+    helpers.submit(abs, 0).result()
+    assert ended == known
+
+
+def test_a_job_done_at_once_tells_its_error_when_asked() -> None:
+    """As a future does: the error belongs to the result."""
+    job = do_now(int, "x")
+    assert job.done()
+    assert not job.cancel()
+    with pytest.raises(ValueError, match="invalid literal"):
+        job.result()

@@ -17,7 +17,7 @@ from ..workers.wire import (
     pickle_scalars,
     transpose,
 )
-from .functions import Shipyard, is_stateless
+from .functions import Shipyard
 
 __all__ = ["EncodedBatch", "EncodedTasks", "TaskEncoder"]
 
@@ -40,6 +40,8 @@ class EncodedTasks(NamedTuple):
 
     def is_weighty(self) -> bool:
         """Whether it pays to wait for a second sight of an array before the first one is sent in full."""
+        if not self.buffers:
+            return False
         return any(not isinstance(item, int) and item.nbytes >= _WEIGHTY for item in self.buffers)
 
 
@@ -72,8 +74,6 @@ class TaskEncoder:
         """``None`` unless all tasks call one stateless function with scalars only, by position."""
         calls = batch.calls
         function = calls[0][0]
-        if not is_stateless(function):
-            return None
         if len(calls) == 1:  # as below, in half the time
             columns = _as_single(calls[0])
         else:
@@ -84,9 +84,11 @@ class TaskEncoder:
         if columns is None:
             return None
         try:
-            number = self._shipyard.ship(function).number
+            number = self._shipyard.ship(function)
         except UnpicklableError:
             return None  # the stream reports it, task by task
+        if number is None:
+            return None
         body = NUMBER.pack(number) + pickle_scalars(columns)
         return EncodedTasks(COLUMNS, batch.start, len(calls), body, (), (number,))
 
@@ -113,10 +115,10 @@ class TaskEncoder:
 
     def _add(self, call: Call, add: Callable[..., None], needed: set[int]) -> None:
         function, arguments, keywords = call
-        if not is_stateless(function):
+        number = self._shipyard.ship(function)
+        if number is None:
             add((function, arguments, keywords))
             return
-        number = self._shipyard.ship(function).number
         add((arguments, keywords), function=number)
         needed.add(number)
 

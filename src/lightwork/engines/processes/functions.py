@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from ...parcel.parcels import Parcel, split
 from ...protocols import StatelessCallable
 
-__all__ = ["Shipped", "Shipyard", "is_stateless"]
+__all__ = ["Shipyard"]
 
 
-class Shipped(NamedTuple):
+class _Shipped(NamedTuple):
     """The number of a function. `function` is kept so that nothing else gets its `id` in this session."""
 
     number: int
@@ -29,11 +29,13 @@ class Shipyard:
     """
 
     def __init__(self) -> None:
-        self._shipped: dict[int, Shipped] = {}
+        self._shipped: dict[int, _Shipped] = {}
         self._parcels: list[Parcel] = []
 
-    def ship(self, function: Any) -> Shipped:  # Any: some callable
+    def ship(self, function: Any) -> int | None:  # Any: some callable
         """The number of a stateless function, which is taken apart when it is first seen.
+
+        ``None`` for any other callable, which has to travel with its task.
 
         Raises
         ------
@@ -42,18 +44,20 @@ class Shipyard:
         """
         shipped = self._shipped.get(id(function))
         if shipped is None:
+            if not _is_stateless(function):
+                return None
             name = getattr(function, "__qualname__", "function")
             parcel = split(function, by_value=True, path=name)
-            shipped = self._shipped[id(function)] = Shipped(len(self._parcels), function)
+            shipped = self._shipped[id(function)] = _Shipped(len(self._parcels), function)
             self._parcels.append(parcel)
-        return shipped
+        return shipped.number
 
     def parcel(self, number: int) -> Parcel:
         """What was made of the function `number`."""
         return self._parcels[number]
 
 
-def is_stateless(function: object) -> bool:
+def _is_stateless(function: object) -> bool:
     """Whether all that a call of `function` can change of it is global anyway."""
     kind = type(function)
     if kind is types.FunctionType or kind is type:

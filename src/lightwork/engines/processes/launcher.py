@@ -38,8 +38,12 @@ class Template:
         _check_platform()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
-        with theirs:
-            self.pid = _spawn(theirs.fileno())
+        try:
+            with theirs:
+                self.pid = _spawn(theirs.fileno())
+        except BaseException:  # Ctrl-C too; a template that has begun sees that nobody is there, and leaves
+            ours.close()
+            raise
 
     def fileno(self) -> int:
         """Readable when there are messages, or when the template has ended."""

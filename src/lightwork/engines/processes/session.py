@@ -12,7 +12,6 @@ interrupt (Ctrl-C between any two steps) never leaves a worker in the pool that 
 
 import os
 import select
-import threading
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -25,6 +24,7 @@ from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
 from ..workers.environment import difference, look
 from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, VALUES, StreamWriter, pickle_scalars
+from .bell import Bell
 from .deaths import describe_death
 from .encoding import EncodedTasks, TaskEncoder
 from .functions import Shipyard
@@ -43,6 +43,9 @@ _NO_REPORT: Final = 2.0
 
 _LEEWAY: Final = 5.0
 """Seconds that a worker waits longer than the pool thinks, so that none leaves while a task is on its way."""
+
+_SECOND_SIGHT: Final = 2e-3
+"""Seconds that tasks with large arguments wait for others with the same while the input is read."""
 
 _GULP: Final = 64
 """Receives in a row from one worker, so that large results do not pay for a poll every 200 KB."""
@@ -75,8 +78,7 @@ class ProcessSession:
         self._poller = select.poll()
         self._generation = 0
         self._control = -1  # our own duplicate of the pool's: another thread may replace that at any moment
-        self._bell_lock = threading.Lock()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._bell = Bell()
         self._poller.register(self._bell, select.POLLIN)
         self._noticed = False
         self._woken = False
@@ -85,7 +87,7 @@ class ProcessSession:
     # -- the protocol -----------------------------------------------------------------------------------
 
     def send(self, slot: int, batch: Batch) -> None:
-        """Queue a batch for a slot. Does not block.
+        """Queue a batch for a slot. Does not block. It leaves at once if the slot has no other tasks.
 
         Raises
         ------
@@ -96,6 +98,7 @@ class ProcessSession:
         if not batch.calls:
             return
         place = self._slots[slot]
+        is_idle = not place.sent
         encoded = self._encoder.encode(batch)
         self._events += [Failed(slot, index, error, 0.0) for index, error in encoded.failures]
         for tasks in encoded.frames:
@@ -103,11 +106,22 @@ class ProcessSession:
             # First the note, then the deed: an interrupt in between leaves a worker with tasks; it is killed.
             sent = self._note_sent(place, tasks)
             if place.late or tasks.is_weighty():
-                place.late.append((tasks, sent))
+                place.put_off(tasks, sent)
             else:
                 self._post(place, link, tasks, sent)
-        if place.link is not None:
+        if is_idle and place.link is not None:
             self._flush(place, place.link)
+
+    def flush(self) -> None:
+        """Let what was queued go, together: each message wakes a worker, which costs more than its task may.
+
+        Tasks with large arguments stay for a moment, see `EncodedTasks.is_weighty`. `wait` lets all go.
+        """
+        for place in self._slots:
+            if place.late and time.monotonic() - place.late_since > _SECOND_SIGHT:
+                self._post_late(place)
+            elif place.link is not None and place.link.outbox and not place.waits:
+                self._flush(place, place.link)
 
     def take_back(self, slot: int) -> None:
         """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""
@@ -126,6 +140,7 @@ class ProcessSession:
         self._check_open()
         for place in self._slots:
             self._post_late(place)
+        self.flush()
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             self._watch_template()
@@ -133,9 +148,7 @@ class ProcessSession:
             ready = self._poller.poll(self._patience_ms(left))
             self._check_open()
             woken = self._handle(ready)
-            if woken or (left is not None and not ready and left <= 0.0):
-                break
-            if deadline is not None and time.monotonic() >= deadline:
+            if woken or (deadline is not None and time.monotonic() >= deadline):
                 break
         events, self._events = self._events, []
         return events
@@ -143,16 +156,17 @@ class ProcessSession:
     def wake(self) -> None:
         """Let a `wait` in another thread, or the next one, return at once."""
         self._woken = True
-        self._ring()
+        self._bell.ring()
 
     def close(self, *, abort: bool) -> None:
         """End the session. Safe to call twice, and after an interrupt at any point."""
         self._closed = True
-        self._ring()  # a `wait` in another thread is a mistake; it gets an error, not silence
+        self._bell.ring()  # a `wait` in another thread is a mistake; it gets an error, not silence
         if not self._is_foreign:
             self._settle(abort)
         self._publisher.close()
-        self._close_descriptors()
+        self._close_control()
+        self._bell.close()
         self._pool.leave(self)
         self._by_fileno.clear()
         for place in self._slots:
@@ -161,31 +175,19 @@ class ProcessSession:
     def notice(self) -> None:
         """A worker of this session has ended. From any thread."""
         self._noticed = True
-        self._ring()
+        self._bell.ring()
 
     def abandon(self) -> None:
         """This process was forked from the one that the session belongs to."""
         self._is_foreign = True
-        self._bell_lock = threading.Lock()
-        self._close_descriptors()
+        self._close_control()
+        self._bell.abandon()
 
     def _check_open(self) -> None:
         if self._closed or self._is_foreign:
             raise EngineError(
-                "this session is closed, or belongs to the process that this one was forked from"
+                "this session is closed, or belongs to the process that this one is forked from"
             )
-
-    def _close_descriptors(self) -> None:
-        self._close_control()
-        with self._bell_lock:
-            bell, self._bell = self._bell, -1
-            if bell >= 0:
-                os.close(bell)
-
-    def _ring(self) -> None:
-        with self._bell_lock:
-            if self._bell >= 0:
-                os.eventfd_write(self._bell, 1)
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -201,9 +203,8 @@ class ProcessSession:
         return link
 
     def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
-        rationed = place.rationed
-        with_tokens = not rationed and (self._mean is None or self._mean >= _SHORT)
-        sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=rationed)
+        with_tokens = not place.rationed and (self._mean is None or self._mean >= _SHORT)
+        sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=place.rationed)
         place.sent.append(sent)
         return sent
 
@@ -268,8 +269,8 @@ class ProcessSession:
                     self._receive(place, link)
                 if flags & select.POLLOUT and place.silent_since is None:
                     self._flush(place, link)
-            elif fileno == self._bell:
-                os.eventfd_read(self._bell)
+            elif fileno == self._bell.fileno():
+                self._bell.silence()
             elif fileno == self._control:
                 self._pool.pump()
         if self._noticed or self._silent():

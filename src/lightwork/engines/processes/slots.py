@@ -1,5 +1,6 @@
 """What a session knows of each of its slots: the worker, and the tasks that it has and has not answered."""
 
+import time
 from collections import deque
 
 from ...protocols import Returned
@@ -36,6 +37,7 @@ class Slot:
     __slots__ = (
         "functions",
         "late",
+        "late_since",
         "link",
         "number",
         "rationed",
@@ -53,14 +55,20 @@ class Slot:
         """Forget the worker; the next send takes another one."""
         self.link: WorkerLink | None = None
         self.sent: deque[Sent] = deque()
-        self.late: list[
-            tuple[EncodedTasks, Sent]
-        ] = []  # noted in `sent`, and put into the outbox by the next `wait`
+        # Noted in `sent`, and put into the outbox by the next `wait` at the latest.
+        self.late: list[tuple[EncodedTasks, Sent]] = []
+        self.late_since = 0.0
         self.functions: set[int] = set()
         self.segments: set[int] = set()
         self.silent_since: float | None = None
         self.waits = False
         self.rationed = False
+
+    def put_off(self, tasks: EncodedTasks, sent: Sent) -> None:
+        """Keep tasks that were noted in `sent` for later."""
+        if not self.late:
+            self.late_since = time.monotonic()
+        self.late.append((tasks, sent))
 
     def report(self, start: int, count: int) -> None:
         """Tasks ``start .. start + count - 1`` were answered: the first ones of what was sent."""

@@ -22,10 +22,10 @@ from .page import NOBODY, RUNNING
 from .wire import (
     ERROR,
     PARCELS,
-    SCALARS,
     VALUES,
     StreamWriter,
     entries,
+    is_plain,
     load_scalars,
     pickle_scalars,
     rebuild,
@@ -70,7 +70,7 @@ class Answers:
             return
         seconds = self._seconds()
         self.values = []
-        if SCALARS.issuperset(map(type, values)):
+        if is_plain(values):
             body = _SECONDS.pack(seconds) + pickle_scalars(values)
             self._pieces += make_frame(VALUES, self._session, body, start=self.first, length=len(values))
         else:

@@ -69,7 +69,8 @@ class _StreamCalls:
 
     def take(self) -> Call:
         entry = next(self._entries)
-        function = None if entry.function == UNSHIPPED else self._functions[entry.function]
+        number = entry[0]
+        function = None if number == UNSHIPPED else self._functions[number]
         try:
             value = rebuild(self._pickles, entry, self._buffers)
         except Exception as error:  # users' code

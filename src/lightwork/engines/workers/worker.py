@@ -51,8 +51,10 @@ def work(connection: int, page: int, tokens: int) -> NoReturn:
     # What looks into `__main__` must not find the template's.
     sys.modules["__main__"] = types.ModuleType("__main__")
     code = 0
+    # Held to the very end, so that for the parent hanging up and ending are one event.
+    link = socket.socket(fileno=connection)
     try:
-        _Worker(socket.socket(fileno=connection), page, tokens).run()
+        _Worker(link, page, tokens).run()
     except (BrokenPipeError, ConnectionResetError):
         pass  # the parent has closed: nobody waits for an answer
     except BaseException:  # noqa: BLE001 - the last stop: what comes here is told and ends the process

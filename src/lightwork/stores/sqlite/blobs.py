@@ -161,7 +161,14 @@ class BlobFolder:
     def empty_trash(self) -> None:
         """Unlink everything in the trash."""
         for name in os.listdir(self._trash):
-            discard(os.path.join(self._trash, name))
+            path = os.path.join(self._trash, name)
+            if os.path.isdir(path):  # the blobs of a database that was damaged
+                for inner in os.listdir(path):
+                    discard(os.path.join(path, inner))
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+            else:
+                discard(path)
 
     def temporary_path(self) -> str:
         """A new name in ``tmp/`` for a file that is no blob."""

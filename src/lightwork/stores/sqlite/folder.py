@@ -17,7 +17,7 @@
 import contextlib
 import os
 
-__all__ = ["BLOBS", "DATABASE", "LOCKS", "TMP", "TRASH", "VERSION", "make_folder"]
+__all__ = ["BLOBS", "DATABASE", "LOCKS", "TMP", "TRASH", "VERSION", "make_folder", "mend_folder"]
 
 VERSION = "lightwork-1"
 DATABASE = "records.sqlite"
@@ -48,14 +48,19 @@ def make_folder(location: str) -> str:
     fresh = not os.path.isdir(folder) and not os.listdir(location)
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    for name in (BLOBS, TMP, TRASH):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(os.path.join(folder, name))
+    mend_folder(folder)
     _write_once(os.path.join(folder, ".gitignore"), _GIT_IGNORE)
     _write_once(os.path.join(folder, "CACHEDIR.TAG"), _CACHE_TAG)
     if fresh:
         _write_once(os.path.join(location, ".gitignore"), _GIT_IGNORE)
     return folder
+
+
+def mend_folder(folder: str) -> None:
+    """Create the folders inside of ours that are missing: archives and cleaners drop empty ones."""
+    for name in (BLOBS, TMP, TRASH):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.join(folder, name))
 
 
 def _write_once(path: str, text: str) -> None:

@@ -60,7 +60,13 @@ class Writer:
                     return
                 except _Vanished:
                     continue
-        raise StoreUnavailable("blobs are removed from the cache as fast as this process looks for them")
+                except FileNotFoundError:
+                    # A folder or temporary file was removed by somebody; the whole cache: begin anew.
+                    if self._database.inode() is not None:
+                        self._database.mend()
+        raise StoreUnavailable(
+            "files of the cache are removed as fast as this process makes or looks for them"
+        )
 
     def remove(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
         """Run a DELETE for each of `rows`, and remove blobs that nothing uses then; how many records went."""
