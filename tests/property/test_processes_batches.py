@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lightwork.engines.processes import ProcessEngine
 from lightwork.engines.workers.channel import Inbox, Outbox, make_frame
 from lightwork.protocols import Call
-from tests.unit.engines.processes.driving import results, running_engine, task
+from tests.unit.engines.processes.driving import batches, collect, open_session, results, running_engine, task
 
 SIZES = (1, 2, 7, 1000)
 
@@ -99,6 +99,58 @@ def test_tasks_that_change_what_they_get_do_not_see_each_other(engine: ProcessEn
         make = shared_cases()[kind]()
         found.append(comparable(results(engine, [make(k) for k in range(20)], size=size)))
     assert found[0] == found[1] == found[2] == found[3]
+
+
+KEPT: dict[str, Any] = {
+    "list": [0],
+    "dict": {0: 0},
+    "list in a tuple": ([0],),
+    "small array": np.zeros(10),
+    "array": np.zeros(3_000),
+    "large array": np.zeros(20_000),
+    "strided array": np.zeros((200, 200))[:, ::2],
+    "bytearray": bytearray(1),
+}
+
+
+def refill(kind: str, value: int) -> Any:
+    """Put a value into the one object of that kind that this process has, and return that."""
+    kept = KEPT[kind]
+    (kept[0] if isinstance(kept, tuple) else kept)[0] = value
+    return kept
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_a_result_stays_what_it_was_when_its_task_ended(engine: ProcessEngine, kind: str) -> None:
+    """A task that returns the same object as the one before, changed, does not change that one's result."""
+    for size in SIZES:
+        values = results(engine, [task(refill, kind, k) for k in range(20)], size=size)
+        first = [value[0][0] if isinstance(value, tuple) else value[0] for value in values]
+        assert np.array(first).reshape(20, -1)[:, 0].tolist() == list(range(20))
+
+
+RESULTS: list[Any] = [1, None, "text", (1, 2.0), (), ([1], 2), [1, 2], {"a": 1}, bytearray(b"b" * 100_000)]
+
+
+def pick(index: int) -> Any:
+    if index == len(RESULTS):
+        raise KeyError(index)
+    return RESULTS[index]
+
+
+@settings(max_examples=60, deadline=None)
+@given(picks=st.lists(st.integers(0, len(RESULTS)), min_size=1, max_size=20), size=st.sampled_from(SIZES))
+def test_results_of_all_kinds_arrive_in_any_order(engine: ProcessEngine, picks: list[int], size: int) -> None:
+    """Scalars, containers, large ones and failures of one batch each arrive under the index of their task."""
+    session = open_session(engine, slots=2)
+    for number, batch in enumerate(batches([task(pick, index) for index in picks], size)):
+        session.send(number % 2, batch)
+    found = collect(session, len(picks))
+    session.close(abort=False)
+    assert set(found.errors) == {k for k, index in enumerate(picks) if index == len(RESULTS)}
+    for k, value in found.values.items():
+        assert type(value) is type(RESULTS[picks[k]])
+        assert value == RESULTS[picks[k]]
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()

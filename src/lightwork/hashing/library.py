@@ -12,13 +12,15 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 def is_library(module_name: str | None) -> bool:
     """Whether a module is of the standard library, built in, or lies among the installed packages.
 
-    ``__main__``, and modules that are not loaded or have no file (made by hand, by ``exec``), are not.
+    ``__main__``, and modules that have no file (made by hand, by ``exec``), are not. For one that is not
+    loaded its package answers.
     """
     if module_name is None or module_name == "__main__":
         return False
     module = sys.modules.get(module_name)
-    if module is None:
-        return False
+    if module is None:  # one that a library loads on first use belongs to it all the same
+        parent = module_name.rpartition(".")[0]
+        return bool(parent) and is_library(parent)
     file = getattr(module, "__file__", None)
     if file is None:
         return module_name.partition(".")[0] in sys.stdlib_module_names

@@ -53,7 +53,14 @@ def is_importable(thing: Any) -> bool:  # Any: a function or class
         return False
     if thing.__module__ == "__main__":
         return True
-    found: object = sys.modules.get(thing.__module__)
-    for name in thing.__qualname__.split("."):
+    found, names = _module(thing.__module__), thing.__qualname__.split(".")
+    for name in names:
         found = getattr(found, name, None)
     return found is thing
+
+
+def _module(name: str) -> Any:  # Any: a module, or None
+    """A module as `pickle` would find it. Some say that they belong to one which loads on first use."""
+    loaded = sys.modules.get(name)
+    parent, _, last = name.rpartition(".")
+    return loaded if loaded is not None or not parent else getattr(_module(parent), last, None)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from .. import hashing
 from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
@@ -41,22 +40,13 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     """
 
     def __init__(self, func: Callable[P, R], keeper: Keeper, options: Options) -> None:
-        check_function(func)
-        options.check()
+        self._keys = options.keys_of(func)
         # Copying the attributes of a callable object would overwrite ours.
         copied = functools.WRAPPER_UPDATES if type(func) is type(check_function) else ()
         functools.update_wrapper(self, func, updated=copied)
         self.func = func
         self._keeper = keeper
         self._options = options
-        self._keys = hashing.calls.CallKeys(
-            func,
-            ignore=options.ignore,
-            version=options.version,
-            track=options.track,
-            key=options.key,
-            user_code=options.user_code,
-        )
         self._key = self._keys.key
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"

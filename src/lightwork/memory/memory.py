@@ -237,10 +237,11 @@ class Memory:
         return _restore, (positional, self._given, self.user_code)
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
-        """What `cache` makes of a function, with options that were checked."""
+        """What `cache` makes of a function."""
         if isinstance(func, CachedFunction | UncachedFunction):
             func = func.func
         if self._keeper is None:
+            options.keys_of(func)  # what would be refused with a location is refused without one
             # Not a CachedFunction, but with all that one has: callers need not know.
             return cast("CachedFunction[P, R]", UncachedFunction(func))
         return CachedFunction(func, self._keeper, options)

@@ -1,14 +1,17 @@
 """How one function is cached: the options of `Memory.cache`, checked."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import hashing
 from ..errors import InvalidOption
 from .facts import Metadata
 
+if TYPE_CHECKING:
+    from ..hashing.calls import CallKeys
+
 __all__ = ["Options", "check_function", "check_mmap_mode"]
 
-_NO_EFFECT = (None, "c")
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
 
 
@@ -26,7 +29,7 @@ class Options(NamedTuple):
     user_code: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Refuse what cannot be right. What `CallKeys` checks is left to it."""
+        """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
         check_mmap_mode(self.mmap_mode)
         if self.is_valid is not None and not callable(self.is_valid):
             raise InvalidOption(
@@ -35,6 +38,19 @@ class Options(NamedTuple):
             )
         if self.on_error not in ("warn", "raise"):
             raise InvalidOption(f"on_error={self.on_error!r} is not known: give 'warn' or 'raise'")
+
+    def keys_of(self, func: Callable[..., Any]) -> "CallKeys":
+        """What makes the keys of a function. Refuses whatever cannot be right about it or the options."""
+        check_function(func)
+        self.check()
+        return hashing.calls.CallKeys(
+            func,
+            ignore=self.ignore,
+            version=self.version,
+            track=self.track,
+            key=self.key,
+            user_code=self.user_code,
+        )
 
 
 def check_mmap_mode(mode: object) -> None:

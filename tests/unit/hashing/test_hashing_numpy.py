@@ -1,7 +1,10 @@
 """numpy: dtype, shape and elements count; layout, padding and where the bytes lie do not."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -231,6 +234,29 @@ def test_large_arrays_are_not_copied(step: int) -> None:
 
 def test_the_masked_constant_has_a_key() -> None:
     """It is what reading a masked element gives."""
-    element = np.ma.array([1, 2], mask=[0, 1])[1]
+    element = np.ma.array([1, 2], mask=[False, True])[1]
     assert key_of(element) == key_of(pickle.loads(pickle.dumps(element)))
     assert key_of(element) != key_of(np.float64(0))
+
+
+def test_what_is_loaded_meanwhile_does_not_count() -> None:
+    """numpy loads some modules on first use; keys of what they name are the same before and after."""
+    script = (
+        "import sys, numpy as np\n"
+        "from lightwork.hashing import hash\n"
+        "from lightwork.hashing.calls import CallKeys\n"
+        "value = np.zeros(2, 'i4, f8').view(np.recarray)\n"
+        "print(hash(value), CallKeys(lambda x: x).key((value,), {}), 'numpy.rec' in sys.modules)\n"
+    )
+    source = str(Path(__file__).parents[3] / "src")
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", before + script],
+            env={**os.environ, "PYTHONPATH": source},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()[:-1]
+        for before in ("", "import numpy.rec\n")
+    ]
+    assert outputs[0] == outputs[1]

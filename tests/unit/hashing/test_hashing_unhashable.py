@@ -102,7 +102,7 @@ def test_moderately_deep_values_have_a_key() -> None:
     assert len(key_of(value)) == 64
 
 
-class Refusing:
+class RefusingWith:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
@@ -113,5 +113,5 @@ class Refusing:
 @pytest.mark.parametrize("error", [ValueError, RuntimeError, AttributeError])
 def test_every_refusal_names_its_place(error: type[Exception]) -> None:
     """`multiprocessing.Lock` and pointers of ctypes refuse with errors of other types than most."""
-    with pytest.raises(UnhashableError, match=r"value\['a'\]\[0\] is a .*Refusing, .*\(not me\)"):
-        key_of({"a": [Refusing(error("not me"))]})
+    with pytest.raises(UnhashableError, match=r"value\['a'\]\[0\] is a .*RefusingWith, .*\(not me\)"):
+        key_of({"a": [RefusingWith(error("not me"))]})

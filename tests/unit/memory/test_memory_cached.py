@@ -20,7 +20,6 @@ from lightwork.errors import (
     UnpicklableError,
 )
 from lightwork.memory import MemorizedResult, Memory, expires_after
-from lightwork.memory.flights import Flights
 from lightwork.memory.validity import ExpiresAfter
 from lightwork.protocols import Record
 from lightwork.stores import TransientStore
@@ -472,18 +471,17 @@ def test_parameters_may_have_the_name_self() -> None:
     assert Memory(None).cache(join)(self=1, func=2) == 12
 
 
+@pytest.mark.parametrize(
+    "option", [{"ignore": 5}, {"ignore": ["y"]}, {"key": 5}, {"track": "all"}, {"on_error": "stop"}]
+)
+def test_nothing_is_accepted_because_nothing_is_kept(option: dict[str, Any]) -> None:
+    """`Memory(None)` refuses what any other would, so that switching the cache on has no surprises."""
+    with pytest.raises(InvalidOption, match=next(iter(option))):
+        Memory(None).cache(triple, **option)
+
+
 @pytest.mark.parametrize("option", [{"ignore": 5}, {"key": 5}])
 def test_options_of_another_kind_are_refused_by_name(option: dict[str, Any]) -> None:
     """At the decoration, not at the first call."""
     with pytest.raises(InvalidOption, match=f"{next(iter(option))}=5"):
         Memory(store=TransientStore()).cache(triple, **option)
-
-
-def test_a_thread_never_waits_for_itself() -> None:
-    """An interrupt may leave a ticket behind; the same call is computed at once."""
-    flights = Flights(TransientStore())
-    key = bytes(32)
-    flights.board(key, bound=60.0)
-    again = flights.board(key, bound=60.0)
-    assert again.is_leader
-    flights.land(again, failed=False)

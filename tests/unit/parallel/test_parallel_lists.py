@@ -9,7 +9,7 @@ import pytest
 
 from lightwork.errors import AlreadyRunning, TaskTimeout
 from lightwork.parallel import Parallel, delayed
-from lightwork.protocols import Call
+from lightwork.protocols import Batch, Call, Session, SessionRequest
 from lightwork.testing.engines import ScriptedEngine
 
 BACKENDS = ("processes", "threads", "sequential")
@@ -227,3 +227,38 @@ def test_finished_tasks_are_let_go() -> None:
     Parallel(2, "threads", batch_size=1)(delayed(id)(Argument()) for _ in range(200))
     assert most <= 8
     assert alive == 0
+
+
+class Recording:
+    """A session of the scripted engine that may keep batches back, and what was asked of it."""
+
+    def __init__(self, session: Session, log: list[str]) -> None:
+        self._session = session
+        self._log = log
+        self.take_back, self.wait = session.take_back, session.wait
+        self.wake, self.close = session.wake, session.close
+
+    def send(self, slot: int, batch: Batch) -> None:
+        self._log.append("send")
+        self._session.send(slot, batch)
+
+    def flush(self) -> None:
+        self._log.append("flush")
+
+
+def test_what_was_sent_is_let_go_before_the_input_is_read() -> None:
+    """Reading may take long; no worker idles meanwhile for want of a batch that a session keeps back."""
+    log: list[str] = []
+
+    class Engine(ScriptedEngine):
+        def open(self, request: SessionRequest) -> Any:  # Any: two sessions in one
+            return Recording(super().open(request), log)
+
+    def tasks() -> Iterator[Call]:
+        for k in range(20):
+            log.append("read")
+            yield delayed(square)(k)
+
+    assert Parallel(2, Engine(), batch_size=1)(tasks()) == [k * k for k in range(20)]
+    assert log.count("read") == 20
+    assert "send read" not in " ".join(log)

@@ -5,9 +5,11 @@ import io
 import pickle
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lightwork.parcel.locate import failing_part
 from lightwork.parcel.pickling import dump_by_value, locate_unpicklable, make_pickler, needs_value_pickling
@@ -36,6 +38,23 @@ def test_strided_arrays_reach_the_callback_as_contiguous_buffers() -> None:
     buffers: list[pickle.PickleBuffer] = []
     make_pickler(io.BytesIO(), buffer_callback=buffers.append).dump(np.arange(50_000)[::2])
     assert buffers[0].raw().tobytes() == np.arange(0, 50_000, 2).tobytes()
+
+
+def test_a_failed_dump_leaves_nothing_that_a_later_buffer_could_meet() -> None:
+    """A dump that failed between an array and its buffer does not change what other buffers stand for."""
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = make_pickler(io.BytesIO(), buffer_callback=buffers.append)
+    unpicklable = np.dtype("f8", metadata={"no": lambda: None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy warns of metadata
+        for _ in range(20):
+            with pytest.raises((pickle.PicklingError, AttributeError)):
+                pickler.dump(np.zeros(50_000).view(unpicklable))
+            pickler.clear_memo()
+    foreign = [pickle.PickleBuffer(bytearray(b"%d" % k)) for k in range(100)]
+    for buffer in foreign:
+        pickler.dump(buffer)
+    assert [buffer.raw().tobytes() for buffer in buffers] == [b"%d" % k for k in range(100)]
 
 
 def test_numpy_may_be_imported_after_the_pickler_was_made() -> None:

@@ -87,7 +87,7 @@ class ProcessSession:
     # -- the protocol -----------------------------------------------------------------------------------
 
     def send(self, slot: int, batch: Batch) -> None:
-        """Queue a batch for a slot. Does not block. It leaves at once if the slot has no other tasks.
+        """Queue a batch for a slot, which leaves at once if the slot has no other tasks. Does not block.
 
         Raises
         ------
@@ -109,8 +109,8 @@ class ProcessSession:
                 place.put_off(tasks, sent)
             else:
                 self._post(place, link, tasks, sent)
-        if is_idle and place.link is not None:
-            self._flush(place, place.link)
+        if is_idle:
+            self._flush(place)
 
     def flush(self) -> None:
         """Let what was queued go, together: each message wakes a worker, which costs more than its task may.
@@ -120,8 +120,7 @@ class ProcessSession:
         for place in self._slots:
             if place.late and time.monotonic() - place.late_since > _SECOND_SIGHT:
                 self._post_late(place)
-            elif place.link is not None and place.link.outbox and not place.waits:
-                self._flush(place, place.link)
+            self._flush(place)
 
     def take_back(self, slot: int) -> None:
         """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""
@@ -140,7 +139,7 @@ class ProcessSession:
         self._check_open()
         for place in self._slots:
             self._post_late(place)
-        self.flush()
+            self._flush(place)
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             self._watch_template()
@@ -216,13 +215,13 @@ class ProcessSession:
         for tasks, sent in late:
             buffers = [self._publisher.place_again(item) for item in tasks.buffers]
             self._post(place, place.link, tasks._replace(buffers=buffers), sent)
-        self._flush(place, place.link)
 
     def _post(self, place: Slot, link: WorkerLink, tasks: EncodedTasks, sent: Sent) -> None:
         for number in tasks.functions:
             if number not in place.functions:
                 place.functions.add(number)
-                link.outbox.put(self._function_frame(number))
+                skeleton, buffers = self._shipyard.parcel(number)
+                link.outbox.put(make_frame(FUNCTION, self._number, skeleton, start=number, buffers=buffers))
         for item in tasks.buffers:
             if isinstance(item, int) and item not in place.segments:
                 place.segments.add(item)
@@ -243,11 +242,10 @@ class ProcessSession:
             )
         )
 
-    def _function_frame(self, number: int) -> list[bytes | bytearray | memoryview]:
-        parcel = self._shipyard.parcel(number)
-        return make_frame(FUNCTION, self._number, parcel.skeleton, start=number, buffers=parcel.buffers)
-
-    def _flush(self, place: Slot, link: WorkerLink) -> None:
+    def _flush(self, place: Slot) -> None:
+        link = place.link
+        if link is None or place.silent_since is not None or not (link.outbox or place.waits):
+            return
         try:
             link.outbox.flush()
         except (BrokenPipeError, ConnectionResetError):
@@ -267,8 +265,8 @@ class ProcessSession:
             if place is not None and (link := place.link) is not None:
                 if flags & ~select.POLLOUT:
                     self._receive(place, link)
-                if flags & select.POLLOUT and place.silent_since is None:
-                    self._flush(place, link)
+                if flags & select.POLLOUT:
+                    self._flush(place)
             elif fileno == self._bell.fileno():
                 self._bell.silence()
             elif fileno == self._control:

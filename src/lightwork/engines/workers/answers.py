@@ -1,8 +1,9 @@
 """Results on their way back: encoded in the worker, decoded in the parent.
 
-A result that cannot travel is a failure of its task alone. Results of one batch are gathered, encoded in
-one frame where they can be, and copied once: large arrays go from the worker's memory into the socket, and
-from the socket into their final place.
+A result that cannot travel is a failure of its task alone. Results of one batch travel together, and each
+is what its task returned, whatever the next task does to it: what can be changed is pickled at once, and
+large arrays, which are not copied, leave before the next task starts. They go from the worker's memory into
+the socket, and from the socket into their final place.
 """
 
 import pickle
@@ -13,19 +14,19 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...errors import RemoteTraceback, UnpicklableError
 from ...parcel.parcels import join, split
 from .channel import Frame, Piece, make_frame, send_all
-from .page import NOBODY, RUNNING
 from .wire import (
     ERROR,
     PARCELS,
+    SCALARS,
     VALUES,
+    Placed,
     StreamWriter,
     entries,
-    is_plain,
     load_scalars,
     pickle_scalars,
     rebuild,
@@ -34,6 +35,12 @@ from .wire import (
 __all__ = ["Answers", "Outcome", "outcomes", "scalars"]
 
 _SECONDS = struct.Struct("<d")
+
+_SHORT: Final = 32
+"""Items of a tuple up to which looking at each saves time."""
+
+_COPIED: Final = 64 << 10
+"""Bytes below which a copy of a buffer costs less than sending it by itself."""
 
 
 class Outcome(NamedTuple):
@@ -46,48 +53,73 @@ class Outcome(NamedTuple):
 
 
 class Answers:
-    """The worker's side of one session. Values are gathered in `values`, from the task `first` on."""
+    """The worker's side of one session: results waiting to leave, in the order of their tasks.
 
-    def __init__(self, connection: socket.socket, session: int, words: memoryview) -> None:
+    Scalars are appended to `values`, all others given to `add`.
+    """
+
+    def __init__(self, connection: socket.socket, session: int) -> None:
         self._socket = connection
         self._session = session
-        self._words = words
         self._pieces: list[Piece] = []
-        self._writer = StreamWriter(lambda buffer: buffer.raw())
+        self._writer = StreamWriter(self._place)
+        self._first = 0  # the task of the oldest result that waits
+        self._pickled = 0  # results in the writer, older than those in `values`
+        self._refers = False  # to memory of the user's
         self.values: list[Any] = []
-        self.first = 0
         self.began_ns = 0
 
     def begin(self, index: int) -> None:
-        """The next value will be that of task `index`."""
-        self.first = index
+        """The next result will be that of task `index`."""
+        self._first = index
         self.began_ns = time.monotonic_ns()
 
-    def gather(self) -> None:
-        """Encode the values gathered so far; the next one belongs to the task after them."""
-        values = self.values
-        if not values:
-            return
-        seconds = self._seconds()
-        self.values = []
-        if is_plain(values):
-            body = _SECONDS.pack(seconds) + pickle_scalars(values)
-            self._pieces += make_frame(VALUES, self._session, body, start=self.first, length=len(values))
+    def add(self, index: int, value: object) -> bool:
+        """Take the result of task `index`; whether all must leave before the next task starts."""
+        if not self._pickled and _is_frozen(value):
+            self.values.append(value)
+            return False
+        if self._pickled:
+            values, self.values = self.values, []
+            for scalar in values:
+                self._writer.add(scalar)
+            self._pickled += len(values)
         else:
-            self._gather_parcels(values, seconds)
-        self.first += len(values)
+            self.gather()
+        try:
+            self._writer.add(value)
+        except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
+            self.fail(index, _unpicklable_result(index, value, error))
+        else:
+            self._pickled += 1
+        return self._refers
+
+    def gather(self) -> None:
+        """Make frames of the results that wait."""
+        pickled, values = self._pickled, self.values
+        count = pickled + len(values)
+        if not count:
+            return
+        share = self._seconds() / count
+        self._pickled, self.values = 0, []
+        if pickled:
+            self._put(PARCELS, pickled, share, *self._writer.take())
+        if values:
+            self._put(VALUES, len(values), share, pickle_scalars(values), ())
 
     def fail(self, index: int, error: BaseException) -> None:
-        """Report that task `index` failed. Values gathered before must have been encoded."""
+        """Report that task `index` failed, after the results that wait."""
+        self.gather()
         body = pickle.dumps((self._seconds(), _encode_error(index, error), _trace(error)))
         self._pieces += make_frame(ERROR, self._session, body, start=index, length=1)
+        self._first = index + 1
 
     def send(self) -> None:
         """Send what was encoded. What tasks printed goes out before their results."""
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        pieces, self._pieces = self._pieces, []
+        pieces, self._pieces, self._refers = self._pieces, [], False
         if pieces:
             send_all(self._socket, _joined(pieces))
 
@@ -97,29 +129,25 @@ class Answers:
         self.began_ns = now
         return seconds
 
-    def _gather_parcels(self, values: list[Any], seconds: float) -> None:
-        writer, share = self._writer, seconds / len(values)
-        start = self.first
-        for index, value in enumerate(values, self.first):
-            # Who takes a value apart runs its code: if that kills the worker, this task did it.
-            self._words[RUNNING] = index
-            try:
-                writer.add(value)
-            except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
-                self._cut(start, index, share)
-                self.fail(index, _unpicklable_result(index, value, error))
-                start = index + 1
-        self._cut(start, self.first + len(values), share)
-        self._words[RUNNING] = NOBODY
+    def _put(self, kind: int, count: int, share: float, body: Piece, buffers: Sequence[Placed]) -> None:
+        """One frame with the next `count` results, each of which took `share` seconds."""
+        body = _SECONDS.pack(share * count) + body
+        self._pieces += make_frame(
+            kind, self._session, body, start=self._first, length=count, buffers=buffers
+        )
+        self._first += count
 
-    def _cut(self, start: int, stop: int, share: float) -> None:
-        """One frame with the values that are in the writer."""
-        body, buffers = self._writer.take()
-        if stop > start:
-            body = _SECONDS.pack(share * (stop - start)) + body
-            self._pieces += make_frame(
-                PARCELS, self._session, body, start=start, length=stop - start, buffers=buffers
-            )
+    def _place(self, buffer: pickle.PickleBuffer) -> memoryview:
+        view = buffer.raw()
+        if view.nbytes < _COPIED:
+            return memoryview(bytes(view))
+        self._refers = True
+        return view
+
+
+def _is_frozen(value: object) -> bool:
+    """Whether nobody can change the value: a short tuple of scalars."""
+    return type(value) is tuple and len(value) <= _SHORT and SCALARS.issuperset(map(type, value))
 
 
 def scalars(frame: Frame) -> Outcome:

@@ -32,12 +32,14 @@ from .environment import apply_change, limit_threads
 from .mapped import MappedSegments
 from .page import FINISHED, NOBODY, PID, RUNNING, STARTED, ControlPage
 from .sources import SourceWatch
-from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SEGMENT, STREAM
+from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
 
 __all__ = ["work"]
 
 _GATHER_NS: Final = 10_000_000
-"""Results wait at most this long for others of their batch (decision: at least every 10 ms of work)."""
+"""Results leave before the next task starts once this much work was done since the last ones left. So a
+result waits for others of its batch for less than 10 ms and the task that runs at the end of them, however
+long that takes: one thread cannot send while it runs a task. Batches of one task are sent at once."""
 
 
 def work(connection: int, page: int, tokens: int) -> NoReturn:
@@ -90,7 +92,7 @@ class _Worker:
         self._began_ns = 0
         self._segments.clear()
         self._page.clear()
-        self._answers = Answers(self._socket, 0, self._words)
+        self._answers = Answers(self._socket, 0)
 
     def run(self) -> None:
         """Serve sessions until the parent closes the socket or nothing came for too long."""
@@ -124,7 +126,7 @@ class _Worker:
 
     def _begin(self, frame: Frame) -> None:
         self._session = frame.session
-        self._answers = Answers(self._socket, frame.session, self._words)
+        self._answers = Answers(self._socket, frame.session)
         self._began_ns = time.time_ns()
         change, limit, self._patience, skeleton, buffers = pickle.loads(frame.body)
         try:
@@ -192,11 +194,14 @@ class _Worker:
                 call = take()
                 value = run(index, call)
             except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
-                answers.gather()
                 answers.fail(index, error)
-                answers.first = index + 1
             else:
-                answers.values.append(value)
+                # Here and not at the end of the batch: the next task may change what this one returned. And
+                # who takes a value apart runs its code: if that kills the worker, this task did it.
+                if type(value) in SCALARS:
+                    answers.values.append(value)
+                elif answers.add(index, value):
+                    deadline = now
             call = value = None  # type: ignore[assignment]  # the next task's segments must find these unused
             finished += 1
             words[FINISHED] = finished

@@ -281,13 +281,14 @@ class Database:
 
     def drop_orphan(self, connection: sqlite3.Connection, digest: bytes) -> None:
         """Unlink a blob unless a row knows it: a transaction that did not end has put it in place."""
-        connection.execute("BEGIN IMMEDIATE")  # so that nobody begins to use it meanwhile
         try:
+            connection.execute("BEGIN IMMEDIATE")  # so that nobody begins to use it meanwhile
             known = connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchone()
             if known is None:
                 discard(self.blobs.path(digest))
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
 
     def _set_aside(self) -> None:
         """Give database and blobs other names, so that the next write begins afresh."""

@@ -74,8 +74,8 @@ class Writer:
             connection = seat.writer()
             trashed: list[tuple[str, bytes]] = []
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                try:
+                try:  # from the first step on: an interrupt must not leave a transaction open
+                    connection.execute("BEGIN IMMEDIATE")
                     count = connection.executemany(statement, rows).rowcount
                     self._trash_unused(connection, trashed)
                     connection.execute("COMMIT")
@@ -98,11 +98,13 @@ class Writer:
         if waiting and self._database.inode() is not None:
             with self._database.seat() as seat:
                 connection = seat.writer()
-                connection.execute("BEGIN IMMEDIATE")
-                try:
+                try:  # as in `remove`
+                    connection.execute("BEGIN IMMEDIATE")
                     connection.executemany(_TOUCH, waiting)
-                finally:
                     connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
 
     def _put_large(self, seat: Seat, key: bytes, record: Record, seconds: float) -> None:
         connection = seat.writer()  # makes the folder, if there is none
@@ -194,8 +196,8 @@ class Writer:
         connection = seat.writer()
         now = self._clock()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            try:  # as in `remove`
+                connection.execute("BEGIN IMMEDIATE")
                 connection.execute(_PUT, (*figures, now, now, seconds, body))
                 if publish is not None:
                     publish(connection)

@@ -11,7 +11,7 @@ import pytest
 
 from lightwork.engines.processes import ProcessEngine
 from lightwork.errors import EngineError, InvalidOption, RemoteTraceback, UnpicklableError
-from lightwork.protocols import Batch, Call, Engine, Returned, Session, SessionRequest
+from lightwork.protocols import Batch, Call, Engine, Returned, Session, SessionRequest, SupportsFlush
 from tests.unit.engines.processes.driving import (
     PlainRunner,
     batches,
@@ -298,6 +298,24 @@ def test_results_do_not_wait_for_the_end_of_a_long_batch(engine: ProcessEngine, 
     assert list(first.values) == [0]
     gate.touch()
     assert list(collect(session, 1).values) == [1]
+    session.close(abort=False)
+
+
+def open_for_writing(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY))
+
+
+def test_flush_lets_everything_go(engine: ProcessEngine, tmp_path: Any) -> None:
+    """Batches for a busy slot may wait for others, but not for a caller who says that he will be long."""
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    session = open_session(engine)
+    assert isinstance(session, SupportsFlush)
+    session.send(0, Batch(0, [task(square, 3)]))
+    session.send(0, Batch(1, [task(open_for_writing, pipe)]))
+    session.flush()
+    os.close(os.open(pipe, os.O_RDONLY))  # returns when the second task opens its end
+    assert collect(session, 2).values == {0: 9, 1: None}
     session.close(abort=False)
 
 
