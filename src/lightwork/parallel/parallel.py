@@ -77,7 +77,8 @@ class Parallel:
         A list or tuple is there already and is not bounded by it.
     batch_size
         Tasks that travel together: a number, or ``"auto"`` to have it follow from how long they take. Results
-        do not depend on it: each task gets arguments of its own.
+        do not depend on it: each task gets arguments of its own. A result may reach the caller only after the
+        next task of its batch has ended; with 1 none waits.
     temp_folder, max_nbytes, mmap_mode
         Accepted with their defaults or ``None`` only, since no memory-mapped files are used: arrays arrive as
         private, writable copies whatever their size.

@@ -1,5 +1,6 @@
 """`dump` and `dumps`: a value into a file, whole or not at all."""
 
+import errno
 import io
 import os
 import pickle
@@ -148,13 +149,13 @@ def _check_target(path: str) -> None:
     """Raise the `OSError` that writing would end in, with a message that names the path as it was given."""
     target = os.path.realpath(path)
     if os.path.isdir(target):
-        raise IsADirectoryError(f"cannot write {path!r}: it is a directory")
+        raise IsADirectoryError(errno.EISDIR, f"cannot write {path!r}: it is a directory")
     if not os.path.isdir(os.path.dirname(target)):
-        raise FileNotFoundError(f"cannot write {path!r}: its folder does not exist")
+        raise FileNotFoundError(errno.ENOENT, f"cannot write {path!r}: its folder does not exist")
     if os.path.exists(target) and not os.access(target, os.W_OK):
-        raise PermissionError(f"cannot write {path!r}: it is write-protected")
+        raise PermissionError(errno.EACCES, f"cannot write {path!r}: it is write-protected")
     if not _is_special(path) and not os.access(os.path.dirname(target), os.W_OK):
-        raise PermissionError(f"cannot write {path!r}: its folder is write-protected")
+        raise PermissionError(errno.EACCES, f"cannot write {path!r}: its folder is write-protected")
 
 
 def _is_special(path: str) -> bool:

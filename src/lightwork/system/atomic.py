@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written under a temporary name, synced, renamed."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -29,7 +30,7 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     """
     target = os.path.realpath(path)
     if os.path.isdir(target):
-        raise IsADirectoryError(f"cannot write {os.fspath(path)!r}: it is a directory")
+        raise IsADirectoryError(errno.EISDIR, f"cannot write {os.fspath(path)!r}: it is a directory")
     temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed below, before the rename
     try:

@@ -1,5 +1,6 @@
 """How many cores this process may use: the smallest of what the machine, its owner and the user allow."""
 
+import functools
 import math
 import os
 
@@ -16,8 +17,8 @@ def cpu_count(only_physical_cores: bool = False) -> int:
     """The number of cores that this process may use, ``>= 1``.
 
     The smallest of: the cores of the machine, the scheduler affinity of the process, the quota of its
-    control group (v2 and v1, rounded up) and the environment variables ``LIGHTWORK_MAX_CPU_COUNT`` and
-    ``LOKY_MAX_CPU_COUNT``.
+    control group (v2 and v1, rounded up; as it was at the first call) and the environment variables
+    ``LIGHTWORK_MAX_CPU_COUNT`` and ``LOKY_MAX_CPU_COUNT``.
 
     Parameters
     ----------
@@ -31,13 +32,20 @@ def cpu_count(only_physical_cores: bool = False) -> int:
     """
     logical = os.cpu_count() or 1
     limits = [logical, _affinity(logical), _user_limit()]
-    quota = cgroup_limit(_CGROUP_ROOT)
+    quota = _own_quota()
     if quota is not None:
         limits.append(quota)
     allowed = max(1, min(limit for limit in limits if limit is not None))
     if only_physical_cores and allowed == logical:
         return _physical_cores() or allowed
     return allowed
+
+
+@functools.cache
+def _own_quota() -> int | None:
+    # Read once: three files of the kernel's take up to a tenth of a millisecond, which each parallel call
+    # would pay, and a group whose quota changes while its processes run is rare.
+    return cgroup_limit(_CGROUP_ROOT)
 
 
 def cgroup_limit(root: str | os.PathLike[str]) -> int | None:

@@ -1,5 +1,6 @@
 """Bad arguments, bad values, bad files: one clear error, and nothing written."""
 
+import errno
 import importlib
 import io
 import os
@@ -257,3 +258,12 @@ def test_a_full_pipe_that_does_not_block_is_an_error() -> None:
             dump(np.zeros(1_000_000), file)
     finally:
         os.close(reading)
+
+
+def test_errors_of_the_system_carry_its_number(tmp_path: Path) -> None:
+    """As those of `open` do, for programs that ask for ``errno``."""
+    with pytest.raises(FileNotFoundError) as missing:
+        dump(1, tmp_path / "no" / "x.lw")
+    with pytest.raises(IsADirectoryError) as folder:
+        dump(1, tmp_path)
+    assert (missing.value.errno, folder.value.errno) == (errno.ENOENT, errno.EISDIR)

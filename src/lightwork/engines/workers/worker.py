@@ -183,6 +183,7 @@ class _Worker:
         finished = words[FINISHED]
         for index in range(frame.start, frame.start + frame.length):
             if now >= deadline:
+                words[RUNNING] = NOBODY  # a death from here on is not the last task's doing
                 answers.gather()
                 answers.send()
                 deadline = now + _GATHER_NS
