@@ -31,6 +31,10 @@ class Options(NamedTuple):
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
         check_mmap_mode(self.mmap_mode)
+        if not isinstance(self.verbose, int):
+            raise InvalidOption(
+                f"verbose={self.verbose!r} is no number: give 0 for silence, 1 or more for logs"
+            )
         if self.is_valid is not None and not callable(self.is_valid):
             raise InvalidOption(
                 f"cache_validation_callback={self.is_valid!r} needs to be callable: give a function of the "

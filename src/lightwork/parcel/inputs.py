@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from ..errors import CorruptFileError
+from ..errors import CorruptFileError, InvalidOption
 
 __all__ = ["FileInput", "Input", "Readable", "StreamInput"]
 
@@ -119,6 +119,8 @@ class StreamInput:
             part = self._file.read(min(left, _STEP))
             if not part:
                 break
+            if not isinstance(part, bytes | bytearray | memoryview):
+                raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
             parts.append(part)
             left -= len(part)
         self.position += nbytes - left

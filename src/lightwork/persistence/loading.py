@@ -77,6 +77,10 @@ def loads(
     native = native_byte_order(ensure_native_byte_order, None)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidOption(f"loads needs bytes, not {type(data).__name__}; load reads files")
+    if isinstance(data, memoryview) and not data.c_contiguous:
+        raise InvalidOption(
+            "loads needs bytes that lie in one piece, not a memoryview with gaps: copy it first"
+        )
     name = f"{memoryview(data).nbytes} bytes"
     with named(name):
         source = parcel.inputs.StreamInput(io.BytesIO(data))

@@ -94,12 +94,13 @@ def dump(
         _write(value, sink, encode, by_value)
         return None
     _check_target(path)
-    if _is_special(path):
-        with open(path, "wb", buffering=0) as file:
+    try:
+        with open(path, "wb", buffering=0) if _is_special(path) else atomic_writer(path) as file:
             _write(value, file, encode, by_value)
-    else:
-        with atomic_writer(path) as file:
-            _write(value, file, encode, by_value)
+    except OSError as exc:
+        if exc.filename is None:  # a full disk, say: the system does not know the name any more
+            exc.filename = path
+        raise
     return [path]
 
 

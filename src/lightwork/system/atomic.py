@@ -31,7 +31,8 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, f"cannot write {os.fspath(path)!r}: it is a directory")
-    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    # Short and hidden: a name of its own, since that of the target may be as long as names can be.
+    temporary = os.path.join(os.path.dirname(target), f".{os.getpid()}-{os.urandom(4).hex()}.lightwork-tmp")
     file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed below, before the rename
     try:
         with file:

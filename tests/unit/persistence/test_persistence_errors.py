@@ -267,3 +267,31 @@ def test_errors_of_the_system_carry_its_number(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError) as folder:
         dump(1, tmp_path)
     assert (missing.value.errno, folder.value.errno) == (errno.ENOENT, errno.EISDIR)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    """The temporary file beside it has a name of its own."""
+    path = tmp_path / ("x" * 255)
+    dump([1], path)
+    assert load(path) == [1]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")
+def test_a_full_disk_is_an_error_that_names_the_file() -> None:
+    """The system's own error of a write knows no name."""
+    with pytest.raises(OSError, match="/dev/full") as caught:
+        dump([1], "/dev/full")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_bytes_with_gaps_and_streams_of_text_are_refused() -> None:
+    """They get one clear error, not one of the buffer or struct modules."""
+
+    class Text:
+        def read(self, size: int) -> str:
+            return "text"
+
+    with pytest.raises(InvalidOption, match="in one piece"):
+        loads(memoryview(dumps([1]))[::2])
+    with pytest.raises(InvalidOption, match="gives str, not bytes"):
+        load(Text())  # type: ignore[arg-type]  # that is the point
