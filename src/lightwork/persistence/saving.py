@@ -94,13 +94,7 @@ def dump(
         _write(value, sink, encode, by_value)
         return None
     _check_target(path)
-    try:
-        with open(path, "wb", buffering=0) if _is_special(path) else atomic_writer(path) as file:
-            _write(value, file, encode, by_value)
-    except OSError as exc:
-        if exc.filename is None:  # a full disk, say: the system does not know the name any more
-            exc.filename = path
-        raise
+    _write_to(path, value, encode, by_value)
     return [path]
 
 
@@ -110,6 +104,16 @@ def dumps(value: object, compress: Compress = 0, *, pickler: Literal["cloudpickl
     file = io.BytesIO()
     _write(value, file, encode, by_value)
     return file.getvalue()
+
+
+def _write_to(path: str, value: object, encode: "Encoder | None", by_value: bool) -> None:
+    try:
+        with open(path, "wb", buffering=0) if _is_special(path) else atomic_writer(path) as file:
+            _write(value, file, encode, by_value)
+    except OSError as exc:
+        if exc.filename is None:  # a full disk, say: the system does not know the name any more
+            exc.filename = path
+        raise
 
 
 def _write(value: object, file: "BinaryIO | Sink", encode: "Encoder | None", by_value: bool) -> None:
