@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-__all__ = ["Uses", "instructions", "uses"]
+__all__ = ["OwnUses", "Uses", "instructions", "own_uses", "uses"]
 
 _EXTENDED_ARG = opcode.EXTENDED_ARG
+# The last name that one of these loads is on top of the stack.
+_LOCALS = frozenset(
+    ["LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST"]
+)
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _ITEM_STORES = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR"))
@@ -42,6 +46,9 @@ _MUTATORS = frozenset(
         "intersection_update",
         "symmetric_difference_update",
         "move_to_end",
+        "fill",
+        "put",
+        "resize",
     ]
 )
 # Since 3.11 (3.12 for attributes) the lowest bit of the argument is a flag, not part of the name's number.
@@ -76,6 +83,22 @@ class Uses(NamedTuple):
 
     imports: tuple[Import, ...]
 
+    attributes: frozenset[str]
+    """All names that are read off anything."""
+
+
+class OwnUses(NamedTuple):
+    """What a method does with its first parameter."""
+
+    reads: frozenset[str]
+    """Attributes that are read off it directly: ``{"a"}`` for ``self.a.b``."""
+
+    changes: bool
+    """Whether an attribute is assigned to, or its value changed in place."""
+
+    others: frozenset[str]
+    """Attributes that are read off anything else."""
+
 
 def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
     """Operation and full argument of each instruction, without the compiler's inline caches."""
@@ -95,12 +118,32 @@ def uses(code: CodeType) -> Uses:
     chains: dict[tuple[str, ...], None] = {}
     written: set[tuple[str, ...]] = set()
     imports: list[Import] = []
+    attributes: set[str] = set()
     for inner in _family(code):
         stream = [_named(inner, *pair) for pair in instructions(inner)]
         chains.update(dict.fromkeys(_chains(stream)))
-        written.update(_written(stream))
+        written.update(chain for is_local, chain in _written(stream) if not is_local)
         imports.extend(_imports(inner, stream))
-    return Uses(tuple(chains), frozenset(written), tuple(imports))
+        attributes.update(each.name for each in stream if each.title in _ATTRIBUTES)
+    return Uses(tuple(chains), frozenset(written), tuple(imports), frozenset(attributes))
+
+
+def own_uses(code: CodeType) -> OwnUses:
+    """What `code`, and the functions inside it, do with its first parameter."""
+    own = code.co_varnames[0] if code.co_argcount else None
+    reads: set[str] = set()
+    others: set[str] = set()
+    changes = False
+    for inner in _family(code):
+        stream = [_named(inner, *pair) for pair in instructions(inner)]
+        for before, each in zip([None, *stream], stream, strict=False):
+            if each.title in _ATTRIBUTES:
+                off_own = before is not None and before.title in _LOCALS and before.name == own
+                (reads if off_own else others).add(each.name)
+        changes = changes or any(
+            is_local and len(chain) > 1 and chain[0] == own for is_local, chain in _written(stream)
+        )
+    return OwnUses(frozenset(reads), changes, frozenset(others))
 
 
 def _family(code: CodeType) -> Iterator[CodeType]:
@@ -112,9 +155,19 @@ def _family(code: CodeType) -> Iterator[CodeType]:
 
 def _named(code: CodeType, operation: int, argument: int) -> Instruction:
     title = opcode.opname[operation]
+    if title in _LOCALS:
+        variables = _variables(code)
+        place = argument & 15 if title.endswith("_LOAD_FAST") else argument
+        return Instruction(operation, argument, title, variables[place])
     place = argument >> _SHIFT.get(title, 0)
     name = code.co_names[place] if operation in opcode.hasname and place < len(code.co_names) else ""
     return Instruction(operation, argument, title, name)
+
+
+def _variables(code: CodeType) -> tuple[str, ...]:
+    """The names of a frame's variables, in their order: a parameter that is captured has one place."""
+    cells = tuple(name for name in code.co_cellvars if name not in code.co_varnames)
+    return code.co_varnames + cells + code.co_freevars
 
 
 def _chains(stream: list[Instruction]) -> Iterator[tuple[str, ...]]:
@@ -128,11 +181,12 @@ def _chains(stream: list[Instruction]) -> Iterator[tuple[str, ...]]:
             yield tuple(chain)
 
 
-def _written(stream: list[Instruction]) -> Iterator[tuple[str, ...]]:
+def _written(stream: list[Instruction]) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """Whether its first name is a local one, and the chain, for all that is assigned to or changed."""
     for at, instruction in enumerate(stream):
         title, name = instruction.title, instruction.name
         if title in _GLOBAL_STORES:
-            yield (name,)
+            yield False, (name,)
         elif title in _ITEM_STORES:
             yield from _owner(stream, _before_value(stream, at - 1), ())  # below the key
         elif title in _ATTRIBUTE_STORES:
@@ -157,12 +211,14 @@ def _before_value(stream: list[Instruction], at: int) -> int:
     return at
 
 
-def _owner(stream: list[Instruction], at: int, rest: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _owner(
+    stream: list[Instruction], at: int, rest: tuple[str, ...]
+) -> Iterator[tuple[bool, tuple[str, ...]]]:
     """The chain that the value made at `at` was reached by: ``("m", "X")`` for ``m.X["a"]``."""
     while at >= 0:
         instruction = stream[at]
-        if instruction.title in _GLOBALS:
-            yield (instruction.name, *rest)
+        if instruction.title in _GLOBALS or instruction.title in _LOCALS:
+            yield instruction.title in _LOCALS, (instruction.name, *rest)
             return
         if instruction.title in _ATTRIBUTES:
             at, rest = at - 1, (instruction.name, *rest)

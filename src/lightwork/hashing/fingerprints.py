@@ -11,7 +11,7 @@ from typing import Any
 from .digests import BLAKE3
 from .library import is_users
 from .survey import Live, Survey
-from .values import RULES, token_of
+from .values import RULES
 from .walk import Walk, frame
 
 __all__ = ["Tracker"]
@@ -20,6 +20,8 @@ REMEMBERED = 256
 """Functions and classes from arguments whose trackers are kept, per function."""
 
 _CODE = attrgetter("__code__")
+_DEFAULTS = attrgetter("__defaults__")
+_KEYWORD_DEFAULTS = attrgetter("__kwdefaults__")
 _CONTENT = attrgetter("cell_contents")
 
 
@@ -35,7 +37,9 @@ class Snapshot:
         "_cells",
         "_codes",
         "_contents",
+        "_defaults",
         "_functions",
+        "_keyword_defaults",
         "_names",
         "digest",
         "holds_code",
@@ -54,17 +58,21 @@ class Snapshot:
         self._absent = survey.absent
         self._functions = survey.functions
         self._codes = [function.__code__ for function in survey.functions]
+        self._defaults = list(map(_DEFAULTS, survey.functions))
+        self._keyword_defaults = list(map(_KEYWORD_DEFAULTS, survey.functions))
         self._cells = [cell for cell, _ in survey.cells]
         self._contents = [content for _, content in survey.cells]
 
     def holds(self) -> bool:
-        """Whether every name, code object and cell still is what it was; by identity, in C."""
+        """Whether every name, code object, default and cell still is what it was; by identity, in C."""
         try:
             for get, space, expected in self._names:
                 if not all(map(is_, get(space), expected)):
                     return False
             return (
                 all(map(is_, map(_CODE, self._functions), self._codes))
+                and all(map(is_, map(_DEFAULTS, self._functions), self._defaults))
+                and all(map(is_, map(_KEYWORD_DEFAULTS, self._functions), self._keyword_defaults))
                 and all(map(is_, map(_CONTENT, self._cells), self._contents))
                 and not any(name in space for space, name in self._absent)
             )
@@ -74,7 +82,7 @@ class Snapshot:
 
 def _tokens(snapshot: Snapshot) -> list[bytes]:
     """The tokens, now, of the values that can change in place."""
-    return [token_of(live.value, path=live.path) for live in snapshot.live]
+    return [live.token() for live in snapshot.live]
 
 
 def _group(space: Any, held: dict[str, Any]) -> tuple[Callable[[Any], Any], Any, tuple[Any, ...]]:
@@ -97,7 +105,8 @@ class Tracker:
     def __init__(self, function: Any, *, track: str, user_code: tuple[str, ...]) -> None:
         self._function = function
         self._track = track
-        home = (getattr(function, "__module__", None) or "").partition(".")[0]
+        module = getattr(function, "__module__", None)
+        home = module.partition(".")[0] if isinstance(module, str) else ""
         self._packages = frozenset((home, *user_code)) - {""}
         self._known: Snapshot | None = None
         self._met: dict[int, tuple[Any, Tracker | None]] = {}
@@ -136,9 +145,9 @@ class Tracker:
         deep = self._track == "deep"
         survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep)
         survey.run(self._function)
-        if survey.written:
-            written = frozenset(survey.written)
-            survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep, written=written)
+        if survey.written or survey.live:
+            written, called = frozenset(survey.written), frozenset(survey.called)
+            survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep, written=written, called=called)
             survey.run(self._function)
         return Snapshot(survey)
 

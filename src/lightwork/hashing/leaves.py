@@ -7,6 +7,7 @@ global name stands for (a web framework's ``request``) answers with an error out
 import enum
 import re
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from types import (
     BuiltinFunctionType,
@@ -21,10 +22,23 @@ from typing import Any
 from .names import class_name
 from .rules import SCALARS
 
-__all__ = ["LEAVES", "has_no_state", "is_code", "is_container", "is_value", "leaves", "wrapped"]
+__all__ = [
+    "LEAVES",
+    "SMALL",
+    "has_no_state",
+    "is_code",
+    "is_container",
+    "is_small_array",
+    "is_value",
+    "leaves",
+    "wrapped",
+]
 
 LEAVES = 1000
-"""Global containers with more leaves than this are not tracked."""
+"""Global containers and objects with more leaves than this are not tracked."""
+
+SMALL = 64 << 10
+"""Global arrays of more bytes than this are not tracked."""
 
 _VALUES = (*SCALARS, enum.Enum, re.Pattern, type(...), range)
 # By name: nothing here should import what the user did not.
@@ -61,6 +75,13 @@ def is_code(value: object) -> bool:
     return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType))
 
 
+def is_small_array(value: Any) -> bool:
+    """Whether a value is a numpy array of numbers or texts of at most `SMALL` bytes."""
+    if class_name(type(value)) != "numpy:ndarray":
+        return False
+    return bool(value.nbytes <= SMALL and not value.dtype.hasobject)
+
+
 def has_no_state(value: object) -> bool:
     """Whether an instance is nothing but one of its class, such as a sentinel."""
     cls = type(value)
@@ -69,11 +90,14 @@ def has_no_state(value: object) -> bool:
     return plain and not slots and not _own_dict(value) and not cls.__flags__ & 1 << 5
 
 
-def leaves(container: Any) -> tuple[list[Any], bool] | None:
+def leaves(
+    container: Any, state: Callable[[Any], Mapping[str, Any] | None] = lambda value: None
+) -> tuple[list[Any], bool] | None:
     """What lies at the ends of nested lists, tuples, dicts and sets, and whether all of those are fixed.
 
-    The class of a named tuple is a leaf too: its methods are code. ``None`` if there are more than `LEAVES`.
-    `container` is something that `is_container` accepts.
+    `state` gives the attributes of objects that are opened too, and ``None`` for others. The class of such
+    an object and of a named tuple is a leaf as well: its methods are code. ``None`` if there are more than
+    `LEAVES`.
     """
     found: list[Any] = []
     fixed = True
@@ -81,15 +105,18 @@ def leaves(container: Any) -> tuple[list[Any], bool] | None:
     stack = [container]
     while stack:
         part = stack.pop()
-        if not is_container(part):
+        opened = is_container(part)
+        held = None if opened or is_value(part) or is_code(part) else state(part)
+        if not opened and held is None:
             found.append(part)
         elif id(part) not in seen:
             seen.add(id(part))
             kind = type(part)
             fixed = fixed and issubclass(kind, _FIXED)
-            if len(part) > LEAVES:
+            items = _items(part) if held is None else [*held.values()]
+            if len(items) > LEAVES * 2:
                 return None
-            stack.extend(reversed(_items(part)))
+            stack.extend(reversed(items))
             if kind not in _CONTAINERS:
                 found.append(kind)
         if len(found) + len(stack) > LEAVES * 2:

@@ -33,12 +33,15 @@ def is_library_file(file: str) -> bool:
     return path.startswith(_STDLIB) or any(place in path for place in _INSTALLED)
 
 
-def is_users(module_name: str | None, packages: frozenset[str]) -> bool:
+def is_users(module_name: object, packages: frozenset[str]) -> bool:
     """Whether code of a module is followed: all that is not a library is, and what lies in `packages`.
 
     `packages` are top-level names. The package of the function that is tracked belongs in it: a project
-    that was installed with ``pip install .`` is still the user's project.
+    that was installed with ``pip install .`` is still the user's project. `module_name` is what a
+    ``__module__`` says; on types written in C that may be a descriptor, which names no module.
     """
-    if module_name is not None and module_name.partition(".")[0] in packages:
+    if not isinstance(module_name, str):
+        return module_name is None
+    if module_name.partition(".")[0] in packages:
         return True
     return not is_library(module_name)

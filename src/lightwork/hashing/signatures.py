@@ -58,7 +58,7 @@ class Signature:
         there is none such.
     """
 
-    __slots__ = ("_count", "_defaults", "_positional", "_positional_only", "_rest", "names", "plain", "title")
+    __slots__ = ("_count", "_function", "_positional", "_positional_only", "_rest", "names", "plain", "title")
 
     def __init__(
         self,
@@ -69,14 +69,14 @@ class Signature:
         keyword_only: tuple[str, ...],
         rest: bool,
         keywords: bool,
-        defaults: Mapping[str, Any],
+        function: Any = None,
     ) -> None:
         self.title = title
         self._positional = positional
         self._positional_only = positional_only
         self._count = len(positional) + len(keyword_only)
         self._rest = (rest, keywords)
-        self._defaults = defaults
+        self._function = function
         self.names = positional + keyword_only + ("*",) * rest + ("**",) * keywords
         self.plain = -1 if keyword_only or rest or keywords else len(positional)
 
@@ -125,11 +125,22 @@ class Signature:
     def _fill(self, values: list[Any]) -> None:
         for place, value in enumerate(values):
             if value is _MISSING:
-                name = self.names[place]
-                try:
-                    values[place] = self._defaults[name]
-                except KeyError:
-                    raise TypeError(f"{self.title} is missing the required argument {name!r}") from None
+                values[place] = self._default(place)
+
+    def _default(self, place: int) -> Any:
+        """The default of a parameter as it is now: defaults can be assigned to."""
+        name, function = self.names[place], self._function
+        required = len(self._positional)
+        if place >= required:
+            given = function.__kwdefaults__ or {}
+            if name in given:
+                return given[name]
+        else:
+            defaults = function.__defaults__ or ()
+            required -= len(defaults)
+            if place >= required:
+                return defaults[place - required]
+        raise TypeError(f"{self.title} is missing the required argument {name!r}")
 
 
 def read_signature(function: Any) -> Signature:  # Any: whatever `unwrap` ends at
@@ -141,7 +152,6 @@ def read_signature(function: Any) -> Signature:  # Any: whatever `unwrap` ends a
     count, keyword_only = code.co_argcount, code.co_kwonlyargcount
     names = code.co_varnames
     positional = names[:count]
-    defaults = function.__defaults__ or ()
     return Signature(
         title,
         positional=positional,
@@ -149,14 +159,9 @@ def read_signature(function: Any) -> Signature:  # Any: whatever `unwrap` ends a
         keyword_only=names[count : count + keyword_only],
         rest=bool(code.co_flags & _VARARGS),
         keywords=bool(code.co_flags & _VARKEYWORDS),
-        defaults={
-            **dict(zip(positional[count - len(defaults) :], defaults, strict=True)),
-            **(function.__kwdefaults__ or {}),
-        },
+        function=function,
     )
 
 
 def _anything(title: str) -> Signature:
-    return Signature(
-        title, positional=(), positional_only=0, keyword_only=(), rest=True, keywords=True, defaults={}
-    )
+    return Signature(title, positional=(), positional_only=0, keyword_only=(), rest=True, keywords=True)

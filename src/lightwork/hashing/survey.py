@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from .bytecode import uses
-from .leaves import has_no_state, is_code, is_container, is_value, leaves, wrapped
+from ..errors import UnhashableError
+from .bytecode import own_uses, uses
+from .leaves import has_no_state, is_code, is_container, is_small_array, is_value, leaves, wrapped
 from .library import is_library_file, is_users
 from .names import class_name, function_name, is_importable
 from .objects import CLASS_NOISE, MACHINERY
 from .sources import source_token
+from .states import Outline, changed_by, is_simple
 from .values import token_of
 from .walk import Walk, frame
 
@@ -33,6 +35,22 @@ class Live(NamedTuple):
     value: Any
     holds_code: bool = False
     """Whether functions or classes in it were followed, so that another content needs another survey."""
+
+    outline: Outline | None = None
+    """Reduces a value that only counts in part, or that holds objects."""
+
+    is_held: bool = False
+    """Held by a function itself: it has a content, or calls fail. Globals without one are not tracked."""
+
+    def token(self) -> bytes:
+        """Stands for the content as it is now."""
+        if self.is_held:
+            return token_of(self.value, path=self.path)
+        value = self.value
+        try:
+            return token_of(value if self.outline is None else self.outline.of(value), path=self.path)
+        except (UnhashableError, RecursionError):  # it became another thing since the survey
+            return b"-"
 
 
 class Survey:
@@ -51,8 +69,11 @@ class Survey:
     written
         Global names that the functions found assign to or change in place. A first survey finds them; a
         second one is told and leaves them out.
+    called
+        Attributes that the functions found read off objects, as far as they can be methods that change
+        these. A second survey is told, like of `written`.
     functions, cells
-        Functions whose ``__code__`` and cells whose content must stay what they are.
+        Functions whose ``__code__`` and defaults, and cells whose content must stay what they are.
     tracked, untracked
         What was followed and what was not, as texts for people.
     """
@@ -64,6 +85,7 @@ class Survey:
         *,
         deep: bool,
         written: frozenset[tuple[int, str]] = frozenset(),
+        called: frozenset[str] = frozenset(),
     ) -> None:
         self._walk = walk
         self._packages = packages
@@ -72,6 +94,10 @@ class Survey:
         self._nodes: list[Any] = []
         self._root: Any = None
         self._not_tracked = written
+        self._called = called
+        self._outline = Outline(packages, self._opens)
+        self._opened: dict[type, bool] = {}
+        self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
         self.tokens: list[bytes] = []
         self.live: list[Live] = []
@@ -117,7 +143,10 @@ class Survey:
     def _defaults(self, function: FunctionType) -> Iterator[bytes]:
         """Defaults; those of the function itself that can change are arguments of calls that use them."""
         named = [(f"default {place}", value) for place, value in enumerate(function.__defaults__ or ())]
-        named += (function.__kwdefaults__ or {}).items()
+        keyword_only = function.__kwdefaults__ or {}
+        named += keyword_only.items()
+        for name, value in keyword_only.items():
+            self._watch(keyword_only, name, value)
         for name, value in named:
             count = len(self.live)
             token = self._refer(value, f"{name} of {function_name(function)}", is_held=True)
@@ -141,6 +170,7 @@ class Survey:
     def _globals(self, function: FunctionType) -> Iterator[bytes]:
         found = uses(function.__code__)
         namespace = function.__globals__
+        self.called.update(_called(function, found.attributes))
         self.written.update(_place_of(namespace, chain) for chain in found.written)
         for chain in found.chains:
             yield frame(b".", [self._walk.token(".".join(chain)), self._chain(namespace, chain)])
@@ -218,7 +248,11 @@ class Survey:
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)
         if is_held and not has_no_state(value):
-            self.live.append(Live(path, value))
+            self.live.append(Live(path, value, is_held=True))
+        elif is_small_array(value):
+            self._count(Live(path, value))
+        elif not has_no_state(value) and self._outline.state(value) is not None:
+            return self._refer_container(value, path, is_held=False)
         elif not has_no_state(value):
             self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the class is followed")
         return self._refer_code(type(value))
@@ -234,22 +268,49 @@ class Survey:
         return self._walk.seal(frame(b"n", [self._walk.temporary(name)]))
 
     def _refer_container(self, value: Any, path: str, *, is_held: bool) -> bytes:
-        """Tuples and frozensets of simple things by content; what can change is hashed at each call."""
+        """Tuples and frozensets of simple things by content; what can change is hashed at each call.
+
+        Instances with a simple state are containers here.
+        """
         found = leaves(value)
-        if found is None:
-            items: list[Any] = []
-            is_simple = is_fixed = False
-        else:
-            items, is_fixed = found
-            is_simple = all(is_value(item) or is_code(item) for item in items)
+        plain = found is not None and all(map(is_simple, found[0]))
+        if not plain and not is_held:
+            found = leaves(value, self._outline.state)
+        items, is_fixed = ([], False) if found is None else found
+        others = [item for item in items if not is_simple(item)]
         code = [self._refer_code(item) for item in items if issubclass(type(item), (FunctionType, type))]
-        if is_simple and is_fixed:
+        if plain and is_fixed and not any(map(is_small_array, items)):
             return self._walk.seal(frame(b"t", [token_of(value, path=path), *code]))
-        if is_simple or is_held:
-            self.live.append(Live(path, value, bool(code)))
+        if is_held:
+            self.live.append(Live(path, value, bool(code), is_held=True))
+        elif found is None:
+            self.untracked.append(f"{path}: a {type(value).__name__} with too many parts")
+        elif plain or len(others) < len(items):
+            self._count(Live(path, value, bool(code), None if plain else self._outline))
+            for kind in sorted({class_name(type(other)) for other in others}):
+                self.untracked.append(f"{path}: what is a {kind} in it")
         else:
-            self.untracked.append(f"{path}: a {type(value).__name__} that is large or holds other objects")
+            self.untracked.append(f"{path}: a {type(value).__name__} of other objects")
         return self._walk.seal(frame(b"~", code))
+
+    def _count(self, live: Live) -> None:
+        """Have a global hashed at each call."""
+        self.live.append(live)
+        self.tracked.append(f"{live.path} (a {class_name(type(live.value))}, by its content at each call)")
+
+    def _opens(self, cls: type) -> bool:
+        """Whether instances of a class count by content: no method that is called changes them."""
+        known = self._opened.get(cls)
+        if known is None:
+            known = self._opened[cls] = changed_by(cls, self._called) is None
+        return known
+
+
+def _called(function: FunctionType, attributes: frozenset[str]) -> frozenset[str]:
+    """Without what a method calls on its own instance: that counts if the method itself is called."""
+    owner = function.__qualname__.rpartition(".")[0]
+    is_method = owner and not owner.endswith("<locals>")
+    return own_uses(function.__code__).others if is_method else attributes
 
 
 def _place_of(namespace: dict[str, Any], chain: tuple[str, ...]) -> tuple[int, str]:

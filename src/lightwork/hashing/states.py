@@ -1,0 +1,179 @@
+"""What instances hold, and which of their methods change it.
+
+A global that is a configuration object counts by its content, like a dict would. Everything is read off the
+class and the instance's own storage: no code of the user is run, and proxies are not asked.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import (
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    SimpleNamespace,
+    WrapperDescriptorType,
+)
+from typing import Any, TypeAlias
+
+from .bytecode import own_uses
+from .leaves import is_code, is_container, is_small_array, is_value, leaves, wrapped
+from .library import is_users
+from .names import class_name
+
+__all__ = ["Outline", "changed_by", "is_simple", "state_of"]
+
+_OPENED = frozenset(("types:SimpleNamespace", "argparse:Namespace"))
+_WRITTEN_IN_C = (MethodDescriptorType, WrapperDescriptorType)
+_BUILDERS = frozenset(
+    [
+        "__init__",
+        "__new__",
+        "__post_init__",
+        "__setstate__",
+        "__setattr__",
+        "__delattr__",
+        "__setitem__",
+        "__delitem__",
+        "__init_subclass__",
+        "__set_name__",
+    ]
+)
+"""Methods that are run to make an instance, or by an assignment that a survey sees by itself."""
+
+State: TypeAlias = "Mapping[str, Any] | None"  # Any: the values of users' attributes
+
+
+def state_of(value: Any, packages: frozenset[str]) -> State:
+    """The attributes of an instance of a user's class, a dataclass or a plain namespace.
+
+    ``None`` for anything else, and for what may hold more than attributes (subclasses of what is written
+    in C). What a ``cached_property`` has left is no part of it.
+    """
+    cls = type(value)
+    if not _is_opened(cls, packages):
+        return None
+    found: dict[str, Any] = {}
+    for base in cls.__mro__:
+        for name, held in vars(base).items():
+            if name == "__dict__":
+                found.update(_dict_of(held, value))
+            elif type(held) is MemberDescriptorType:
+                try:
+                    found.setdefault(f"{base.__qualname__}.{name}", held.__get__(value))
+                except AttributeError:  # a slot that was never filled
+                    continue
+    return {name: held for name, held in found.items() if not _is_kept_property(cls, name)}
+
+
+def _is_opened(cls: type, packages: frozenset[str]) -> bool:
+    if issubclass(cls, type):
+        return False
+    if class_name(cls) in _OPENED:
+        return True
+    if not is_users(cls.__module__, packages) and "__dataclass_fields__" not in vars(cls):
+        return False
+    inherited = [base for base in cls.__mro__ if base is not object and base is not SimpleNamespace]
+    return not any(type(held) in _WRITTEN_IN_C for base in inherited for held in vars(base).values())
+
+
+def _dict_of(descriptor: Any, value: Any) -> dict[str, Any]:
+    """The instance's ``__dict__`` through the descriptor of its class; an empty one for impostors."""
+    if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
+        return {}
+    held = descriptor.__get__(value)
+    return held if type(held) is dict else {}
+
+
+def _is_kept_property(cls: type, name: str) -> bool:
+    return any(type(vars(base).get(name)) is cached_property for base in cls.__mro__)
+
+
+def is_simple(value: Any) -> bool:
+    """Whether a leaf counts by its content: it cannot change, is code that is followed, or a small array."""
+    return is_value(value) or is_code(value) or is_small_array(value)
+
+
+def changed_by(cls: type, called: frozenset[str]) -> str | None:
+    """The name of a method that changes the instance it is called on, and that `called` leads to.
+
+    Special methods count as called, those that build an instance do not.
+    """
+    methods: dict[str, FunctionType] = {}
+    for base in reversed(cls.__mro__):
+        for name, held in vars(base).items():
+            methods.update(dict.fromkeys([name], held) if type(held) is FunctionType else _inner(name, held))
+    reached = [name for name in methods if name in called or (_is_special(name) and name not in _BUILDERS)]
+    seen = set(reached)
+    for name in reached:  # grows
+        own = own_uses(methods[name].__code__)
+        if own.changes:
+            return name
+        more = (own.reads & methods.keys()) - seen
+        seen |= more
+        reached += sorted(more)
+    return None
+
+
+def _inner(name: str, held: Any) -> dict[str, FunctionType]:
+    """The function behind a property or a wrapped method."""
+    if type(held) is cached_property:  # what it leaves is not counted
+        return {}
+    parts = wrapped(held) or []
+    return {name: part for part in parts[:1] if type(part) is FunctionType}
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+class Outline:
+    """Values of which some parts count by content, reduced to those parts.
+
+    Parameters
+    ----------
+    packages
+        As in `is_users`.
+    opens
+        Whether instances of a class may be opened; those that the tracked code changes are not.
+    """
+
+    __slots__ = ("_opens", "_packages")
+
+    def __init__(self, packages: frozenset[str], opens: Callable[[type], bool]) -> None:
+        self._packages = packages
+        self._opens = opens
+
+    def raw_state(self, value: Any) -> State:
+        """The attributes of an instance that may be opened, whatever they are."""
+        held = state_of(value, self._packages)
+        return held if held is not None and self._opens(type(value)) else None
+
+    def state(self, value: Any) -> State:
+        """The attributes of an instance if all that lies in them is simple."""
+        held = self.raw_state(value)
+        if held is None:
+            return None
+        found = leaves(value, self.raw_state)
+        return held if found is not None and all(map(is_simple, found[0])) else None
+
+    def of(self, value: Any, inside: tuple[int, ...] = ()) -> Any:
+        """Dicts, lists and simple leaves that stand for what counts; the rest is ``NotImplemented``."""
+        if is_simple(value):
+            return value
+        kind = type(value)
+        state = None if is_container(value) else self.state(value)
+        if id(value) in inside or (state is None and not is_container(value)):
+            return NotImplemented
+        inside = (*inside, id(value))
+        content: Any
+        if state is not None or issubclass(kind, Mapping):
+            pairs = (value if state is None else state).items()
+            content = {name: self.of(held, inside) for name, held in pairs if is_simple(name)}
+        elif issubclass(kind, (set, frozenset)):
+            content = {held for held in value if is_simple(held)}
+        elif kind is bytearray:
+            content = bytes(value)
+        else:
+            content = [self.of(held, inside) for held in value]
+        return (class_name(kind), content)
