@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +148,21 @@ def test_blake3_is_never_given_all_threads() -> None:
         if isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).split(".")[-1] == "AUTO"
     ]
     assert users == []
+
+
+def test_errors_name_extras_that_exist() -> None:
+    """Who is told to ``pip install 'lightwork[x]'`` finds an extra of that name."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    named = {
+        str(keyword.value.value)
+        for path in KNOWN.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "extra" and isinstance(keyword.value, ast.Constant)
+    }
+    assert named
+    assert named <= extras
 
 
 def test_the_library_prints_nothing() -> None:

@@ -22,7 +22,7 @@ def array_type() -> Any:  # Any: a class of a library that may not be installed
     MissingDependency
         numpy is not installed.
     """
-    return require("numpy", purpose="a value that holds arrays", extra="demo").ndarray
+    return require("numpy", purpose="a value that holds arrays", extra="numpy").ndarray
 
 
 def view_as(array: Any, kind: type) -> Any:  # Any: a numpy array

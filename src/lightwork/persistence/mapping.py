@@ -48,7 +48,7 @@ def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode) -> Any:
     """
     if not mapped.places:
         return parcel.parcels.join(mapped.skeleton, ())
-    numpy = require("numpy", purpose="mapping arrays", extra="demo")
+    numpy = require("numpy", purpose="mapping arrays", extra="numpy")
     whole = numpy.memmap(file, "u1", "r+" if mode == "w+" else mode)
     segments = [_segment(whole, *place) for place in mapped.places]
     return parcel.parcels.join_with(_mapped_array, mapped.skeleton, segments)

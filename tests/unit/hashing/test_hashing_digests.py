@@ -43,7 +43,9 @@ def test_layout_does_not_change_the_digest_of_a_large_array(dtype: str) -> None:
     assert hash(array.view(dtype)) == hash(np.asfortranarray(array.view(dtype)))
 
 
-@pytest.mark.parametrize(("name", "digits"), [("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)])
+@pytest.mark.parametrize(
+    ("name", "digits"), [("xxh3", 32), ("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)]
+)
 def test_other_algorithms_are_used_throughout(name: str, digits: int) -> None:
     """Keys have the length of the chosen digest and differ for different content."""
     value = {"a": [1, 2.5, "x" * 1000], "b": np.arange(100_000)}

@@ -1,0 +1,32 @@
+"""What the keys of a cached function depend on."""
+
+from pathlib import Path
+from typing import Any
+
+from lightwork import Memory
+
+
+def test_the_version_of_a_cached_function_is_part_of_its_callers_keys(tmp_path: Path) -> None:
+    """``version=`` of an inner function that was changed makes the outer one run again."""
+    memory = Memory(tmp_path, verbose=0)
+    space: dict[str, Any] = {"__name__": "job"}
+    exec("def load(): return 1\ndef f(): return inner()", space)
+    space["inner"] = memory.cache(space["load"], version=1)
+    outer = memory.cache(space["f"])
+    assert outer() == 1
+    assert outer.check_call_in_cache()
+    space["inner"] = memory.cache(space["load"], version=2)
+    assert not outer.check_call_in_cache()
+    space["inner"] = memory.cache(space["load"], version=1)
+    assert outer.check_call_in_cache()
+
+
+def test_dependencies_name_what_counts_and_what_does_not(tmp_path: Path) -> None:
+    """As lists, and as a text that shows both."""
+    space: dict[str, Any] = {"__name__": "job"}
+    exec("import threading\nlock = threading.Lock()\ncfg = [1]\ndef f(): return lock, cfg", space)
+    found = Memory(tmp_path, verbose=0).cache(space["f"]).dependencies()
+    assert [line.split()[0] for line in found.tracked] == ["job:f", "cfg"]
+    assert [line.split(":")[0] for line in found.untracked] == ["lock"]
+    assert str(found).splitlines()[0] == "tracked:"
+    assert "not tracked:\n  lock" in str(found)
