@@ -44,7 +44,7 @@ bench:  ## measure lightwork and its peers, and write benchmarks/RESULTS.md
 
 torture:  ## the long form of the kill, fork, fill and fuzz tests
 	$(ENVIRONMENT) test
-	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800
+	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800 -o faulthandler_timeout=1700
 
 clean:  ## remove what the targets above have made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits

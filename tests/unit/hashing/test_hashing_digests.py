@@ -52,7 +52,7 @@ def test_other_algorithms_are_used_throughout(name: str, digits: int) -> None:
     assert len(hash(value, hash_name=name)) == digits
     assert hash(value, hash_name=name) == hash(dict(reversed(value.items())), name)
     assert hash(value, hash_name=name) != hash({**value, "c": None}, hash_name=name)
-    assert hashlib.new(name).digest_size * 2 == digits
+    assert name == "xxh3" or hashlib.new(name).digest_size * 2 == digits
 
 
 @pytest.mark.parametrize("name", ["", "no such", "shake_128", "BLAKE3 ", 5, None])
