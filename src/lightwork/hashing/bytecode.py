@@ -188,11 +188,27 @@ def _written(stream: list[Instruction]) -> Iterator[tuple[bool, tuple[str, ...]]
         if title in _GLOBAL_STORES:
             yield False, (name,)
         elif title in _ITEM_STORES:
-            yield from _owner(stream, _before_value(stream, at - 1), ())  # below the key
+            place = _augmented(stream, at, 2, "BINARY_SUBSCR")
+            yield from _owner(stream, _before_value(stream, place), ())  # below the key
         elif title in _ATTRIBUTE_STORES:
-            yield from _owner(stream, at - 1, (name,))
+            yield from _owner(stream, _augmented(stream, at, 1, "LOAD_ATTR", name), (name,))
         elif title in _ATTRIBUTES and name in _MUTATORS:
             yield from _owner(stream, at - 1, ())
+
+
+def _augmented(stream: list[Instruction], at: int, count: int, title: str, name: str = "") -> int:
+    """The place where the target of the store at `at` was made: before it, but for ``x.a += 1``.
+
+    There the target was copied before its value was read: `count` times ``COPY count``, then `title`.
+    """
+    if stream[at - 1].title != "SWAP":
+        return at - 1
+    for place in range(at - 2, count, -1):
+        read, copies = stream[place], stream[place - count : place]
+        copied = all(each.title == "COPY" and each.argument == count for each in copies)
+        if copied and read.title == title and read.name == name:
+            return place - count - 1
+    return at - 1
 
 
 def _before_value(stream: list[Instruction], at: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InvalidOption
+from .dependencies import Dependencies
 from .digests import BLAKE3
 from .fingerprints import Tracker
 from .names import function_name
@@ -137,12 +138,17 @@ class CallKeys:
         """What was read off the function is read again where it arrives."""
         return _rebuild, self._made_from
 
+    @property
+    def head(self) -> bytes:
+        """What keys of the function contain beside code and arguments: its name and ``version=``."""
+        return self._head
+
     def fingerprint(self) -> bytes:
         """What stands for the code in keys made now, 32 bytes."""
         return self._tracker.fingerprint()
 
-    def dependencies(self) -> tuple[list[str], list[str]]:
-        """What code is tracked, with its place, and what is named but not tracked, with the reason."""
+    def dependencies(self) -> Dependencies:
+        """What code and globals are tracked, and what is named but not tracked, with the reason."""
         return self._tracker.dependencies()
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
+from .dependencies import Dependencies
 from .digests import BLAKE3
 from .library import is_users
 from .survey import Live, Survey
@@ -136,10 +137,13 @@ class Tracker:
         others = {tracker.fingerprint() for tracker in trackers}
         return BLAKE3.of(own + frame(b"met", sorted(others))) if others else own
 
-    def dependencies(self) -> tuple[list[str], list[str]]:
-        """What is tracked and what is named but not tracked, as texts."""
+    def dependencies(self) -> Dependencies:
+        """What is tracked and what is named but not tracked, as texts; as it stands now."""
+        if self._track == "none":
+            return Dependencies([], ["all code: track='none'"])
+        self.fingerprint()
         survey = (self._known or self._survey()).survey
-        return list(survey.tracked), list(survey.untracked)
+        return Dependencies(list(survey.tracked), list(survey.untracked))
 
     def _survey(self) -> Snapshot:
         deep = self._track == "deep"

@@ -6,7 +6,7 @@ instances are opened: what they hold is put before the arguments of the call.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 __all__ = ["Signature", "Target", "read_signature", "unwrap"]
@@ -38,8 +38,18 @@ def unwrap(function: Callable[..., Any]) -> Target:
         else:
             call = getattr(type(inner), "__call__", None)  # noqa: B004 - the function is wanted, not a claim
             if not isinstance(call, FunctionType):
-                break
+                return _open_builtin(inner, args, kwargs)
             args, inner = (inner, *args), call
+    return Target(inner, args, kwargs)
+
+
+def _open_builtin(inner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:
+    """A method of an object written in C: its object is an argument, and may change from call to call."""
+    owner = getattr(inner, "__self__", None)
+    if owner is not None and not isinstance(owner, ModuleType | type):
+        method = getattr(type(owner), getattr(inner, "__name__", ""), None)
+        if callable(method):
+            return Target(method, (owner, *args), kwargs)
     return Target(inner, args, kwargs)
 
 

@@ -21,7 +21,7 @@ from .leaves import is_code, is_container, is_small_array, is_value, leaves, wra
 from .library import is_users
 from .names import class_name
 
-__all__ = ["Outline", "changed_by", "is_simple", "state_of"]
+__all__ = ["Outline", "changed_by", "is_simple", "is_written_in_c", "state_of"]
 
 _OPENED = frozenset(("types:SimpleNamespace", "argparse:Namespace"))
 _WRITTEN_IN_C = (MethodDescriptorType, WrapperDescriptorType)
@@ -73,8 +73,15 @@ def _is_opened(cls: type, packages: frozenset[str]) -> bool:
         return True
     if not is_users(cls.__module__, packages) and "__dataclass_fields__" not in vars(cls):
         return False
+    if cls.__getattribute__ is not object.__getattribute__:  # a proxy, for all that is known
+        return False
+    return not is_written_in_c(cls)
+
+
+def is_written_in_c(cls: type) -> bool:
+    """Whether instances may hold what no attribute shows: a base other than `object` has methods in C."""
     inherited = [base for base in cls.__mro__ if base is not object and base is not SimpleNamespace]
-    return not any(type(held) in _WRITTEN_IN_C for base in inherited for held in vars(base).values())
+    return any(type(held) in _WRITTEN_IN_C for base in inherited for held in vars(base).values())
 
 
 def _dict_of(descriptor: Any, value: Any) -> dict[str, Any]:
@@ -102,7 +109,7 @@ def changed_by(cls: type, called: frozenset[str]) -> str | None:
     methods: dict[str, FunctionType] = {}
     for base in reversed(cls.__mro__):
         for name, held in vars(base).items():
-            methods.update(dict.fromkeys([name], held) if type(held) is FunctionType else _inner(name, held))
+            methods.update({name: held} if type(held) is FunctionType else _inner(name, held))
     reached = [name for name in methods if name in called or (_is_special(name) and name not in _BUILDERS)]
     seen = set(reached)
     for name in reached:  # grows
@@ -120,7 +127,7 @@ def _inner(name: str, held: Any) -> dict[str, FunctionType]:
     if type(held) is cached_property:  # what it leaves is not counted
         return {}
     parts = wrapped(held) or []
-    return {name: part for part in parts[:1] if type(part) is FunctionType}
+    return {name: parts[0]} if parts and type(parts[0]) is FunctionType else {}
 
 
 def _is_special(name: str) -> bool:

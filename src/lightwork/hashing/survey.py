@@ -3,9 +3,9 @@
 From the function on, each user function and class that is named becomes a *node*: its code, its defaults,
 what it has captured, and the globals it names, each of which is a node again, a value, or the name of
 something in a library. Nodes are numbered as they are found, so that recursion ends. Not followed, and
-listed as such: instances (their class is), arrays and other large objects, open things, names that are
-made up at run time, containers that the tracked code itself writes to, modules imported inside functions
-whose source cannot be found.
+listed as such: instances that hold more than simple attributes (their class is), arrays of more than 64 KiB
+and other large objects, open things, names that are made up at run time, containers and instances that the
+tracked code itself changes, modules imported inside functions whose source cannot be found.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from .library import is_library_file, is_users
 from .names import class_name, function_name, is_importable
 from .objects import CLASS_NOISE, MACHINERY
 from .sources import source_token
-from .states import Outline, changed_by, is_simple
+from .states import Outline, changed_by, is_simple, is_written_in_c
 from .values import token_of
 from .walk import Walk, frame
 
@@ -244,6 +244,8 @@ class Survey:
         parts = wrapped(value)
         if parts is not None:
             inner = [self._refer(part, path, is_held=is_held) for part in parts]
+            if "__cache_head__" in vars(type(value)):  # a cached function: its version= counts too
+                inner.append(self._walk.temporary(value.__cache_head__))
             return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)
@@ -251,9 +253,9 @@ class Survey:
             self.live.append(Live(path, value, is_held=True))
         elif is_small_array(value):
             self._count(Live(path, value))
-        elif not has_no_state(value) and self._outline.state(value) is not None:
+        elif not is_held and not has_no_state(value) and self._outline.state(value) is not None:
             return self._refer_container(value, path, is_held=False)
-        elif not has_no_state(value):
+        elif not is_held and (not has_no_state(value) or is_written_in_c(type(value))):
             self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the class is followed")
         return self._refer_code(type(value))
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
+from ..hashing.dependencies import Dependencies
 from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
@@ -114,6 +115,15 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         if warn and self._options.verbose > 0:
             log.warning("Clearing function cache identified by %s", self._keys.function_id)
         self._keeper.clear(self._keys.prefix)
+
+    @property
+    def __cache_head__(self) -> bytes:
+        """What the keys of functions that call this one contain beside its code: ``version=``, say."""
+        return self._keys.head
+
+    def dependencies(self) -> Dependencies:
+        """Which code and globals the keys depend on, and which not and why. Prints as a list."""
+        return self._keys.dependencies()
 
     def stats(self) -> CallStats:
         """Hits, misses and time of the calls in this process so far."""
