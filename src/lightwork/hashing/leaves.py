@@ -45,7 +45,6 @@ _VALUES = (*SCALARS, enum.Enum, re.Pattern, type(...), range)
 _NAMED_VALUES = frozenset(
     [
         "pathlib:PurePath",
-        "pathlib._local:PurePath",
         "numpy:generic",
         "numpy:dtype",
         "decimal:Decimal",

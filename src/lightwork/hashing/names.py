@@ -13,6 +13,8 @@ __all__ = ["class_name", "function_name", "is_importable", "source_name"]
 
 # ipykernel writes each cell to <tmp>/ipykernel_<pid>/<number>.py; old IPython counts: <ipython-input-7-ab12>
 _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
+# Where Python itself has moved a class between releases, it keeps the name that it had.
+_MOVED = {"pathlib._local": "pathlib"}
 _CELL = re.compile(r"<ipython-input-\d+-(\w+)(>|-.*)")
 
 
@@ -44,7 +46,7 @@ def function_name(function: Any) -> str:  # Any: whatever can be called
 
 def class_name(cls: type) -> str:
     """``module:qualname`` of a class. Classes of ``__main__`` keep that name: they carry no file."""
-    return f"{cls.__module__}:{cls.__qualname__}"
+    return f"{_MOVED.get(cls.__module__, cls.__module__)}:{cls.__qualname__}"
 
 
 def is_importable(thing: Any) -> bool:  # Any: a function or class

@@ -9,7 +9,7 @@ from ..errors import InvalidOption, UnhashableError
 from .digests import BLAKE3, Algorithm, algorithm
 from .library import is_library
 from .names import is_importable
-from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, type_rule
+from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, path_rule, type_rule
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
@@ -156,7 +156,11 @@ def _library_rules(cls: type) -> Mapping[str, Rule]:
     library = cls.__module__.partition(".")[0]
     if library == "numpy":
         return hashing.numpy_rules.NUMPY_RULES
-    return hashing.pandas_rules.PANDAS_RULES if library == "pandas" else {}
+    return hashing.pandas_rules.PANDAS_RULES if library == "pandas" else _STANDARD_RULES
+
+
+# By name, since importing `pathlib` takes as long as all of this package.
+_STANDARD_RULES: Mapping[str, Rule] = {"pathlib:PurePath": path_rule}
 
 
 def _lasts(cls: type) -> bool:

@@ -60,7 +60,7 @@ def distinct() -> list[Any]:
         np.datetime64("2020-01-01"),
         np.datetime64("2020-01-01", "ns"),
         np.timedelta64(1, "D"),
-        np.datetime64("NaT"),
+        np.datetime64("NaT", "s"),
         np.array(["2020", "2021"], "M8[s]"),
         np.array(["2020", "2021"], "M8[ns]"),
         np.array([1, 2], "m8[s]"),
