@@ -107,35 +107,40 @@ def _large(scratch: Path) -> Iterator[Case]:
     array = np.random.default_rng(0).random(_ITEMS)
     content = memoryview(array).cast("B")
     ours, theirs, plain = scratch / "x.lw", scratch / "x.joblib", scratch / "x.raw"
+    numpys = scratch / "x.npy"
     _prepare(array, ours, theirs)
     _write_synced(content, plain)
+    np.save(numpys, array)
     yield Case(
         f"dump {_MEGABYTES} MB",
         {
             "lightwork": Side(lambda: lightwork.dump(array, ours)),
             "joblib": _side(_joblib and (lambda: _joblib.dump(array, theirs))),
+            "numpy": Side(lambda: np.save(numpys, array)),
             "yardstick: write + fsync": Side(lambda: _write_synced(content, plain)),
         },
         target="≤ 1.1 × write + fsync",
         met=lambda m: m["lightwork"] <= 1.1 * m["yardstick: write + fsync"],
-        note="joblib syncs nothing",
+        note="joblib and numpy sync nothing",
     )
     yield Case(
         f"load {_MEGABYTES} MB, verified",
         {
             "lightwork": Side(lambda: lightwork.load(ours)),
             "joblib": _side(_joblib and (lambda: _joblib.load(theirs))),
+            "numpy": Side(lambda: np.load(numpys)),
             "yardstick: read": Side(lambda: _read(plain, content.nbytes)),
         },
         target="≤ 1.1 × read",
         met=lambda m: m["lightwork"] <= 1.1 * m["yardstick: read"],
-        note="joblib verifies nothing",
+        note="joblib and numpy verify nothing",
     )
     yield Case(
         f"map {_MEGABYTES} MB, private",
         {
             "lightwork": Side(lambda: lightwork.load(ours, mmap_mode="c")),
             "joblib": _side(_joblib and (lambda: _joblib.load(theirs, mmap_mode="c"))),
+            "numpy": Side(lambda: np.load(numpys, mmap_mode="c")),
         },
     )
 
