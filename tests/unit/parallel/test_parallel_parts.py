@@ -268,8 +268,10 @@ def test_a_stream_that_is_gone_stops_nothing() -> None:
     stream = io.StringIO()
     bar = Bar(stream)
     stream.close()
+    bar(1, 2, 0)
     bar.close()
     bar.close()
+    assert stream.closed
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
