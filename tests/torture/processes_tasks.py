@@ -40,6 +40,28 @@ def returns_poison() -> DiesWhenPickled:
     return DiesWhenPickled()
 
 
+class LeavesWhenPickled:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise self.error
+
+
+def returns_leaver(error: BaseException) -> list[object]:
+    return ["x", LeavesWhenPickled(error)]
+
+
+def forks_and_comes_back(error: BaseException | None) -> int:
+    """Both processes come back from here: the child with a result or an error of its own."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    if error is not None:
+        raise error
+    return -1
+
+
 def note(path: str, text: str) -> None:
     with open(path, "a") as file:
         file.write(text + "\n")

@@ -219,6 +219,32 @@ def test_a_forked_child_can_share_out_too(tmp_path: Path, backend: str) -> None:
     assert printed == "0 True\n" * 3
 
 
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+def test_a_generator_does_not_follow_into_a_forked_child(tmp_path: Path, backend: str) -> None:
+    """The child gets what was ready, then an error, and may close it; it never waits for a missing thread."""
+    printed = run(
+        tmp_path,
+        f"""
+        import os, signal, time
+        from lightwork.errors import EngineError
+        g = Parallel(2, "{backend}", return_as="generator")(delayed(time.sleep)(0.02) for i in range(40))
+        next(g)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)
+            try:
+                for _ in g:
+                    pass
+            except EngineError:
+                g.close()
+                os._exit(0)
+            os._exit(1)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sum(1 for _ in g))
+        """,
+    )
+    assert printed == "0 39\n"
+
+
 def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
     """Descriptors and threads stay as many as they were over hundreds of calls."""
     printed = run(

@@ -13,17 +13,19 @@ import pytest
 
 import lightwork
 from lightwork.engines.processes import ProcessEngine
-from lightwork.errors import WorkerDied
+from lightwork.errors import UnpicklableError, WorkerDied
 from lightwork.protocols import Batch, Call, Failed, Lost
 from tests.torture.processes_tasks import (
     DiesWhenRebuilt,
     await_end,
     await_file,
     await_text,
+    forks_and_comes_back,
     kill_self,
     note,
     note_slowly,
     own_pid,
+    returns_leaver,
     returns_poison,
     segfault,
     spawn_sleeper,
@@ -104,6 +106,39 @@ def test_a_death_costs_its_own_task_only(engine: ProcessEngine, way: str, size: 
     assert (lost.error.task, lost.error.signal, lost.error.exitcode) == (47, number, code)
     assert lost.error.pid > 1
     assert "47" in str(lost.error)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
+def test_a_result_that_leaves_while_it_is_pickled_fails_its_task(
+    engine: ProcessEngine, error: BaseException
+) -> None:
+    """``sys.exit`` in a ``__reduce__`` is an error of that task; the worker goes on with the next one."""
+    calls = [task(square, 2), task(returns_leaver, error), task(square, 3), task(str, "a"), task(own_pid)]
+    session = open_session(engine)
+    session.send(0, Batch(0, calls))
+    found = collect(session, 5)
+    session.close(abort=False)
+    assert not found.losses
+    assert (found.values[0], found.values[2], found.values[3]) == (4, 9, "a")
+    assert isinstance(found.errors[1], UnpicklableError)
+    assert type(error).__name__ in str(found.errors[1])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(None, 0), (SystemExit(3), 3), (ValueError("no"), 1)],
+    ids=["value", "exit", "error"],
+)
+def test_a_child_that_a_task_forks_is_no_second_worker(
+    engine: ProcessEngine, error: BaseException | None, code: int
+) -> None:
+    """A forked child that comes back from its task ends; what it returned or raised reaches nobody."""
+    session = open_session(engine)
+    session.send(0, Batch(0, [task(forks_and_comes_back, error)] * 3 + [task(square, 5)]))
+    found = collect(session, 4)
+    session.close(abort=False)
+    assert (found.values, found.errors) == ({0: code << 8, 1: code << 8, 2: code << 8, 3: 25}, {})
+    assert results(engine, [task(square, k) for k in range(20)]) == [k * k for k in range(20)]
 
 
 def test_a_slot_can_be_used_at_once_after_a_death(engine: ProcessEngine) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, SupportsInt
 from ..engines.registry import engine
 from ..errors import InvalidOption
 from ..protocols import Engine
-from .options import Unset, check_choice, parse_n_jobs, refuse_memmapping, refuse_unknown
+from .options import Unset, check_choice, parse_n_jobs, parse_verbose, refuse_memmapping, refuse_unknown
 from .task import nesting_level
 
 __all__ = ["Place", "Settings", "active_settings", "choose", "effective_n_jobs", "parallel_config"]
@@ -163,7 +163,7 @@ class parallel_config:
         self.settings = Settings(
             backend=outer.backend if backend is None else _resolve(backend),
             n_jobs=outer.n_jobs if n_jobs is None else parse_n_jobs(n_jobs),
-            verbose=outer.verbose if isinstance(verbose, Unset) else verbose,
+            verbose=outer.verbose if isinstance(verbose, Unset) else parse_verbose(verbose),
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,
             require=outer.require if isinstance(require, Unset) else require,
             inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from ..protocols import Batch, Call, Done, Session, SupportsFlush
-from .failures import Failure, add_note, describe
+from .failures import Failure, add_note, describe, not_a_call
 from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
 from .window import Window
@@ -217,7 +217,5 @@ def checked(calls: Sequence[Any], start: int) -> Sequence[Call]:  # Any: this is
         return calls
     for index, call in enumerate(calls, start):
         if not isinstance(call, tuple) or len(call) != 3:
-            raise TypeError(
-                f"task {index} is of type {type(call).__name__}, not a call: write delayed(f)(x), not f(x)"
-            )
+            raise not_a_call(index, call)
     return calls

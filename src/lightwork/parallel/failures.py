@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..protocols import Call
 
-__all__ = ["Failure", "add_note", "describe"]
+__all__ = ["Failure", "add_note", "describe", "not_a_call"]
 
 _LIMIT = 200  # characters of a note
 _PLAIN = frozenset({bool, bytearray, bytes, complex, float, int, range, slice, str, type(None), type(...)})
@@ -70,6 +70,13 @@ def add_note(error: BaseException, note: str) -> None:
     # replaced by ours, so the note is what gets lost.
     with contextlib.suppress(AttributeError, TypeError):
         error.add_note(note)
+
+
+def not_a_call(index: int, call: object) -> TypeError:
+    """The error for a task that is no call. Usually ``delayed`` was forgotten."""
+    return TypeError(
+        f"task {index} is of type {type(call).__name__}, not a call: write delayed(f)(x), not f(x)"
+    )
 
 
 def _name(function: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..protocols import Call
 from .driver import Observer, OnError
-from .failures import Failure, add_note, describe
+from .failures import Failure, add_note, describe, not_a_call
 
 __all__ = ["run_all", "run_lazily"]
 
@@ -66,6 +66,4 @@ def _explain(error: BaseException, index: int, call: object) -> None:
     if isinstance(call, tuple) and len(call) == 3:
         add_note(error, describe(index, call))
     else:
-        add_note(
-            error, f"task {index} is of type {type(call).__name__}, not a call: write delayed(f)(x), not f(x)"
-        )
+        raise not_a_call(index, call) from None

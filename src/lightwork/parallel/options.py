@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping
-from typing import Any, Literal, SupportsInt, TypeAlias
+from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
 from ..errors import InvalidOption
 from .arithmetic import evaluate
@@ -14,10 +14,14 @@ __all__ = [
     "parse_batch_size",
     "parse_n_jobs",
     "parse_timeout",
+    "parse_verbose",
     "read_ahead",
     "refuse_memmapping",
     "refuse_unknown",
 ]
+
+_FOR_EVER: Final = 2_000_000.0
+"""Seconds, 23 days: about as long as the system waits at most. A longer timeout is none."""
 
 ReturnAs: TypeAlias = Literal["list", "generator", "generator_unordered"]
 
@@ -63,12 +67,19 @@ def parse_batch_size(batch_size: object) -> int | None:
 
 
 def parse_timeout(timeout: object) -> float | None:
-    """Seconds, or ``None`` for no limit."""
+    """Seconds, or ``None`` for no limit, which is also what more than three weeks are."""
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise InvalidOption(f"timeout={timeout!r}: give a positive number of seconds, or None")
-    return float(timeout) if timeout < float("inf") else None
+    return float(timeout) if timeout < _FOR_EVER else None
+
+
+def parse_verbose(verbose: object) -> int:
+    """How much is logged: a number, also ``True`` and ``False``."""
+    if not isinstance(verbose, int):
+        raise InvalidOption(f"verbose={verbose!r}: give a whole number, 0 for silence")
+    return verbose
 
 
 def read_ahead(pre_dispatch: object, n_jobs: int) -> int | None:

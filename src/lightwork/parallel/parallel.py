@@ -34,6 +34,7 @@ from .options import (
     check_choice,
     parse_batch_size,
     parse_timeout,
+    parse_verbose,
     read_ahead,
     refuse_memmapping,
     refuse_unknown,
@@ -141,7 +142,7 @@ class Parallel:
             given(settings.require if isinstance(require, Unset) else require),
             require_given=not isinstance(require, Unset),
         )
-        self.verbose: int = given(settings.verbose if isinstance(verbose, Unset) else verbose)
+        self.verbose = parse_verbose(given(settings.verbose if isinstance(verbose, Unset) else verbose))
         self.return_as = return_as
         self.timeout = parse_timeout(timeout)
         self.pre_dispatch = pre_dispatch

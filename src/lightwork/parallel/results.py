@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from ..errors import TaskTimeout
+from ..errors import EngineError, TaskTimeout
 from ..protocols import Session
 from .driver import Driver
 
@@ -108,8 +108,12 @@ class Results(Generator[Any, None, None]):
         self._finalizer()
 
     def _refill(self) -> None:
+        chunks = self._channel.chunks
+        # The last thing that a pump does is to put an outcome; only a fork ends it without one.
+        if not self._pump.is_alive() and chunks.empty():
+            raise EngineError("this generator belongs to the process that this one is forked from")
         try:
-            chunk = self._channel.chunks.get(timeout=self._timeout)
+            chunk = chunks.get(timeout=self._timeout)
         except Empty:
             raise TaskTimeout(f"no result within timeout={self._timeout} s; the call was ended") from None
         if chunk is None:

@@ -9,7 +9,7 @@ from lightwork.engines.registry import engine
 from lightwork.errors import InvalidOption, ParallelWarning
 from lightwork.parallel import Parallel, delayed, effective_n_jobs, parallel_config
 from lightwork.parallel.arithmetic import evaluate
-from lightwork.parallel.options import read_ahead
+from lightwork.parallel.options import ReturnAs, read_ahead
 from lightwork.system.cpu import cpu_count
 from lightwork.testing.engines import ScriptedEngine
 
@@ -26,6 +26,8 @@ from lightwork.testing.engines import ScriptedEngine
         ({"on_error": "ignore"}, "on_error='ignore' is not a valid"),
         ({"timeout": 0}, "timeout=0"),
         ({"timeout": -1}, "timeout=-1"),
+        ({"verbose": "loud"}, "verbose='loud'"),
+        ({"verbose": None}, "verbose=None"),
         ({"pre_dispatch": 0}, "pre_dispatch=0 is 0"),
         ({"pre_dispatch": "n_jobs.real"}, "is not a valid or supported arithmetic"),
         ({"pre_dispatch": "1" * 31}, "is too long"),
@@ -201,6 +203,15 @@ def test_effective_n_jobs() -> None:
         assert effective_n_jobs(7) == 1
     with pytest.raises(InvalidOption):
         effective_n_jobs(0)
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_a_timeout_may_be_as_long_as_one_likes(backend: str, return_as: ReturnAs) -> None:
+    """More than the system can wait for is no limit, and no error of the clock."""
+    for timeout in (1e7, 1e12, 1e300, float("inf")):
+        call = Parallel(2, backend, return_as, timeout=timeout)
+        assert list(call(delayed(abs)(-i) for i in range(4))) == [0, 1, 2, 3]
 
 
 def test_a_timeout_that_cannot_be_kept_is_said() -> None:

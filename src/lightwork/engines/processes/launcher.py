@@ -1,6 +1,7 @@
 """Starting the template process, and the parent's end of the conversation with it (`control`)."""
 
 import contextlib
+import fcntl
 import os
 import socket
 import sys
@@ -102,8 +103,12 @@ def _check_platform() -> None:
 
 
 def _spawn(descriptor: int) -> int:
-    """Start an interpreter whose only inherited descriptors are the standard ones and `descriptor`."""
-    null = os.open(os.devnull, os.O_RDONLY)
+    """Start an interpreter whose only inherited descriptors are the standard ones and a copy of this one."""
+    # Where this process has no standard output, the number may belong to anything; what the template opens
+    # must not get it either, or tasks would print into its sockets.
+    missing = [number for number in (1, 2) if not _is_inheritable(number)]
+    descriptor = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    null = os.open(os.devnull, os.O_RDWR)
     try:
         return os.posix_spawn(
             sys.executable,
@@ -112,6 +117,7 @@ def _spawn(descriptor: int) -> int:
             # Duplicating a descriptor onto itself makes it inheritable in the child alone.
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, null, 0),
+                *[(os.POSIX_SPAWN_DUP2, null, number) for number in missing],
                 (os.POSIX_SPAWN_DUP2, descriptor, descriptor),
             ],
             setsid=True,
@@ -120,6 +126,14 @@ def _spawn(descriptor: int) -> int:
         raise EngineError(f"cannot start {sys.executable!r} as a template for workers: {error}") from error
     finally:
         os.close(null)
+        os.close(descriptor)
+
+
+def _is_inheritable(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
 
 
 def _command(descriptor: int) -> list[str]:

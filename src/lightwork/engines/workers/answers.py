@@ -88,7 +88,7 @@ class Answers:
             self.gather()
         try:
             self._writer.add(value)
-        except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
+        except BaseException as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
             self.fail(index, _unpicklable_result(index, value, error))
         else:
             self._pickled += 1
@@ -226,12 +226,13 @@ def _decode_error(index: int, fields: tuple[bytes | None, list[bytearray], str],
     return error
 
 
-def _unpicklable_result(index: int, value: object, error: Exception) -> UnpicklableError:
+def _unpicklable_result(index: int, value: object, error: BaseException) -> UnpicklableError:
     """The error to report for a result that cannot travel: one that names the part."""
-    try:
-        split(value, by_value=True, path="result")
-    except UnpicklableError as named:
-        return UnpicklableError(f"task {index}: {named}")
+    if isinstance(error, Exception):
+        try:
+            split(value, by_value=True, path="result")
+        except UnpicklableError as named:
+            return UnpicklableError(f"task {index}: {named}")
     return UnpicklableError(f"task {index}: cannot pickle result: {_describe(error)}")
 
 

@@ -157,8 +157,11 @@ class StreamWriter:
         offset, buffers = self._file.tell(), len(self._buffers)
         try:
             self._pickler.dump(value)
-        except Exception:  # noqa: BLE001 - taking a value apart runs users' code; the second try reports
+        except BaseException as error:  # taking a value apart runs users' code
             self._rewind(offset, buffers)
+            if not isinstance(error, Exception):
+                raise
+            # The second try reports.
             self._add_by_value(value, offset, buffers)
         else:
             self._pickler.clear_memo()
@@ -192,7 +195,7 @@ class StreamWriter:
     def _add_by_value(self, value: object, offset: int, buffers: int) -> None:
         try:
             self._file.write(dump_by_value(value, self._keep))
-        except Exception:
+        except BaseException:
             self._rewind(offset, buffers)
             raise
 

@@ -25,6 +25,7 @@ from typing import Any, Final, NoReturn
 from ...errors import EngineError
 from ...parcel.parcels import join
 from ...protocols import Call, Runner
+from ...system.forks import after_fork_in_child
 from .answers import Answers
 from .calls import Broken, calls
 from .channel import Frame, Inbox, make_frame, send_all
@@ -62,10 +63,7 @@ def work(connection: int, page: int, tokens: int) -> NoReturn:
     except BaseException:  # noqa: BLE001 - the last stop: what comes here is told and ends the process
         sys.excepthook(*sys.exc_info())
         code = 1
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+    _leave(code)
 
 
 class _Worker:
@@ -81,7 +79,13 @@ class _Worker:
         self._sources = SourceWatch(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
         self._patience: float | None = None
         self._fresh = True
+        self._is_copy = False
+        after_fork_in_child(self._become_copy)
         self._leave_session()
+
+    def _become_copy(self) -> None:
+        """This process was forked by a task. If it comes back from there, it must not go on as the worker."""
+        self._is_copy = True
 
     def _leave_session(self) -> None:
         """Forget everything of a session."""
@@ -195,8 +199,12 @@ class _Worker:
                 call = take()
                 value = run(index, call)
             except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
+                if self._is_copy:
+                    _end_copy(error)
                 answers.fail(index, error)
             else:
+                if self._is_copy:
+                    _end_copy(None)
                 # Here and not at the end of the batch: the next task may change what this one returned. And
                 # who takes a value apart runs its code: if that kills the worker, this task did it.
                 if type(value) in SCALARS:
@@ -209,6 +217,24 @@ class _Worker:
             now = clock()
         words[RUNNING] = NOBODY
         answers.gather()
+
+
+def _end_copy(error: BaseException | None) -> NoReturn:
+    """End a process that a task forked, as Python ends one: nothing of it may reach the parent's socket."""
+    code = 0
+    if isinstance(error, SystemExit) and isinstance(error.code, int | None):
+        code = error.code or 0
+    elif error is not None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # tasks close streams, or remove them
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code & 0xFF)
 
 
 def _take_token(tokens: int) -> bool:

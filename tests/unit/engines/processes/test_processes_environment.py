@@ -196,6 +196,25 @@ def test_the_interpreter_ends_quietly(tmp_path: Path, when: str) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("[3]\n", "", 0)
 
 
+@pytest.mark.parametrize("missing", [(1,), (1, 2), (0, 1, 2)])
+def test_a_program_without_standard_streams_has_workers(tmp_path: Path, missing: tuple[int, ...]) -> None:
+    """What tasks print is lost then; it never reaches a descriptor that was given the same number."""
+    text = f"""
+        import os, sys
+        for number in {missing!r}:
+            os.close(number)
+        sys.stdout = None
+        from lightwork.engines.processes import ProcessEngine
+        from tests.unit.engines.processes.driving import results, task
+        found = results(ProcessEngine(), [task(print, "x" * 100), task(os.write, 1, b"y"), task(abs, -3)])
+        with open("found", "w") as file:
+            file.write(repr(found))
+    """
+    done = run_script(text, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "found").read_text() == "[None, 1, 3]"
+
+
 def test_printed_lines_come_before_the_result(tmp_path: Path) -> None:
     """What a task prints is written out before its result is delivered, also into a pipe."""
     text = """
