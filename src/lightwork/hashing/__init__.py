@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import array_runs, calls, code, locate, numpy_rules, pandas_rules
-    from .values import hash, register_hash
+    from . import array_runs, calls, code, locate, numpy_rules, pandas_rules, registered
+    from .values import adopt_rules, hash, register_hash
 
 __all__ = [
+    "adopt_rules",
     "array_runs",
     "calls",
     "code",
@@ -21,6 +22,11 @@ __all__ = [
     "numpy_rules",
     "pandas_rules",
     "register_hash",
+    "registered",
 ]
 
-__getattr__ = on_first_use(__name__, parts=__all__, names={"hash": "values", "register_hash": "values"})
+__getattr__ = on_first_use(
+    __name__,
+    parts=__all__,
+    names={"adopt_rules": "values", "hash": "values", "register_hash": "values"},
+)

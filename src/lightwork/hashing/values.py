@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 from .. import hashing
@@ -10,10 +11,11 @@ from .digests import BLAKE3, Algorithm, algorithm
 from .library import is_library
 from .names import is_importable
 from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, path_rule, type_rule
+from .registered import REGISTERED, Pickled
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
-__all__ = ["RULES", "SCHEME", "digest", "hash", "register_hash", "token_of"]
+__all__ = ["RULES", "SCHEME", "adopt_rules", "digest", "hash", "register_hash", "token_of"]
 
 T = TypeVar("T")
 
@@ -68,8 +70,8 @@ def hash(obj: Any, hash_name: str = "blake3", coerce_mmap: bool = False) -> str:
 def register_hash(cls: type[T], rule: Callable[[T], Any]) -> None:
     """Let ``rule(value)`` stand for the content of all values of a class and its subclasses.
 
-    For classes that cannot be given a ``__cache_key__`` method. Takes effect at once, in this process only:
-    register where the class is imported, so that workers do it too.
+    For classes that cannot be given a ``__cache_key__`` method. Takes effect at once, wherever a value sits
+    inside another one, and in the tasks of later `Parallel` calls of this process.
 
     Parameters
     ----------
@@ -92,7 +94,14 @@ def register_hash(cls: type[T], rule: Callable[[T], Any]) -> None:
         raise InvalidOption(
             f"the rule {rule!r} for {cls.__name__} cannot be called: give a function of one value"
         )
-    RULES.register(cls, lambda walk, value: walk.part(value, lambda w, v: encode_stand_in(w, v, rule)))
+    REGISTERED.add(cls, rule)
+    RULES.forget(lambda known: issubclass(known, cls))
+
+
+def adopt_rules(pickled: Mapping[str, Pickled]) -> None:
+    """Use what was registered in another process too, see `Registered.adopt`."""
+    if REGISTERED.adopt(pickled):
+        RULES.forget(lambda known: known not in BUILTIN_RULES)
 
 
 def digest(obj: Any, *, path: str = "value") -> bytes:
@@ -133,7 +142,12 @@ def _unhashable(exc: NotHashable, place: str) -> str:
 
 
 def _rule_for(cls: type) -> Rule:
-    """The rule of a type that is not in the book: by the names of its bases, else as an instance."""
+    """The rule of a type not in the book: the user's, by the names of its bases, or as an instance."""
+    registered = REGISTERED.of(cls)
+    if registered is not None:
+        return partial(_stand_in, registered)
+    if cls in OBJECT_RULES:
+        return OBJECT_RULES[cls]
     if _name(cls) == "numpy:ndarray":
         return hashing.numpy_rules.exact_array
     if issubclass(cls, type):
@@ -145,6 +159,10 @@ def _rule_for(cls: type) -> Rule:
         if rule is not None:
             return rule
     return enum_rule if issubclass(cls, Enum) else instance_rule
+
+
+def _stand_in(rule: Callable[[Any], Any], walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, value: encode_stand_in(walk, value, rule))
 
 
 def _name(cls: type) -> str:

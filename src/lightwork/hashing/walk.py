@@ -179,25 +179,23 @@ class RuleBook:
     entry is atomic, and two threads that learn one type add the same rule.
     """
 
-    __slots__ = ("_find", "_lasts", "_registered", "exact")
+    __slots__ = ("_find", "_lasts", "exact")
 
     def __init__(
         self, exact: dict[type, Rule], find: Callable[[type], Rule], lasts: Callable[[type], bool]
     ) -> None:
         self.exact = exact
-        self._registered: dict[type, Rule] = {}
         self._find = find
         self._lasts = lasts
 
-    def register(self, kind: type, rule: Rule) -> None:
-        """Use `rule` for a type and what is derived from it, from the next walk on."""
-        self._registered[kind] = rule
-        for known in [known for known in self.exact if issubclass(known, kind)]:
+    def forget(self, kinds: Callable[[type], bool]) -> None:
+        """Have the rules of the types that `kinds` is true of found again, from the next walk on."""
+        for known in [known for known in self.exact if kinds(known)]:
             del self.exact[known]
 
     def learn(self, kind: type) -> Rule:
         """The rule of a type that is not in `exact`; remembered if the type lasts."""
-        rule = next(filter(None, map(self._registered.get, kind.__mro__)), None) or self._find(kind)
+        rule = self._find(kind)
         if self._lasts(kind):
             self.exact[kind] = rule
         return rule

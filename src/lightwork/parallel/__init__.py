@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import batching, driver, flow, loop, progress, results
+    from . import batching, carried, driver, flow, loop, progress, results
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
@@ -29,6 +29,7 @@ __all__ = [
     "Failure",
     "Parallel",
     "batching",
+    "carried",
     "delayed",
     "driver",
     "effective_n_jobs",

@@ -270,9 +270,9 @@ class Parallel:
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
         )
-        session = self._engine.open(
-            SessionRequest(workers, TaskRunner(nesting_level() + 1, COMPUTING.get()), inner, {})
-        )
+        rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
+        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules)
+        session = self._engine.open(SessionRequest(workers, runner, inner, {}))
         driver = parallel.driver.Driver(
             tasks, session, flow, on_error=self.on_error, observer=watching, total=total
         )

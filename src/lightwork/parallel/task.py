@@ -3,11 +3,17 @@
 Workers import this module and nothing else of `lightwork.parallel`: keep it small.
 """
 
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from .. import hashing
 from ..protocols import Call
 from ..system.computing import COMPUTING
+
+if TYPE_CHECKING:
+    from ..hashing.registered import Pickled
 
 __all__ = ["TaskRunner", "nesting_level"]
 
@@ -24,20 +30,28 @@ class TaskRunner:
 
     The level is a context variable: each thread of a thread engine has its own, and a worker process sets
     it anew for each session. So are the cached calls that the sender is inside of: a task that asks for one
-    of them computes at once, where waiting would be waiting for itself. Stateless otherwise, so one runner
-    serves all threads of a session.
+    of them computes at once, where waiting would be waiting for itself. To another process it brings the
+    rules of `register_hash`. Stateless otherwise, so one runner serves all threads of a session.
     """
 
-    __slots__ = ("computing", "level")
+    __slots__ = ("computing", "level", "rules")
 
-    def __init__(self, level: int, computing: frozenset[bytes] = frozenset()) -> None:
+    def __init__(
+        self,
+        level: int,
+        computing: frozenset[bytes] = frozenset(),
+        rules: "Mapping[str, Pickled]" = MappingProxyType({}),
+    ) -> None:
         self.level = level
         self.computing = computing
+        self.rules = dict(rules)
 
     def start(self) -> None:
         """Enter the level, for all tasks of this session in this worker."""
         _LEVEL.set(self.level)
         COMPUTING.set(self.computing)
+        if self.rules:
+            hashing.adopt_rules(self.rules)
 
     def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
         """Run one task; its error passes through."""
