@@ -16,7 +16,7 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
-    from .hashing import hash, register_hash
+    from .hashing import File, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Failure": "parallel",
+    "File": "hashing",
     "MemorizedResult": "memory",
     "Memory": "memory",
     "Parallel": "parallel",
@@ -43,6 +44,7 @@ _HOMES = {
 
 __all__ = [
     "Failure",
+    "File",
     "MemorizedResult",
     "Memory",
     "Parallel",

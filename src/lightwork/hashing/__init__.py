@@ -10,9 +10,11 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import array_runs, calls, code, locate, numpy_rules, pandas_rules, registered
+    from .files import File
     from .values import adopt_rules, hash, register_hash
 
 __all__ = [
+    "File",
     "adopt_rules",
     "array_runs",
     "calls",
@@ -28,5 +30,5 @@ __all__ = [
 __getattr__ = on_first_use(
     __name__,
     parts=__all__,
-    names={"adopt_rules": "values", "hash": "values", "register_hash": "values"},
+    names={"File": "files", "adopt_rules": "values", "hash": "values", "register_hash": "values"},
 )

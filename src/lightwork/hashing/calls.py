@@ -1,10 +1,11 @@
 """One key for one call: which function, in which version of its code, with which arguments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidOption
 from .dependencies import Dependencies
+from .depends import Dependency, DependsOn
 from .digests import BLAKE3
 from .fingerprints import Tracker
 from .names import function_name
@@ -14,9 +15,32 @@ from .summaries import summarise_call
 from .values import RULES, SCHEME, token_of
 from .walk import Walk, frame
 
-__all__ = ["TRACKS", "CallKeys"]
+__all__ = ["TRACKS", "CallKey", "CallKeys"]
 
 TRACKS = ("deep", "self", "none")
+
+
+class CallKey(NamedTuple):
+    """The key of one call, and what it was made of."""
+
+    key: bytes
+    names: Sequence[str]
+    """What the arguments that count are called."""
+
+    tokens: list[bytes]
+    """One for each of `names`."""
+
+    code: bytes
+    """What stands for the code and for ``depends_on=``, 32 bytes."""
+
+    met: list[Any]  # Any: whatever users pass
+    """Functions and classes in the arguments."""
+
+    def changed(self, later: "CallKey") -> list[str]:
+        """The names of the arguments that are other ones in the key of the same call, made later."""
+        pairs = zip(self.names, self.tokens, later.tokens, strict=True)
+        return [name for name, before, after in pairs if before != after]
+
 
 _SCALAR_WALK = Walk(BLAKE3, RULES)  # rules of scalars use its algorithm and none of its state
 
@@ -45,9 +69,13 @@ class CallKeys:
         ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key.
     user_code
         Names of packages that are followed with ``track="deep"`` although they are installed ones.
+    depends_on
+        What results depend on besides, whatever `track` says; see `DependsOn`.
 
     Attributes
     ----------
+    depends
+        The `DependsOn`, or ``None``.
     function_id
         ``module:qualname``; for ``__main__`` with the file that the code came from.
     prefix
@@ -70,6 +98,7 @@ class CallKeys:
         "_plain",
         "_signature",
         "_tracker",
+        "depends",
         "function_id",
         "prefix",
     )
@@ -83,6 +112,7 @@ class CallKeys:
         track: str = "deep",
         key: Callable[..., Any] | None = None,
         user_code: Iterable[str] = (),
+        depends_on: Iterable[Dependency] = (),
     ) -> None:
         if not callable(function):
             raise InvalidOption(f"{function!r} cannot be called: give a function")
@@ -97,7 +127,9 @@ class CallKeys:
         if key is not None and not callable(key):
             raise InvalidOption(f"key={key!r} cannot be called: give a function of the arguments")
         ignore, user_code = tuple(ignore), tuple(user_code)
-        self._made_from = (function, ignore, version, track, key, user_code)
+        depends = DependsOn(depends_on, user_code)
+        self.depends = depends if depends.given else None
+        self._made_from = (function, ignore, version, track, key, user_code, depends.given)
         self._lead = unwrap(function)
         self._function = self._lead.function
         self._signature, self._fallback = _signatures(self._function)
@@ -122,17 +154,27 @@ class CallKeys:
             The function could not be called so.
         UnhashableError
             An argument has no key; the message names the parameter and the path inside it.
+        OSError
+            A `File` cannot be read.
         """
+        return self.call(args, kwargs).key
+
+    def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "CallKey":
+        """The key of one call with what it was made of. Errors as from `key`."""
         met: list[Any] = []
+        names: Sequence[str] = self._signature.names
         if not kwargs and len(args) == self._plain:
             try:
                 tokens = [SCALARS[type(value)](_SCALAR_WALK, value) for value in args]
             except KeyError:
-                tokens = _tokens(self._signature.names, args, met)
+                tokens = _tokens(names, args, met)
         else:
-            tokens = self._bound_tokens(args, kwargs, met)
+            names, tokens = self._bound_tokens(args, kwargs, met)
         code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
-        return self.prefix + BLAKE3.of(self._head + code + frame(b"A", tokens))[:24]
+        if self.depends is not None:
+            code = BLAKE3.of(code + self.depends.token())
+        key = self.prefix + BLAKE3.of(self._head + code + frame(b"A", tokens))[:24]
+        return CallKey(key, names, tokens, code, met)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What was read off the function is read again where it arrives."""
@@ -149,17 +191,25 @@ class CallKeys:
 
     def dependencies(self) -> Dependencies:
         """What code and globals are tracked, and what is named but not tracked, with the reason."""
-        return self._tracker.dependencies()
+        found = self._tracker.dependencies()
+        if self.depends is None:
+            return found
+        more = [text for text in self.depends.texts() if text not in found.tracked]
+        return found._replace(tracked=[*found.tracked, *more])
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The call as text of at most 200 characters; values of foreign types by type and shape only."""
         return summarise_call(self._function, args, kwargs)
 
-    def _bound_tokens(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], met: list[Any]) -> list[bytes]:
-        """The tokens of the arguments that count, in the order of the signature."""
+    def _bound_tokens(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], met: list[Any]
+    ) -> tuple[Sequence[str], list[bytes]]:
+        """What the arguments that count are called, in the order of the signature, and their tokens."""
+        names: Sequence[str]
         lead = self._lead
         if self._key is not None:
-            return _tokens(("key(...)",), [self._key(*args, **kwargs)], met)
+            names = ("key(...)",)
+            return names, _tokens(names, [self._key(*args, **kwargs)], met)
         args = (*lead.args, *args)
         kwargs = {**lead.kwargs, **kwargs} if lead.kwargs else kwargs
         try:
@@ -168,13 +218,24 @@ class CallKeys:
             if self._fallback is None:
                 raise
             # A wrapper that takes anything may take more than what it wraps.
-            return [b"*", *_tokens(("args", "kwargs"), self._fallback.bind(args, kwargs), met)]
+            names = ("args", "kwargs")
+            return ("form", *names), [b"*", *_tokens(names, self._fallback.bind(args, kwargs), met)]
         names = [_shown(name) for _, name in self._kept]
-        return _tokens(names, [values[place] for place, _ in self._kept], met)
+        return names, _tokens(names, [values[place] for place, _ in self._kept], met)
 
 
-def _rebuild(function: Any, ignore: Any, version: Any, track: str, key: Any, user_code: Any) -> CallKeys:
-    return CallKeys(function, ignore=ignore, version=version, track=track, key=key, user_code=user_code)
+def _rebuild(
+    function: Any, ignore: Any, version: Any, track: str, key: Any, user_code: Any, depends_on: Any
+) -> CallKeys:
+    return CallKeys(
+        function,
+        ignore=ignore,
+        version=version,
+        track=track,
+        key=key,
+        user_code=user_code,
+        depends_on=depends_on,
+    )
 
 
 def _tokens(names: Sequence[str], values: Sequence[Any], met: list[Any]) -> list[bytes]:

@@ -71,6 +71,13 @@ class Algorithm:
                 return self.join(HELPERS.map(lambda span: self._feed(feed(array, *span)), spans))
         return self.stream(arrays.padding.clean_blocks(array), array.nbytes)
 
+    def blocks(self, read: "Callable[[int, int], Iterable[bytes | memoryview]]", nbytes: int) -> bytes:
+        """What `buffer` gives for `nbytes` bytes; ``read(start, stop)`` gives some of them, in any thread."""
+        if nbytes < TREE:
+            return self._feed(read(0, nbytes))
+        starts = range(0, nbytes, CHUNK)
+        return self.join(HELPERS.map(lambda at: self._feed(read(at, min(at + CHUNK, nbytes))), starts))
+
     def stream(self, views: Iterable["bytes | memoryview"], nbytes: int) -> bytes:
         """What `buffer` gives for all `views` one after the other, `nbytes` in all."""
         return self._feed(views) if nbytes < TREE else self.join(self._chunks(map(memoryview, views)))

@@ -244,8 +244,10 @@ class Survey:
         parts = wrapped(value)
         if parts is not None:
             inner = [self._refer(part, path, is_held=is_held) for part in parts]
-            if "__cache_head__" in vars(type(value)):  # a cached function: its version= counts too
+            if "__cache_head__" in vars(type(value)):  # a cached function: what was said of it counts too
                 inner.append(self._walk.temporary(value.__cache_head__))
+                if value.__cache_depends__ is not None:
+                    self._count(Live(f"depends_on of {path}", value.__cache_depends__))
             return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)

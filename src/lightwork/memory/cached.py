@@ -4,8 +4,9 @@ import functools
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
+from ..errors import UnhashableError
 from ..hashing.dependencies import Dependencies
 from ..protocols import Record, StatelessCallable
 from ..system import log
@@ -16,6 +17,10 @@ from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import MemorizedResult, NotMemorizedResult
 from .stats import CallStats
+
+if TYPE_CHECKING:
+    from ..hashing.calls import CallKey
+    from ..hashing.depends import DependsOn
 
 __all__ = ["CachedFunction"]
 
@@ -48,7 +53,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self.func = func
         self._keeper = keeper
         self._options = options
-        self._key = self._keys.key
+        self._key = self._keys.call
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"
         self._is_plain = options.is_valid is None and options.verbose <= 1
@@ -59,14 +64,14 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of the function for these arguments, kept or computed now."""
-        key = self._key(args, kwargs)
-        record = self._read(key)
+        call = self._key(args, kwargs)
+        record = self._read(call.key)
         if record is not None:
             value = self._accept(record)
             if value is not ABSENT:
                 self._hits += 1
                 return cast(R, value)
-        return self._miss(key, args, kwargs)
+        return self._miss(call, args, kwargs)
 
     @overload
     def __get__(self, instance: None, owner: type) -> "CachedFunction[P, R]": ...
@@ -90,22 +95,22 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
         """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
-        key = self._key(args, kwargs)
-        if self._is_kept(key):
+        call = self._key(args, kwargs)
+        if self._is_kept(call.key):
             self._hits += 1
         else:
-            value, _, is_kept = self._compute(key, args, kwargs)
+            value, _, is_kept = self._compute(call, args, kwargs)
             if not is_kept:
                 return NotMemorizedResult(value)
-        return MemorizedResult(self._keeper.store, key, self._keys.function_id)
+        return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
 
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a call with these arguments would find its result kept. Changes nothing."""
-        return self._is_kept(self._key(args, kwargs))
+        return self._is_kept(self._key(args, kwargs).key)
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
-        return self._keeper.store.drop([self._key(args, kwargs)]) > 0
+        return self._keeper.store.drop([self._key(args, kwargs).key]) > 0
 
     def clear(self, warn: bool = True) -> None:
         """Remove all results of this function, those of older versions of its code too.
@@ -120,6 +125,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def __cache_head__(self) -> bytes:
         """What the keys of functions that call this one contain beside its code: ``version=``, say."""
         return self._keys.head
+
+    @property
+    def __cache_depends__(self) -> "DependsOn | None":
+        """What such keys contain too: the state of what ``depends_on=`` lists."""
+        return self._keys.depends
 
     def dependencies(self) -> Dependencies:
         """Which code and globals the keys depend on, and which not and why. Prints as a list."""
@@ -158,16 +168,16 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         record = self._read(key)
         return record is not None and self._is_valid(record)
 
-    def _miss(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Compute, unless another thread or process is at it and its result comes in time."""
         bound = max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
-        ticket = self._keeper.flights.board(key, bound=bound)
+        ticket = self._keeper.flights.board(call.key, bound=bound)
         failed = True
         try:
-            record = self._read(key)
+            record = self._read(call.key)
             value = ABSENT if record is None else self._accept(record)
             if value is ABSENT:
-                value, _, is_kept = self._compute(key, args, kwargs)
+                value, _, is_kept = self._compute(call, args, kwargs)
                 failed = not is_kept
             else:
                 self._hits += 1
@@ -176,14 +186,41 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             self._keeper.flights.land(ticket, failed=failed)
         return cast(R, value)
 
-    def _compute(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[R, Metadata, bool]:
+    def _compute(
+        self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[R, Metadata, bool]:
         """Run the function and keep the result: the result, its metadata, and whether it was kept."""
-        call = self._keys.summary(args, kwargs)  # now: the call may change its arguments
+        summary = self._keys.summary(args, kwargs)  # now: the call may change its arguments
         if self._options.verbose > 0:
-            log.info("computing %s", call)
+            log.info("computing %s", summary)
         generation = self._keeper.generation
-        inside = COMPUTING.get()
-        token = COMPUTING.set(inside | {key})
+        value, seconds = self._run(call.key, args, kwargs)
+        changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
+        metadata = self._keeper.metadata(self._keys.function_id, summary, seconds)
+        is_kept = generation == self._keeper.generation and self._keeper.keep(
+            call.key, value, metadata, on_error=self._options.on_error
+        )
+        if changed:
+            name = self._keys.function_id
+            self._keeper.notices.warn_once(
+                ("mutation", name, changed),
+                f"{name} changed its argument {changed}, which a call whose result is kept will not do: let "
+                "it work on a copy, or return what it has changed",
+            )
+        if is_kept and self._options.mmap_mode is not None:
+            value = self._reread(call.key, value)
+        return value, metadata, is_kept
+
+    def _changed_arguments(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """The names of the arguments that are other ones than before the call."""
+        try:
+            return ", ".join(map(repr, call.changed(self._key(args, kwargs))))
+        except (UnhashableError, OSError) as exc:  # the result is there all the same
+            return f"so that it has no key any more ({exc})"
+
+    def _run(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[R, float]:
+        """The result of the function, and the seconds that it took."""
+        token = COMPUTING.set(COMPUTING.get() | {key})
         start = time.perf_counter()
         try:
             value = self.func(*args, **kwargs)
@@ -193,13 +230,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             self._misses += 1
             self._seconds += seconds
         self._longest = max(self._longest, seconds)
-        metadata = self._keeper.metadata(self._keys.function_id, call, seconds)
-        is_kept = generation == self._keeper.generation and self._keeper.keep(
-            key, value, metadata, on_error=self._options.on_error
-        )
-        if is_kept and self._options.mmap_mode is not None:
-            value = self._reread(key, value)
-        return value, metadata, is_kept
+        return value, seconds
 
     def _reread(self, key: bytes, value: R) -> R:
         """The value as later calls will get it: with ``mmap_mode`` that is another kind of array."""

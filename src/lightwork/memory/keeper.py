@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from .. import parcel
-from ..errors import StoreUnavailable, UnpicklableError
+from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Record, Store, SupportsPrefix
 from ..system.forks import after_fork_in_child
+from ..system.optional import loaded
 from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
@@ -47,11 +48,16 @@ class Keeper:
         return keeper_of, (self.store,)
 
     def rebuild(self, record: Record, name: str, *, read_only: bool) -> Any:  # Any: the user's value
-        """The value of a record; `ABSENT`, after one warning, if it cannot be built any more."""
+        """The value of a record; `ABSENT` if it cannot be built any more.
+
+        One warning tells why, unless that is a file that belongs to the result and is not as it was.
+        """
         try:
             return parcel.parcels.join(
                 record.skeleton, _read_only(record.buffers) if read_only else record.buffers
             )
+        except EntryMissing:
+            return ABSENT
         except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
             self.notices.warn_once(
                 ("unreadable", name, type(exc)),
@@ -64,7 +70,7 @@ class Keeper:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            skeleton, buffers = parcel.parcels.split(value, path="result")
+            skeleton, buffers = _taken_apart(value)
             record = Record(skeleton, buffers, write_facts(metadata))
             self.store.put(key, record, seconds=metadata["duration"])
         except UnpicklableError as exc:
@@ -122,6 +128,14 @@ _KEEPERS = _Keepers()
 def keeper_of(store: Store) -> Keeper:
     """The keeper of a store; one object per store, as long as somebody holds it."""
     return _KEEPERS.of(store)
+
+
+def _taken_apart(value: object) -> tuple[bytes, Sequence[Buffer]]:
+    files = loaded("lightwork.hashing.files")
+    if files is None:  # there can be no `File` in it
+        return parcel.parcels.split(value, path="result")
+    with files.keeping():
+        return parcel.parcels.split(value, path="result")
 
 
 def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:

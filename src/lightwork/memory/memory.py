@@ -12,11 +12,13 @@ from ..system import log
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
-from .options import Options, check_mmap_mode, names
+from .options import Options, check_mmap_mode, dependencies, names
 from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from ..hashing.depends import Dependency
 
 __all__ = ["Memory"]
 
@@ -107,6 +109,8 @@ class Memory:
         track: str = "deep",
         key: Callable[..., Any] | None = None,
         on_error: str = "warn",
+        depends_on: "Iterable[Dependency]" = (),
+        check_mutation: bool = False,
     ) -> CachedFunction[P, R]: ...
 
     @overload
@@ -122,6 +126,8 @@ class Memory:
         track: str = "deep",
         key: Callable[..., Any] | None = None,
         on_error: str = "warn",
+        depends_on: "Iterable[Dependency]" = (),
+        check_mutation: bool = False,
     ) -> "_Decorator": ...
 
     def cache(
@@ -136,34 +142,38 @@ class Memory:
         track: str = "deep",
         key: Callable[..., Any] | None = None,
         on_error: str = "warn",
+        depends_on: "Iterable[Dependency]" = (),
+        check_mutation: bool = False,
     ) -> Any:  # Any: see the overloads
-        """Keep the results of a function. A decorator, with or without arguments.
+        """Keep the results of a function; a decorator, with or without arguments.
 
         Parameters
         ----------
         func
-            A function, method, partial or any other callable. One that is cached already is cached anew.
+            Any callable: a function, method, partial, ... One that is cached already is cached anew.
         ignore
             Names of parameters that do not count; ``"*"`` and ``"**"`` for extra arguments.
         verbose, mmap_mode
-            As for `Memory`, for this function; ``verbose=None`` and ``mmap_mode=False`` take those of it.
+            As for `Memory`; ``verbose=None`` and ``mmap_mode=False`` take those of it.
         cache_validation_callback
-            Asked before a kept result is used, with its metadata (``duration``, ``time``, ``function``,
-            ``call``); false makes it a miss. See `expires_after`.
+            Asked, with its `Metadata`, before a kept result is used; false: a miss. See `expires_after`.
         version
-            Any text or number. It is part of the key; with ``track="none"`` it alone stands for the code.
+            Any text or number: a part of the key. With ``track="none"`` it alone stands for the code.
         track
-            Which code is part of the key: ``"deep"`` the function and what it uses, ``"self"`` the function
-            alone, ``"none"``.
+            Whose code counts: ``"deep"``, also of what it uses; ``"self"``; ``"none"``.
         key
-            ``key(*args, **kwargs)``: a value that stands for the arguments.
+            ``key(*args, **kwargs)`` gives what stands for the arguments.
         on_error
-            What to do when a result cannot be kept: ``"warn"`` once, or ``"raise"``.
+            When a result cannot be kept: ``"warn"`` once, or ``"raise"``.
+        depends_on
+            What else counts: functions (their code), `lightwork.File`, installed packages (version).
+        check_mutation
+            Warn, once, if a computed call changes its arguments: a hit would not. Hashes them again.
 
         Raises
         ------
         InvalidOption
-            An option cannot be right, or the function is of a kind that cannot be cached.
+            An option cannot be right, or functions of this kind cannot be cached.
         """
         options = Options(
             ignore=names(ignore),
@@ -175,10 +185,11 @@ class Memory:
             key=key,
             on_error=on_error,
             user_code=self.user_code,
+            depends_on=dependencies(depends_on),
+            check_mutation=check_mutation,
         )
-        options.check()
-        decorator = _Decorator(self, options)
-        return decorator if func is None else decorator(func)
+        decorate = _Decorator(self, options)
+        return decorate if func is None else decorate(func)
 
     def eval(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """``self.cache(func)(*args, **kwargs)``."""
@@ -253,6 +264,7 @@ class _Decorator:
     __slots__ = ("_memory", "_options")
 
     def __init__(self, memory: Memory, options: Options) -> None:
+        options.check()
         self._memory = memory
         self._options = options
 

@@ -1,5 +1,6 @@
 """How one function is cached: the options of `Memory.cache`, checked."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,8 +10,9 @@ from .facts import Metadata
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKeys
+    from ..hashing.depends import Dependency
 
-__all__ = ["Options", "check_function", "check_mmap_mode"]
+__all__ = ["Options", "check_function", "check_mmap_mode", "dependencies", "names"]
 
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
 
@@ -27,6 +29,8 @@ class Options(NamedTuple):
     key: Callable[..., Any] | None = None
     on_error: str = "warn"
     user_code: tuple[str, ...] = ()
+    depends_on: "tuple[Dependency, ...]" = ()
+    check_mutation: bool = False
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
@@ -40,6 +44,8 @@ class Options(NamedTuple):
                 f"cache_validation_callback={self.is_valid!r} needs to be callable: give a function of the "
                 "metadata, such as lightwork.expires_after(days=1)"
             )
+        if not isinstance(self.check_mutation, bool):
+            raise InvalidOption(f"check_mutation={self.check_mutation!r} is no bool: give True or False")
         if self.on_error not in ("warn", "raise"):
             raise InvalidOption(f"on_error={self.on_error!r} is not known: give 'warn' or 'raise'")
 
@@ -54,6 +60,7 @@ class Options(NamedTuple):
             track=self.track,
             key=self.key,
             user_code=self.user_code,
+            depends_on=self.depends_on,
         )
 
 
@@ -88,3 +95,10 @@ def names(ignore: Iterable[str] | None) -> tuple[str, ...]:
     if ignore is not None and not isinstance(ignore, Iterable):
         raise InvalidOption(f"ignore={ignore!r} is no list: give a list of parameter names")
     return tuple(ignore or ())
+
+
+def dependencies(given: "Iterable[Dependency]") -> "tuple[Dependency, ...]":
+    """What ``depends_on=`` lists; one thing in place of a list is refused."""
+    if isinstance(given, str | os.PathLike) or callable(given) or not isinstance(given, Iterable):
+        raise InvalidOption(f"depends_on={given!r} is no list: write depends_on=[...] around it")
+    return tuple(given)
