@@ -265,6 +265,27 @@ class SupportsPrefix(Protocol):
 
 
 @runtime_checkable
+class SupportsNotes(Protocol):
+    """A store that keeps notes beside its records, which tell why a call found none.
+
+    A note is a small text under a key of 32 bytes. Notes are no records: they are neither counted nor
+    evicted, and `SupportsPrefix.clear` removes those of its prefix.
+    """
+
+    def note(self, key: bytes, text: bytes) -> None:
+        """Keep a note, in place of one of its key. Raises `StoreUnavailable`."""
+
+    def noted(self, key: bytes) -> bytes | None:
+        """The note, or ``None``."""
+
+    def recent(self, prefix: bytes, limit: int) -> Sequence[bytes]:
+        """The facts of at most `limit` records whose keys begin with `prefix`, those written last first.
+
+        The records count as unused all the same.
+        """
+
+
+@runtime_checkable
 class SupportsLimits(Protocol):
     """A store that carries out limits by itself."""
 

@@ -80,6 +80,8 @@ class CallKeys:
         ``module:qualname``; for ``__main__`` with the file that the code came from.
     prefix
         The first 8 bytes of all keys of this function.
+    version
+        As given.
 
     Raises
     ------
@@ -101,6 +103,7 @@ class CallKeys:
         "depends",
         "function_id",
         "prefix",
+        "version",
     )
 
     def __init__(
@@ -134,6 +137,7 @@ class CallKeys:
         self._function = self._lead.function
         self._signature, self._fallback = _signatures(self._function)
         self._key = key
+        self.version = version
         ignored = _checked_ignore(ignore, self._signature, key)
         names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
@@ -196,6 +200,11 @@ class CallKeys:
             return found
         more = [text for text in self.depends.texts() if text not in found.tracked]
         return found._replace(tracked=[*found.tracked, *more])
+
+    def parts(self, call: "CallKey") -> dict[str, bytes]:
+        """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names."""
+        found = self._tracker.parts(call.met)
+        return found if self.depends is None else {**self.depends.parts(), **found}
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The call as text of at most 200 characters; values of foreign types by type and shape only."""

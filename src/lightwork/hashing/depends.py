@@ -1,5 +1,6 @@
 """``depends_on=``: what the result of a function depends on beside its arguments and the code it names."""
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -78,6 +79,12 @@ class DependsOn:
     def __cache_key__(self) -> bytes:
         """For keys of functions that use the one which depends on these."""
         return self.token()
+
+    def parts(self) -> dict[str, bytes]:
+        """The tokens of all of them by their names, as they are now."""
+        files = {f"depends_on {file!r}": token_of(file, path="depends_on") for file in self.files}
+        packages = {f"the package {name}": version.encode() for name, version in self.packages}
+        return dict(ChainMap(files, packages, *[tracker.parts() for tracker in self._trackers]))
 
     def texts(self) -> list[str]:
         """One line for each, for people."""

@@ -4,7 +4,8 @@ Taken by a `Survey` at the first call, and again when the sweep that runs on eac
 code object, a captured variable or a class attribute that the survey looked at is another one now.
 """
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
@@ -136,6 +137,17 @@ class Tracker:
         trackers = filter(None, map(self._tracker_of, met))
         others = {tracker.fingerprint() for tracker in trackers}
         return BLAKE3.of(own + frame(b"met", sorted(others))) if others else own
+
+    def parts(self, met: Sequence[Any] = ()) -> dict[str, bytes]:
+        """Tokens of what `fingerprint_with` is made of now, by their names."""
+        if self._track == "none":
+            return {}
+        self.fingerprint()
+        known = self._known or self._survey()
+        live = {each.path: each.token() for each in known.live}
+        trackers = map(self._tracker_of, met) if self._track == "deep" else ()
+        others = [tracker.parts() for tracker in trackers if tracker is not None]
+        return dict(ChainMap(known.survey.parts, live, *others))
 
     def dependencies(self) -> Dependencies:
         """What is tracked and what is named but not tracked, as texts; as it stands now."""

@@ -74,6 +74,8 @@ class Survey:
         these. A second survey is told, like of `written`.
     functions, cells
         Functions whose ``__code__`` and defaults, and cells whose content must stay what they are.
+    parts
+        Tokens of functions and of values that count, by what people call them; those of `live` are not here.
     tracked, untracked
         What was followed and what was not, as texts for people.
     """
@@ -105,6 +107,7 @@ class Survey:
         self.absent: list[tuple[dict[str, Any], str]] = []
         self.functions: list[FunctionType] = []
         self.cells: list[tuple[CellType, Any]] = []
+        self.parts: dict[str, bytes] = {}
         self.tracked: list[str] = []
         self.untracked: list[str] = []
 
@@ -132,7 +135,7 @@ class Survey:
         name = function_name(function)
         self.functions.append(function)
         self.tracked.append(f"{name} ({code.co_filename}:{code.co_firstlineno})")
-        tokens = [self._walk.token(code)]
+        tokens = [self._part(name, self._walk.token(code))]
         tokens += self._defaults(function)
         for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             tokens.append(self._captured(cell, f"{variable} captured by {name}", function))
@@ -239,7 +242,9 @@ class Survey:
         """
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
-        if is_value(value) or is_code(value):
+        if is_value(value):
+            return self._part(path, token_of(value, path=path))
+        if is_code(value):
             return token_of(value, path=path)
         parts = wrapped(value)
         if parts is not None:
@@ -284,7 +289,7 @@ class Survey:
         others = [item for item in items if not is_simple(item)]
         code = [self._refer_code(item) for item in items if issubclass(type(item), (FunctionType, type))]
         if plain and is_fixed and not any(map(is_small_array, items)):
-            return self._walk.seal(frame(b"t", [token_of(value, path=path), *code]))
+            return self._walk.seal(frame(b"t", [self._part(path, token_of(value, path=path)), *code]))
         if is_held:
             self.live.append(Live(path, value, bool(code), is_held=True))
         elif found is None:
@@ -301,6 +306,11 @@ class Survey:
         """Have a global hashed at each call."""
         self.live.append(live)
         self.tracked.append(f"{live.path} (a {class_name(type(live.value))}, by its content at each call)")
+
+    def _part(self, name: str, token: bytes) -> bytes:
+        """Note the token of a part by its name; of several parts of one name the last."""
+        self.parts[name] = token
+        return token
 
     def _opens(self, cls: type) -> bool:
         """Whether instances of a class count by content: no method that is called changes them."""

@@ -1,9 +1,10 @@
 """Functions whose results are kept: a call that was made before costs microseconds.
 
 ``memory`` is the face, ``cached`` how a call travels; ``keeper`` stores and rebuilds values, ``flights`` lets
-one of many callers compute; ``limits``, ``facts``, ``options`` and ``validity`` decide without any I/O.
+one of many callers compute; ``limits``, ``facts``, ``options``, ``reasons`` and ``validity`` decide without
+any I/O. What a key is ``made`` of is kept with each result: ``explain`` tells from it why a call found none.
 
-The names are imported on first use, and so is `limits`, which cleaning up alone needs.
+The names are imported on first use, and so are parts that a hit does not need.
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import limits
+    from . import explain, limits, made
     from .cached import CachedFunction
     from .memory import Memory
+    from .reasons import Explanation
     from .shelved import MemorizedResult, NotMemorizedResult
     from .stats import CallStats
     from .uncached import UncachedFunction
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
 __all__ = [
     "CachedFunction",
     "CallStats",
+    "Explanation",
     "MemorizedResult",
     "Memory",
     "NotMemorizedResult",
     "UncachedFunction",
     "expires_after",
+    "explain",
     "limits",
+    "made",
 ]
 
 __getattr__ = on_first_use(
@@ -36,6 +41,7 @@ __getattr__ = on_first_use(
     names={
         "CachedFunction": "cached",
         "CallStats": "stats",
+        "Explanation": "reasons",
         "MemorizedResult": "shelved",
         "Memory": "memory",
         "NotMemorizedResult": "shelved",

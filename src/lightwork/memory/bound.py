@@ -7,6 +7,7 @@ from .shelved import MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
     from .cached import CachedFunction
+    from .reasons import Explanation
 
 __all__ = ["BoundCachedFunction"]
 
@@ -47,6 +48,10 @@ class BoundCachedFunction(Generic[S, P, R]):
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.check_call_in_cache`."""
         return self.__func__.check_call_in_cache(self.__self__, *args, **kwargs)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> "Explanation":
+        """As `CachedFunction.explain`."""
+        return self.__func__.explain(self.__self__, *args, **kwargs)
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.forget`."""

@@ -1,12 +1,14 @@
 """A function whose results are kept."""
 
+import contextlib
 import functools
 import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from ..errors import UnhashableError
+from .. import memory
+from ..errors import StoreUnavailable, UnhashableError
 from ..hashing.dependencies import Dependencies
 from ..protocols import Record, StatelessCallable
 from ..system import log
@@ -21,6 +23,7 @@ from .stats import CallStats
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey
     from ..hashing.depends import DependsOn
+    from .reasons import Explanation
 
 __all__ = ["CachedFunction"]
 
@@ -61,6 +64,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._misses = 0
         self._seconds = 0.0
         self._longest = 0.0
+        self._noted = (0, "")  # the generation and code whose note is known to be kept
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of the function for these arguments, kept or computed now."""
@@ -121,6 +125,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             log.warning("Clearing function cache identified by %s", self._keys.function_id)
         self._keeper.clear(self._keys.prefix)
 
+    def __cache_key__(self) -> tuple[object, ...]:
+        """As part of a value it is its function and what was said of it, wherever results are kept."""
+        return self.func, self._keys.head, self._keys.depends
+
     @property
     def __cache_head__(self) -> bytes:
         """What the keys of functions that call this one contain beside its code: ``version=``, say."""
@@ -134,6 +142,14 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def dependencies(self) -> Dependencies:
         """Which code and globals the keys depend on, and which not and why. Prints as a list."""
         return self._keys.dependencies()
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> "Explanation":
+        """Whether a call would be a hit, and why: which argument, function or value is another one.
+
+        Changes nothing; a hit is not counted. Of the results of this function the latest 1,000 are compared.
+        """
+        call = self._key(args, kwargs)
+        return memory.explain.explain(self._keeper.store, self._keys, call, self._options.is_valid)
 
     def stats(self) -> CallStats:
         """Hits, misses and time of the calls in this process so far."""
@@ -196,10 +212,15 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         generation = self._keeper.generation
         value, seconds = self._run(call.key, args, kwargs)
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
-        metadata = self._keeper.metadata(self._keys.function_id, summary, seconds)
+        made = memory.made.facts_of(self._keys, call)
+        metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         is_kept = generation == self._keeper.generation and self._keeper.keep(
             call.key, value, metadata, on_error=self._options.on_error
         )
+        if is_kept and self._noted != (generation, made["code"]):
+            self._noted = generation, made["code"]
+            with contextlib.suppress(StoreUnavailable):  # the result is kept; to explain it is a luxury
+                memory.made.keep_note(self._keeper.store, self._keys, call, made["code"])
         if changed:
             name = self._keys.function_id
             self._keeper.notices.warn_once(

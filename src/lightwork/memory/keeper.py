@@ -97,9 +97,9 @@ class Keeper:
         else:
             self.store.drop([entry.key for entry in self.store.scan(prefix)])
 
-    def metadata(self, function_id: str, call: str, seconds: float) -> Metadata:
-        """What is kept about a call that ended now."""
-        return {"duration": seconds, "time": time.time(), "function": function_id, "call": call}
+    def metadata(self, function_id: str, call: str, seconds: float, made: Metadata) -> Metadata:
+        """What is kept about a call that ended now; `made` is what its key was made of."""
+        return {"duration": seconds, "time": time.time(), "function": function_id, "call": call, **made}
 
 
 class _Keepers:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from .facts import Metadata
+from .reasons import Explanation
 from .shelved import NotMemorizedResult
 from .stats import CallStats
 
@@ -42,6 +43,10 @@ class UncachedFunction(Generic[P, R]):
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Nothing is ever kept."""
         return False
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Nothing is ever kept."""
+        return Explanation(False, "nothing is kept: Memory was given no location")
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Nothing is ever kept."""

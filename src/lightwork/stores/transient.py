@@ -22,6 +22,7 @@ class TransientStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._records: dict[bytes, tuple[Record, Entry]] = {}
+        self._notes: dict[bytes, bytes] = {}
 
     def __repr__(self) -> str:
         return f"TransientStore() with {len(self._records)} records"
@@ -57,6 +58,29 @@ class TransientStore:
         with self._lock:
             entries = [entry for _, entry in self._records.values()]
         return iter([entry for entry in entries if entry.key.startswith(prefix)])
+
+    def clear(self, prefix: bytes = b"") -> int:
+        """Remove all records, and notes, whose keys begin with `prefix`; how many records those were."""
+        with self._lock:
+            for key in [key for key in self._notes if key.startswith(prefix)]:
+                del self._notes[key]
+            keys = [key for key in self._records if key.startswith(prefix)]
+            return sum(self._records.pop(key, None) is not None for key in keys)
+
+    def note(self, key: bytes, text: bytes) -> None:
+        """Keep a note, in place of one of its key."""
+        self._notes[key] = text
+
+    def noted(self, key: bytes) -> bytes | None:
+        """The note, or ``None``."""
+        return self._notes.get(key)
+
+    def recent(self, prefix: bytes, limit: int) -> list[bytes]:
+        """The facts of records whose keys begin with `prefix`, those written last first."""
+        with self._lock:
+            found = [held for key, held in self._records.items() if key.startswith(prefix)]
+        found.sort(key=lambda held: held[1].written, reverse=True)
+        return [record.facts for record, _ in found[:limit]]
 
     def close(self) -> None:
         """Nothing is held that could be let go."""

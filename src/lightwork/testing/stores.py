@@ -12,7 +12,16 @@
 
 import threading
 
-from ..protocols import Buffer, Entry, Record, Store, SupportsCounters, SupportsLimits, SupportsPrefix
+from ..protocols import (
+    Buffer,
+    Entry,
+    Record,
+    Store,
+    SupportsCounters,
+    SupportsLimits,
+    SupportsNotes,
+    SupportsPrefix,
+)
 
 __all__ = ["StoreSuite", "key_of", "plain"]
 
@@ -214,6 +223,35 @@ class StoreSuite:
         assert len(_entries(store)) == 3
         assert store.clear() == 3
         assert _entries(store) == {}
+
+    def test_notes_are_kept_beside_the_records(self, store: Store) -> None:
+        """They are replaced, not counted, and cleared by prefix."""
+        if not isinstance(store, SupportsNotes):
+            return
+        key = key_of(1, function=7)
+        assert store.noted(key) is None
+        store.note(key, b"one")
+        store.note(key, b"two")
+        store.note(key_of(1, function=8), b"three")
+        store.close()
+        assert store.noted(key) == b"two"
+        assert store.get(key) is None
+        assert list(store.scan()) == []
+        if isinstance(store, SupportsPrefix):
+            assert store.clear((7).to_bytes(8, "big")) == 0
+            assert store.noted(key) is None
+            assert store.noted(key_of(1, function=8)) == b"three"
+
+    def test_recent_facts_come_first(self, store: Store) -> None:
+        """The facts of records of a function, those written last first, as many as asked for."""
+        if not isinstance(store, SupportsNotes):
+            return
+        assert list(store.recent(b"", 10)) == []
+        for number in range(5):
+            buffers = [_filled(2 * MIB)] if number == 3 else []
+            store.put(key_of(number, function=number % 2), Record(b"s", buffers, b"%d" % number))
+        assert list(store.recent((1).to_bytes(8, "big"), 10)) == [b"3", b"1"]
+        assert list(store.recent(b"", 3)) == [b"4", b"3", b"2"]
 
     def test_trim_removes_what_was_not_used(self, store: Store) -> None:
         """Limits are kept by removing the records that were used least recently."""

@@ -183,7 +183,7 @@ def test_call_computes_always(memory: Memory) -> None:
     assert cached(2) == 6
     assert cached.stats().hits == 1
     assert metadata["duration"] >= 0
-    assert set(metadata) == {"duration", "time", "function", "call"}
+    assert set(metadata) == {"args", "call", "code", "duration", "function", "time"}
 
 
 def test_shelved_results_are_references(memory: Memory) -> None:

@@ -16,6 +16,7 @@ from ...system.boot import boot_id
 from ...system.clock import Clock, time_of_day
 from ...system.forks import after_fork_in_child
 from .database import Database
+from .notes import Notes
 from .reading import Reader, Touched
 from .writing import Writer
 
@@ -70,6 +71,7 @@ class SqliteStore:
         self._database = Database(self.location, boot)
         self._touched = Touched(clock)
         self._writer = Writer(self._database, self._touched, clock, boot)
+        self._notes = Notes(self._database)
         self.get = Reader(self._database, self._touched, boot).get
         self._finalizer = weakref.finalize(self, _close, self._writer, self._database)
 
@@ -81,7 +83,7 @@ class SqliteStore:
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record whole, in place of one of its key."""
-        try:
+        try:  # not `_writing`: that takes 2 µs of 25
             self._writer.put(key, record, seconds)
         except (OSError, sqlite3.Error) as exc:
             raise _unavailable(exc, self.location) from exc
@@ -113,8 +115,24 @@ class SqliteStore:
         return Totals(*rows[0]) if rows else Totals(0, 0)
 
     def clear(self, prefix: bytes = b"") -> int:
-        """Remove all records whose keys begin with `prefix`; how many those were."""
-        return self._remove("DELETE FROM records WHERE key >= ? AND key < ?", [(prefix, _after(prefix))])
+        """Remove all records, and notes, whose keys begin with `prefix`; how many records those were."""
+        count = self._remove("DELETE FROM records WHERE key >= ? AND key < ?", [(prefix, _after(prefix))])
+        with self._writing():
+            self._notes.clear(prefix, _after(prefix))
+        return count
+
+    def note(self, key: bytes, text: bytes) -> None:
+        """Keep a note, in place of one of its key."""
+        with self._writing():
+            self._notes.write(key, text)
+
+    def noted(self, key: bytes) -> bytes | None:
+        """The note, or ``None``."""
+        return self._notes.read(key)
+
+    def recent(self, prefix: bytes, limit: int) -> list[bytes]:
+        """The facts of records whose keys begin with `prefix`, those written last first."""
+        return self._notes.facts(prefix, _after(prefix), limit)
 
     def trim(
         self,
@@ -124,10 +142,8 @@ class SqliteStore:
         accessed_since: float | None = None,
     ) -> int:
         """Remove least recently used records until all limits hold; how many those were."""
-        try:
+        with self._writing():
             self._writer.flush()
-        except (OSError, sqlite3.Error) as exc:
-            raise _unavailable(exc, self.location) from exc
         count = 0
         if accessed_since is not None:
             count = self._remove("DELETE FROM records WHERE accessed < ?", [(accessed_since,)])
@@ -175,8 +191,14 @@ class SqliteStore:
     def _remove(self, statement: str, rows: list[tuple[object, ...]]) -> int:
         if self._database.inode() is None:
             return 0
-        try:
+        with self._writing():
             return self._writer.remove(statement, rows)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What goes wrong is `StoreUnavailable`."""
+        try:
+            yield
         except (OSError, sqlite3.Error) as exc:
             raise _unavailable(exc, self.location) from exc
 
