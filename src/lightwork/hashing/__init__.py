@@ -10,12 +10,17 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import array_runs, calls, code, locate, numpy_rules, pandas_rules
+    from .explain import explain_hash
+    from .nodes import HashDifference, HashNode
     from .values import hash, register_hash
 
 __all__ = [
+    "HashDifference",
+    "HashNode",
     "array_runs",
     "calls",
     "code",
+    "explain_hash",
     "hash",
     "locate",
     "numpy_rules",
@@ -23,4 +28,14 @@ __all__ = [
     "register_hash",
 ]
 
-__getattr__ = on_first_use(__name__, parts=__all__, names={"hash": "values", "register_hash": "values"})
+__getattr__ = on_first_use(
+    __name__,
+    parts=__all__,
+    names={
+        "HashDifference": "nodes",
+        "HashNode": "nodes",
+        "explain_hash": "explain",
+        "hash": "values",
+        "register_hash": "values",
+    },
+)

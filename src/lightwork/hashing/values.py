@@ -13,7 +13,7 @@ from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, pa
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
-__all__ = ["RULES", "SCHEME", "digest", "hash", "register_hash", "token_of"]
+__all__ = ["RULES", "SCHEME", "digest", "hash", "register_hash", "token_of", "unhashable_text"]
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ def token_of(
             return Walk(chosen, RULES, numbered=True, visit=visit).token(obj)
     except NotHashable as exc:
         raise UnhashableError(
-            _unhashable(exc, hashing.locate.locate(obj, exc.culprit, path))
+            unhashable_text(exc, hashing.locate.locate(obj, exc.culprit, path))
         ) from exc.__cause__
     except RecursionError:
         raise UnhashableError(
@@ -124,7 +124,8 @@ def token_of(
         ) from None
 
 
-def _unhashable(exc: NotHashable, place: str) -> str:
+def unhashable_text(exc: NotHashable, place: str) -> str:
+    """The message about a part without a key, which sits at `place`."""
     kind = type(exc.culprit)
     return (
         f"{place} is a {kind.__module__}.{kind.__qualname__}, which has no content to be identified by "
