@@ -1,5 +1,6 @@
 """`explain_hash`: where a key comes from, part by part."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from .. import hashing
@@ -12,7 +13,7 @@ from .nodes import HashNode
 from .recording import Part, Recorder
 from .summaries import summarise
 from .values import RULES, SCHEME, token_of, unhashable_text
-from .walk import Cycle
+from .walk import Cycle, NotHashable
 
 __all__ = ["explain_hash"]
 
@@ -60,6 +61,7 @@ def explain_hash(obj: Any, hash_name: str = "blake3", *, depth: int = 10, width:
 
     Examples
     --------
+    >>> from lightwork import explain_hash, hash
     >>> tree = explain_hash({"a": [1, 2.5], "b": "x"})
     >>> [(node.path, node.type) for node in tree.children]
     [("value['a']", 'list'), ("value['b']", 'str')]
@@ -97,7 +99,9 @@ def _unopened(chosen: Algorithm, obj: Any) -> HashNode:
         key = chosen.of(SCHEME + token_of(obj, path="value", chosen=chosen)).hex()
     except UnhashableError as exc:
         error = str(exc)
-    return HashNode("value", _type_name(obj), "nested too deeply to be shown", key, 0, 0.0, (), 1, error=error)
+    return HashNode(
+        "value", _type_name(obj), "nested too deeply to be shown", key, 0, 0.0, (), 1, error=error
+    )
 
 
 def _node(chosen: Algorithm, namer: Namer, part: Part, path: str, depth: int) -> HashNode:
@@ -114,18 +118,31 @@ def _node(chosen: Algorithm, namer: Namer, part: Part, path: str, depth: int) ->
         omitted=part.omitted + len(named) - len(children),
         packed=_is_packed(part),
         again=part.again,
-        error=_error(part, path),
+        error=_error(part, path, children),
     )
 
 
 def _is_packed(part: Part) -> bool:
-    return type(part.value) in _SIZED and len(part.value) > 0 and not (part.parts or part.omitted or part.again)
+    return (
+        type(part.value) in _SIZED and len(part.value) > 0 and not (part.parts or part.omitted or part.again)
+    )
 
 
-def _error(part: Part, path: str) -> str | None:
-    if part.error is None:
+def _error(part: Part, path: str, children: list[HashNode]) -> str | None:
+    """Why a part has no key, unless one of its children tells."""
+    refusal = part.error
+    if part.lost and refusal is None and all(child.key for child in children):
+        refusal = next(_refusals(part), None)
+    if refusal is None:
         return None
-    return unhashable_text(part.error, hashing.locate.locate(part.value, part.error.culprit, path))
+    return unhashable_text(refusal, hashing.locate.locate(part.value, refusal.culprit, path))
+
+
+def _refusals(part: Part) -> Iterator[NotHashable]:
+    for inner in part.parts:
+        if inner.error is not None:
+            yield inner.error
+        yield from _refusals(inner)
 
 
 def _type_name(value: Any) -> str:
@@ -141,6 +158,8 @@ def _summary(part: Part) -> str:
     if is_code(value):
         return class_name(value) if isinstance(value, type) else function_name(value)
     if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
-        return " ".join(str(fact) for name in ("dtype", "shape") if (fact := getattr(value, name, None)) is not None)
+        return " ".join(
+            str(fact) for name in ("dtype", "shape") if (fact := getattr(value, name, None)) is not None
+        )
     text = summarise(value) if kind.__module__ == "builtins" else ""
     return "" if text.startswith("<") else text

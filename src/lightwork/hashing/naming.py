@@ -11,8 +11,8 @@ from functools import partial
 from types import CodeType, FunctionType, MappingProxyType, MethodType
 from typing import Any, NamedTuple
 
-from .names import is_importable
 from .locate import key_step, parts
+from .names import is_importable
 from .recording import Part
 from .rules import SCALARS
 
@@ -217,14 +217,13 @@ def _fallback(whole: Part, part: Part) -> str:
     """The step to a part that the rules have made."""
     if hasattr(type(whole.value), "__cache_key__"):
         return ".__cache_key__()"
-    if whole.kept and isinstance(whole.kept[0], tuple) and len(whole.kept[0]) > 2:
-        if part.value is whole.kept[0][2] or type(part.value) is dict:
-            return ".<state>"
+    if type(part.value) is dict and whole.kept and isinstance(whole.kept[0], tuple):
+        return ".<state>"
     return f".<{type(part.value).__name__}>"
 
 
 def _numbered(found: list[Named]) -> list[Named]:
-    """Steps that the rules gave to several parts get numbers; those of sets stay the same for all elements."""
+    """Steps that were made up for several parts get numbers; elements of sets keep theirs in common."""
     seen: Counter[str] = Counter()
     result = []
     for step, part in found:

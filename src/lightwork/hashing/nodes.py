@@ -27,11 +27,11 @@ class HashNode(NamedTuple):
     """Full name of its type; those of `builtins` without the module."""
 
     summary: str
-    """What it holds, in a few words: number of items, shape and dtype. No ``__repr__`` of a user is called."""
+    """What it holds, in a few words: number of items, dtype and shape. Runs no ``__repr__`` of users."""
 
     key: str | None
-    """What `lightwork.hash` gives for this part alone; ``None`` if it has no key. Inside a value that contains
-    itself the keys of parts hold within that value only."""
+    """What `lightwork.hash` gives for this part alone; ``None`` if it has no key. Inside a value that
+    contains itself the keys of parts hold within that value only."""
 
     nbytes: int
     """Bytes that went through the digest for this part, its own parts included."""
@@ -49,7 +49,7 @@ class HashNode(NamedTuple):
     """Whether its items are all of one kind and were taken in one piece, so that they are no parts."""
 
     again: bool = False
-    """Whether the same object stands further up as well: then its parts are there, and it cost nothing here."""
+    """Whether the same object stands further up as well: its parts are there, and it cost nothing here."""
 
     error: str | None = None
     """Why the part, or one inside it that is not in `children`, has no key."""
@@ -69,7 +69,9 @@ class HashNode(NamedTuple):
         """
         rows = [f"{'bytes':>15} {'ms':>10}  {'key':<{SHORT}}  part", *self._rows(self._chosen(lines), "")]
         rows += list(islice((node.error for node in self.walk() if node.error), ERRORS))
-        return "\n".join(row if width is None or len(row) <= width else f"{row[: width - 3]}..." for row in rows)
+        return "\n".join(
+            row if width is None or len(row) <= width else f"{row[: width - 3]}..." for row in rows
+        )
 
     def to_dict(self) -> dict[str, Any]:  # Any: what json takes
         """The node and all below it as plain dicts, lists, strings and numbers."""
@@ -93,13 +95,14 @@ class HashNode(NamedTuple):
 
     def _chosen(self, lines: int) -> set[int]:
         """Identities of the nodes to show: the dearest, whose parents are at least as dear."""
-        row, order = [self], [self]
+        row: list[HashNode] = [self]
+        order: list[HashNode] = []
         while row:
             row = [child for node in row for child in node.children]
             order += row
         # Rounded: what differs by microseconds stays in the order of the value.
         order.sort(key=lambda node: (node.key is not None, -round(node.milliseconds, 1)))
-        return {id(node) for node in [self, *order][: max(lines, 1)]}
+        return set(map(id, order[: max(lines - 1, 0)]))
 
     def walk(self) -> Iterator["HashNode"]:
         """This node and all below it, each before its children."""

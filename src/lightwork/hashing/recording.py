@@ -47,7 +47,19 @@ class Part:
         The first refusal inside of it that no part of its own in `parts` has.
     """
 
-    __slots__ = ("again", "error", "kept", "level", "lost", "nbytes", "omitted", "parts", "seconds", "token", "value")
+    __slots__ = (
+        "again",
+        "error",
+        "kept",
+        "level",
+        "lost",
+        "nbytes",
+        "omitted",
+        "parts",
+        "seconds",
+        "token",
+        "value",
+    )
 
     def __init__(self, value: Any, level: int, *, again: bool) -> None:
         self.value = value
@@ -76,7 +88,17 @@ class Recorder(Walk):
         Gives seconds.
     """
 
-    __slots__ = ("_clock", "_digested", "_failures", "_inside", "_levels", "_lost", "_rows", "_silent", "_width")
+    __slots__ = (
+        "_clock",
+        "_digested",
+        "_failures",
+        "_inside",
+        "_levels",
+        "_lost",
+        "_rows",
+        "_silent",
+        "_width",
+    )
 
     def __init__(
         self,
