@@ -1,6 +1,7 @@
 """`explain_hash`: where a key comes from, part by part."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from .. import hashing
@@ -155,6 +156,8 @@ def _summary(part: Part) -> str:
     value, kind = part.value, type(part.value)
     if kind in _SIZED:
         return f"{len(value):,} item{'s' * (len(value) != 1)}"
+    if issubclass(kind, ModuleType):
+        return value.__name__
     if is_code(value):
         return class_name(value) if isinstance(value, type) else function_name(value)
     if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
