@@ -112,9 +112,10 @@ def _inner(part: Part) -> Iterator[int]:
 
 
 def _contents(whole: Part) -> Iterator[tuple[str, Any]]:
-    """Steps and values of one part, from the value and from what its rule has kept. Runs no code of users."""
-    value, kind = whole.value, type(whole.value)
-    if issubclass(kind, _OPEN):
+    """Steps and values of one part, from the value and from what its rule has kept."""
+    value, kind, kept = whole.value, type(whole.value), whole.kept
+    reduced = bool(kept) and isinstance(kept[0], tuple) and len(kept[0]) > 1 and callable(kept[0][0])
+    if issubclass(kind, _OPEN) and not (reduced and issubclass(kind, dict)):  # which may have its own `items`
         yield from ((step, held) for step, held in parts(value) if not _is_unset(kind, step, held))
         if issubclass(kind, FunctionType):
             yield ".__code__", value.__code__
@@ -122,8 +123,7 @@ def _contents(whole: Part) -> Iterator[tuple[str, Any]]:
         yield from ((f".{name}", held) for name, held in vars(value).items())
     elif _is_of_pandas(kind):
         yield from _of_pandas(whole)
-    kept = whole.kept
-    if kept and isinstance(kept[0], tuple) and len(kept[0]) > 1 and callable(kept[0][0]):
+    if reduced:
         yield from _reduction(kept)
     elif kept and type(kept[0]) is list and not issubclass(kind, _OPEN):
         yield from _items(kept[0])
