@@ -157,7 +157,7 @@ def _summary(part: Part) -> str:
     if kind in _SIZED:
         return f"{len(value):,} item{'s' * (len(value) != 1)}"
     if issubclass(kind, ModuleType):
-        return value.__name__
+        return str(value.__name__)
     if is_code(value):
         return class_name(value) if isinstance(value, type) else function_name(value)
     if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
