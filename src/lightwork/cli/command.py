@@ -13,8 +13,9 @@ OK, FAILED, USAGE = 0, 1, 2
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    it could not be done: a value without a key, a file that cannot be read
-  2    the command line cannot be right; nothing was done
+  1    it could not be done: a value without a key, one whose pickled copy has
+       another key (--stable), a file that cannot be read, output that cannot be written
+  2    the command line, or a target on it, cannot be right
   130  interrupted
   141  whoever read the output has stopped reading
 """

@@ -96,8 +96,8 @@ def _run(given: Namespace, terminal: Terminal) -> int:
 def _import(modules: list[str]) -> dict[str, Any]:  # Any: modules
     """The names that expressions may use."""
     names: dict[str, Any] = {}
-    if modules and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if modules and "" not in sys.path:
+        sys.path.insert(0, "")  # the working directory, as in an interactive Python
     for text in modules:
         module, _, name = text.partition(":")
         try:
@@ -147,7 +147,7 @@ def _answer(target: str, value: Any, given: Namespace, depth: int) -> dict[str, 
             answer["tree"] = tree
         elif tree.key is None:
             hash(value, given.hash_name)  # raises what is to be said
-        if given.stable:
+        if given.stable and tree.key is not None:
             answer["differences"] = _differences(target, tree, value, given.hash_name, depth)
     except Refusal:
         raise

@@ -1,6 +1,5 @@
 """`main`: arguments in, exit code out. No input leads to a traceback."""
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -42,12 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as exc:
-        # Python flushes once more at its end, and would complain: give it something that can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(exc, BrokenPipeError):
-            return _UNREAD
-        terminal.complain(f"lightwork: the output cannot be written: {exc}")
-        return FAILED
+        terminal.abandon(exc)
+        return _UNREAD if isinstance(exc, BrokenPipeError) else FAILED
     return code
 
 

@@ -5,11 +5,12 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 __all__ = ["Terminal"]
 
-_STYLES = {"bold": "1", "dim": "2", "red": "31"}
+_STYLES = {"bold": "1", "red": "31"}
 
 
 class Terminal:
@@ -49,8 +50,21 @@ class Terminal:
         print(" ".join(text.split()), file=self._err)
 
     def styled(self, text: str, style: str) -> str:
-        """The text in ``"bold"``, ``"dim"`` or ``"red"`` where colours are shown, else as it is."""
+        """The text in ``"bold"`` or ``"red"`` where colours are shown, else as it is."""
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._coloured else text
+
+    def abandon(self, error: OSError) -> None:
+        """Give up on streams that cannot be written, and say so where that is still possible."""
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError):
+                self.complain(f"lightwork: the output cannot be written: {error}")
+                self._err.flush()
+        # Python flushes once more at its end, and would complain: give it something that can be written.
+        for stream in (self._out, self._err):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def flush(self) -> None:
         """Hand over what was written; an error of the reader shows here."""

@@ -73,10 +73,9 @@ def explain_hash(obj: Any, hash_name: str = "blake3", *, depth: int = 10, width:
     _check("width", width, 1, None)
     chosen = algorithm(hash_name)
     try:
-        root = _record(chosen, obj, depth, width)
+        return _node(chosen, Namer(), _record(chosen, obj, depth, width), "value", depth)
     except RecursionError:
         return _unopened(chosen, obj)
-    return _node(chosen, Namer(), root, "value", depth)
 
 
 def _check(name: str, given: int, least: int, most: int | None) -> None:

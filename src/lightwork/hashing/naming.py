@@ -83,18 +83,11 @@ class Namer:
 
     def _search(self, whole: Part) -> Iterator[tuple[str, Any]]:
         """Steps and values, those nearest first. Only plain containers can have been packed into columns."""
-        row: list[tuple[str, Any]] = []
-        for step, value in _contents(whole):
-            yield step, value
-            self._looks -= 1
-            if self._looks < 0:
-                return
-            if type(whole.value) in _PLAIN and type(value) in _PLAIN:
-                row.append((step, value))
-        for _ in range(1, _LEVELS):
+        row: list[tuple[str, Any]] = [("", whole.value)]
+        for level in range(_LEVELS if type(whole.value) in _PLAIN else 1):
             holders, row = row, []
             for prefix, holder in holders:
-                for step, value in parts(holder):
+                for step, value in parts(holder) if level else _contents(whole):
                     yield prefix + step, value
                     self._looks -= 1
                     if self._looks < 0:
@@ -188,7 +181,7 @@ def _is_made(part: Part) -> bool:
 
 
 def _is_known(part: Part, names: dict[int, deque[str]]) -> bool:
-    """Whether a part has a name, or holds only what has one, and at least one such."""
+    """Whether a part has a name, or was made to hold at least one part that has."""
     if names.get(id(part.value)):
         return True
     return _is_made(part) and any(_is_known(inner, names) for inner in part.parts)

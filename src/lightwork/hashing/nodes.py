@@ -177,8 +177,9 @@ def _lone(first: HashNode | None, second: HashNode | None) -> HashDifference:
 def _matched(one: HashNode, two: HashNode) -> Iterator[tuple[HashNode | None, HashNode | None]]:
     """Children of both sides with the same step; elements of sets, which share a step, by their keys."""
     left, right = _by_step(one), _by_step(two)
-    # A step on one side only tells something if it is not just that the other side was packed or cut.
-    told = not (one.packed or two.packed) and one.type not in ("list", "tuple")
+    # A step on one side tells nothing if the parts of the other were packed, cut, or shown further up.
+    closed = one.packed or two.packed or one.again or two.again
+    told = not closed and one.type not in ("list", "tuple")
     for step in dict.fromkeys([*left, *right]):
         ours, theirs = left.get(step, []), right.get(step, [])
         if len(ours) > 1 or len(theirs) > 1:

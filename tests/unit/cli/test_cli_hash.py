@@ -146,6 +146,19 @@ def test_a_full_disk_gets_one_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">&-", 0), ("2>&-", 2), (">&- 2>&-", 2), ("2>/dev/full", 1)]
+)
+def test_streams_that_are_closed_lead_to_no_traceback(redirection: str, code: int) -> None:
+    """The exit code is what is left to tell."""
+    target = "1" if code == 0 else "nope"
+    line = f"{sys.executable} -m lightwork hash {target} {redirection}"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+
+
+@pytest.mark.slow
 def test_a_stream_that_knows_no_umlauts_is_no_obstacle() -> None:
     """Characters that the terminal does not know are shown by their numbers."""
     done = run("hash", "{'ä': 'ö'}", "--explain", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})

@@ -243,11 +243,18 @@ def test_differences_name_the_smallest_parts() -> None:
     assert explain_hash(one).differences(explain_hash(one)) == []
 
 
+def test_a_part_shown_further_up_is_not_taken_for_an_empty_one() -> None:
+    """Shared on one side, a changed copy on the other: nothing "was added"."""
+    part = {"a": [1, "x"], "b": 2}
+    (found,) = explain_hash([part, part]).differences(explain_hash([part, {**part, "b": 3}]))
+    assert found.path == "value[1]"
+
+
 def test_the_attribute_that_pickling_changes_is_named() -> None:
     """What makes a key unstable."""
     value = [Fresh()]
     tree = explain_hash(value)
-    (found,) = tree.differences(explain_hash([Fresh()]))
+    (found,) = tree.differences(explain_hash(pickle.loads(pickle.dumps(value))))
     assert found.path == "value[0].place"
 
 
