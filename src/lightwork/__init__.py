@@ -16,7 +16,7 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
-    from .hashing import File, hash, register_hash
+    from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads
@@ -34,6 +34,7 @@ _HOMES = {
     "dumps": "persistence",
     "effective_n_jobs": "parallel",
     "expires_after": "memory",
+    "explain_hash": "hashing",
     "hash": "hashing",
     "inspect": "persistence",
     "load": "persistence",
@@ -55,6 +56,7 @@ __all__ = [
     "dumps",
     "effective_n_jobs",
     "expires_after",
+    "explain_hash",
     "hash",
     "inspect",
     "load",

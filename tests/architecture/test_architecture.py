@@ -192,6 +192,7 @@ def test_public_names_are_a_list() -> None:
         "dumps",
         "effective_n_jobs",
         "expires_after",
+        "explain_hash",
         "hash",
         "inspect",
         "load",

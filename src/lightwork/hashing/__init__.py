@@ -10,15 +10,20 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import array_runs, calls, code, locate, numpy_rules, pandas_rules, registered
+    from .explain import explain_hash
     from .files import File
+    from .nodes import HashDifference, HashNode
     from .values import adopt_rules, hash, register_hash
 
 __all__ = [
     "File",
+    "HashDifference",
+    "HashNode",
     "adopt_rules",
     "array_runs",
     "calls",
     "code",
+    "explain_hash",
     "hash",
     "locate",
     "numpy_rules",
@@ -30,5 +35,13 @@ __all__ = [
 __getattr__ = on_first_use(
     __name__,
     parts=__all__,
-    names={"File": "files", "adopt_rules": "values", "hash": "values", "register_hash": "values"},
+    names={
+        "File": "files",
+        "HashDifference": "nodes",
+        "HashNode": "nodes",
+        "adopt_rules": "values",
+        "explain_hash": "explain",
+        "hash": "values",
+        "register_hash": "values",
+    },
 )

@@ -4,12 +4,13 @@ import copyreg
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from .objects import UNREDUCIBLE
 
-__all__ = ["locate"]
+__all__ = ["key_step", "locate", "parts"]
 
 _LONGEST = 1_000_000  # parts that are looked at before the search gives up
 
@@ -23,7 +24,7 @@ def locate(value: Any, culprit: object, path: str) -> str:
     queue = deque([(path, value)])
     while queue and len(seen) < _LONGEST:
         place, whole = queue.popleft()
-        for step, part in _parts(whole):
+        for step, part in chain(parts(whole), _reduced(whole)):
             if part is culprit:
                 return place + step
             if id(part) not in seen and not isinstance(part, str | bytes | int | float):
@@ -33,12 +34,13 @@ def locate(value: Any, culprit: object, path: str) -> str:
     return path
 
 
-def _parts(whole: Any) -> Iterator[tuple[str, Any]]:
-    """Steps and parts of one value."""
+def parts(whole: Any) -> Iterator[tuple[str, Any]]:
+    """Steps and parts of one value, as far as it can be looked into without its reduction."""
     if isinstance(whole, Mapping):
         for key, held in whole.items():
-            yield f"[{_key(key)}]", held
-            yield f" key {_key(key)}", key
+            name = key_step(key)
+            yield f"[{name}]", held
+            yield f" key {name}", key
     elif isinstance(whole, list | tuple | deque):
         yield from ((f"[{place}]", held) for place, held in enumerate(whole))
     elif isinstance(whole, set | frozenset):
@@ -51,8 +53,6 @@ def _parts(whole: Any) -> Iterator[tuple[str, Any]]:
         yield from ((".func", whole.func), (".args", whole.args), (".keywords", whole.keywords))
     elif isinstance(getattr(whole, "__dict__", None), dict) and not isinstance(whole, type):
         yield from ((f".{name}", held) for name, held in vars(whole).items())
-    if not isinstance(whole, dict | list | tuple | set | frozenset | type | FunctionType | partial):
-        yield from _reduced(whole)
 
 
 def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -66,6 +66,8 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
     """What pickle would look at: slots, and whatever a class hands out of itself."""
+    if isinstance(whole, dict | list | tuple | set | frozenset | type | FunctionType | partial):
+        return
     special = copyreg.dispatch_table.get(type(whole))
     try:
         reduced = special(whole) if special else whole.__reduce_ex__(4)
@@ -85,7 +87,7 @@ def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
             yield step, list(items)
 
 
-def _key(key: object) -> str:
+def key_step(key: object) -> str:
     """Keys of our own types as they print; a user's key by its type only, whose repr may do anything."""
     return (
         repr(key)[:40]

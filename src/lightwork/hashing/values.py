@@ -15,7 +15,16 @@ from .registered import REGISTERED, Pickled
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
-__all__ = ["RULES", "SCHEME", "adopt_rules", "digest", "hash", "register_hash", "token_of"]
+__all__ = [
+    "RULES",
+    "SCHEME",
+    "adopt_rules",
+    "digest",
+    "hash",
+    "register_hash",
+    "token_of",
+    "unhashable_text",
+]
 
 T = TypeVar("T")
 
@@ -125,7 +134,7 @@ def token_of(
             return Walk(chosen, RULES, numbered=True, visit=visit).token(obj)
     except NotHashable as exc:
         raise UnhashableError(
-            _unhashable(exc, hashing.locate.locate(obj, exc.culprit, path))
+            unhashable_text(exc, hashing.locate.locate(obj, exc.culprit, path))
         ) from exc.__cause__
     except RecursionError:
         raise UnhashableError(
@@ -133,7 +142,8 @@ def token_of(
         ) from None
 
 
-def _unhashable(exc: NotHashable, place: str) -> str:
+def unhashable_text(exc: NotHashable, place: str) -> str:
+    """The message about a part without a key, which sits at `place`."""
     kind = type(exc.culprit)
     return (
         f"{place} is a {kind.__module__}.{kind.__qualname__}, which has no content to be identified by "
