@@ -14,7 +14,7 @@ from .options import Compress, check_protocol, chosen_compression, path_of
 
 if TYPE_CHECKING:
     from ..parcel.codecs import Encoder
-    from ..parcel.writer import Sink
+    from ..parcel.outputs import Sink
 
 __all__ = ["dump", "dumps"]
 
