@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .hashing import hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
-    from .persistence import dump, dumps, inspect, load, loads
+    from .persistence import dump, dumps, inspect, load, loads, register_compressor
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -38,6 +38,7 @@ _HOMES = {
     "load": "persistence",
     "loads": "persistence",
     "parallel_config": "parallel",
+    "register_compressor": "persistence",
     "register_hash": "hashing",
 }
 
@@ -58,6 +59,7 @@ __all__ = [
     "load",
     "loads",
     "parallel_config",
+    "register_compressor",
     "register_hash",
 ]
 

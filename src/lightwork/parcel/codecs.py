@@ -12,10 +12,10 @@ from ..errors import CorruptFileError
 from ..system.optional import require
 from .planes import MAX_WIDTH, pack_planes, unpack_planes
 
-__all__ = ["CODECS", "RAW", "Codec", "Encoder", "Packed", "compressor", "decode"]
+__all__ = ["CODECS", "RAW", "ZSTD_MODULE", "Codec", "Encoder", "Packed", "compressor", "decode"]
 
 RAW = 0
-_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+ZSTD_MODULE = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
 class Packed(NamedTuple):
@@ -67,7 +67,7 @@ def _lz4_compressor(cramjam: Any, level: int) -> _Compress:
 
 def _lz4_decompress(cramjam: Any, data: memoryview, limit: int) -> memoryview:
     out = bytearray(limit)
-    return memoryview(out)[: cramjam.lz4.decompress_block_into(data, out)]
+    return memoryview(out)[: cramjam.lz4.decompress_block_into(data, out, output_len=limit)]
 
 
 # Levels as in joblib. zstd 1 is the default because more gains little after the shuffle: for running sums a
@@ -75,7 +75,7 @@ def _lz4_decompress(cramjam: Any, data: memoryview, limit: int) -> memoryview:
 CODECS = {
     "zstd": Codec(
         1,
-        _ZSTD,
+        ZSTD_MODULE,
         "all",
         1,
         _zstd_compressor,

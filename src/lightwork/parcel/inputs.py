@@ -107,8 +107,9 @@ class FileInput:
 class StreamInput:
     """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor."""
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: Readable, head: bytes = b"") -> None:
         self._file = file
+        self._head = head  # what was read from it before
         self.position = 0
 
     def read(self, nbytes: int) -> bytes:
@@ -116,7 +117,8 @@ class StreamInput:
         parts: list[bytes] = []
         left = nbytes
         while left:
-            part = self._file.read(min(left, _STEP))
+            part = self._head or self._file.read(min(left, _STEP))
+            self._head = b""
             if not part:
                 break
             if not isinstance(part, bytes | bytearray | memoryview):

@@ -1,0 +1,70 @@
+"""Loading what is no bare container of ours: compressed files, joblib's files, plain pickles."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from ... import parcel
+from ...errors import CorruptFileError, InvalidOption, UnknownFormatError
+from ...parcel.inputs import FileInput, StreamInput
+from ..compressors.registry import COMPRESSORS
+from ..joining import Wanted, explained_foreign, joined, named
+from .detection import Found, recognized
+from .joblib_legacy import open_old
+from .joblib_reading import Surroundings, read
+from .resumed import Resumed
+
+# Any: users' values, and file objects of any kind.
+__all__ = ["load_file", "load_stream"]
+
+
+def load_file(file: BinaryIO, path: str, wanted: Wanted) -> Any:
+    """The value in a regular file that stands at its first byte. Errors as from `lightwork.load`."""
+    name = repr(path)
+    with named(name):
+        _, found = recognized(file.read)
+        file.seek(0)
+        if found.kind != "pickle":
+            if wanted.mmap_mode is not None:
+                raise InvalidOption(f"cannot map {name}: it is compressed; load it without mmap_mode")
+            return _compressed(file, found, wanted, name, os.path.dirname(path))
+        around = Surroundings(wanted.native, wanted.rename, os.path.dirname(path), file, wanted.mmap_mode)
+        with explained_foreign(name):
+            return read(FileInput(file.fileno()), around)
+
+
+def load_stream(stream: Any, head: bytes, wanted: Wanted, name: str) -> Any:
+    """The value in a file object of which `head` was read already."""
+    with named(name):
+        head, found = recognized(Resumed(head, stream).read)
+        file = Resumed(head, stream)
+        if found.kind != "pickle":
+            return _compressed(file, found, wanted, name, None)
+        with explained_foreign(name):
+            return read(StreamInput(file), Surroundings(wanted.native, wanted.rename))
+
+
+def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str | None) -> Any:
+    if found.kind == "old":
+        plain: Any = open_old(file)[0]
+    else:
+        plain = COMPRESSORS[found.compressor].decompressor_file(file)
+    head, inside = recognized(plain.read)
+    source = StreamInput(Resumed(head, plain))
+    if inside.kind == "container":
+        content = parcel.reader.read(source)
+        _check_end(plain)
+        return joined(content, wanted, name)
+    if inside.kind != "pickle":
+        raise UnknownFormatError("it is compressed twice: decompress it once")
+    with explained_foreign(name):
+        value = read(source, Surroundings(wanted.native, wanted.rename, folder))
+        _check_end(plain)
+        return value
+
+
+def _check_end(plain: Any) -> None:
+    """The checksums of compressed streams are behind their last byte, so they are read to the end."""
+    if plain.read(1):
+        raise CorruptFileError("there are more bytes after its end")
