@@ -54,13 +54,11 @@ class FileInput:
     def read(self, nbytes: int) -> bytes:
         """As `Input.read`. Reads ahead a little, since frames are small."""
         start = self.position - self._ahead_at
-        if not 0 <= start <= start + nbytes <= len(self._ahead):
-            self._ahead, self._ahead_at, start = (
-                self._read_at(self.position, max(nbytes, 4096)),
-                self.position,
-                0,
-            )
-        data = self._ahead[start : start + nbytes]
+        data = self._ahead[start : start + nbytes] if start >= 0 else b""
+        if len(data) < nbytes:
+            self._ahead = self._read_at(self.position, max(nbytes, 4096))
+            self._ahead_at = self.position
+            data = self._ahead[:nbytes]
         self.position += len(data)
         return data
 

@@ -49,10 +49,8 @@ def explained(facts: dict[str, Any], name: str) -> Iterator[None]:  # Any: see `
     try:
         yield
     except Exception as exc:
-        exc.add_note(
-            f"{name} was written by {_described(facts)}; here: {_described(parcel.facts.here(facts))}."
-        )
-        _tell_of_renames(exc)
+        here = _described(parcel.facts.here(facts))
+        exc.add_note(f"{name} was written by {_described(facts)}; here: {here}.{_way_out(exc)}")
         raise
 
 
@@ -65,14 +63,18 @@ def explained_foreign(name: str) -> Iterator[None]:
         raise
     except Exception as exc:
         here = _described(parcel.facts.here({"packages": ("joblib", "numpy")}))
-        exc.add_note(f"{name} is a pickle or of joblib: such files do not tell what wrote them; here: {here}.")
+        exc.add_note(
+            f"{name} is a pickle or of joblib: such files do not tell what wrote them; here: {here}."
+        )
         _tell_of_renames(exc)
         raise
 
 
 def _tell_of_renames(exc: Exception) -> None:
     if isinstance(exc, ImportError | AttributeError):
-        exc.add_note('For what has moved since it was written: load(..., renames={"old.module": "new.module"}).')
+        exc.add_note(
+            'For what has moved since it was written: load(..., renames={"old.module": "new.module"}).'
+        )
 
 
 def _described(facts: dict[str, Any]) -> str:

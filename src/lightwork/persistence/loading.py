@@ -35,8 +35,8 @@ def load(
     The format is seen from the first bytes: a file of ours, the same compressed as a whole, a file of joblib
     0.8 to 1.6, or a plain pickle. joblib itself is not needed, and never imported.
 
-    Every byte of our own files is compared with its checksum before anything is unpickled, except for mapped arrays, which
-    are not read. Unpickling runs what the file says: load only files that you trust.
+    Every byte of our own files is compared with its checksum before anything is unpickled, except for mapped
+    arrays, which are not read. Unpickling runs what the file says: load only files that you trust.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def load(
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
     renames
-        For classes and functions that have moved since the file was written: ``{"old.module": "new.module"}``,
-        which counts for all in that module, or ``{"old.module.Class": "new.module.Class"}``.
+        For what has moved since the file was written: ``{"old.module": "new.module"}`` counts for all in that
+        module and the modules in it, ``{"old.module.Class": "new.module.Class"}`` for one class or function.
 
     Raises
     ------
@@ -122,7 +122,11 @@ def _load_stream(stream: Any, wanted: Wanted, name: str) -> Any:  # Any: an obje
         is_container = _is_container(head)
         if is_container:
             content = parcel.reader.read(parcel.inputs.StreamInput(stream, head))
-    return joined(content, wanted, name) if is_container else foreign.opening.load_stream(stream, head, wanted, name)
+    return (
+        joined(content, wanted, name)
+        if is_container
+        else foreign.opening.load_stream(stream, head, wanted, name)
+    )
 
 
 def _name_of(file: object) -> str:

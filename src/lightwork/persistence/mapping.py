@@ -26,9 +26,7 @@ def join_native(content: "Content", rename: Rename | None) -> Any:
     make_array = _native_array if _FOREIGN_MARK in content.skeleton else None
     if make_array is None and rename is None:
         return parcel.parcels.join(content.skeleton, content.buffers)
-    return parcel.parcels.join_with(
-        content.skeleton, content.buffers, make_array=make_array, rename=rename
-    )
+    return parcel.parcels.join_with(content.skeleton, content.buffers, make_array=make_array, rename=rename)
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
@@ -59,9 +57,7 @@ def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode, rename: Rename
         return parcel.parcels.join_with(mapped.skeleton, (), rename=rename)
     whole = map_file(file, mode)
     segments = [_segment(whole, *place) for place in mapped.places]
-    return parcel.parcels.join_with(
-        mapped.skeleton, segments, make_array=_array_in_segment, rename=rename
-    )
+    return parcel.parcels.join_with(mapped.skeleton, segments, make_array=_array_in_segment, rename=rename)
 
 
 def map_file(file: BinaryIO, mode: MmapMode) -> Any:

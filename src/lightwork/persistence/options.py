@@ -25,7 +25,9 @@ MmapMode: TypeAlias = Literal["r", "r+", "w+", "c"]
 FileFormat: TypeAlias = Literal["lightwork", "joblib"]
 
 _LEVELS = "a level from 1 to 9, 0 for none"
-_ZSTD_FOR_JOBLIB = "joblib cannot read zstd: choose another method, such as 'zlib', or leave format='joblib' out"
+_ZSTD_FOR_JOBLIB = (
+    "joblib cannot read zstd: choose another method, such as 'zlib', or leave format='joblib' out"
+)
 
 
 class Compression(NamedTuple):
@@ -48,8 +50,8 @@ def chosen_compression(
     ----------
     compress
         ``False`` or 0: none, unless the name has an ending. ``True`` or ``None``: the method of the ending,
-        else byte shuffle and zstd (for joblib zlib). 1 to 9: the same at that level. A method, or a tuple of a
-        method and a level (0: none, whatever the ending; ``None``: the method's default).
+        else byte shuffle and zstd (for joblib zlib). 1 to 9: the same at that level. A method, or a tuple of
+        a method and a level (0: none, whatever the ending; ``None``: the method's default).
     name
         The file's name, ``None`` for a file object.
     file_format
@@ -131,7 +133,8 @@ def _protocol_for_joblib(protocol: Any) -> int:  # Any: it is checked here
         return pickle.DEFAULT_PROTOCOL
     if type(protocol) is not int or not -1 <= protocol <= pickle.HIGHEST_PROTOCOL:
         raise InvalidOption(
-            f"protocol={protocol!r} is not possible: give 0 to {pickle.HIGHEST_PROTOCOL}, or -1 for the highest"
+            f"protocol={protocol!r} is not possible: give 0 to {pickle.HIGHEST_PROTOCOL}, "
+            "or -1 for the highest"
         )
     return pickle.HIGHEST_PROTOCOL if protocol == -1 else protocol
 

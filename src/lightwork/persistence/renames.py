@@ -17,9 +17,9 @@ def renaming(renames: Mapping[str, str] | None) -> Rename | None:
     Parameters
     ----------
     renames
-        Old to new. A module stands for itself and the modules in it (``{"old.module": "new.module"}``); a class
-        or function is given with its module (``{"old.module.Class": "new.module.Class"}``) and counts before
-        its module, a longer module before a shorter one.
+        Old to new. A module stands for itself and the modules in it (``{"old.module": "new.module"}``); a
+        class or function is given with its module (``{"old.module.Class": "new.module.Class"}``) and counts
+        before its module, a longer module before a shorter one.
 
     Raises
     ------
@@ -28,9 +28,8 @@ def renaming(renames: Mapping[str, str] | None) -> Rename | None:
     """
     if renames is None:
         return None
-    if not isinstance(renames, Mapping) or not all(
-        _is_name(name) for pair in renames.items() for name in pair
-    ):
+    given: Any = renames
+    if not isinstance(given, Mapping) or not all(_is_name(name) for pair in given.items() for name in pair):
         raise InvalidOption(f'renames={renames!r} is not possible: give {{"old.module": "new.module"}}')
     found = dict(renames)
     return lambda module, name: _renamed(found, module, name)

@@ -80,19 +80,20 @@ def dump(
         A path, or an object with ``write`` for bytes: a file, a pipe, `io.BytesIO`.
     compress
         0 or ``False``: none, so that arrays can be mapped by `load`. ``True``: byte shuffle and zstd, by
-        several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``, ``"bz2"``,
-        ``"lzma"``: in blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the file as a whole), or
-        a tuple ``(method, level)``.
-        A path that ends in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is compressed as
-        a whole by that method, even for 0, so that other programs can open it; ``(method, 0)`` prevents that.
+        several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``,
+        ``"bz2"``, ``"lzma"``: in blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the file
+        as a whole), or a tuple ``(method, level)``.
+        A path that ends in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is compressed
+        as a whole by that method, even for 0, so that other programs can open it; ``(method, 0)`` prevents
+        that.
     protocol
-        The pickle protocol for joblib's format: 0 to 5, -1 for the highest, ``None`` for that of `pickle`. Our
-        own format has always protocol 5; what means the same is accepted.
+        The pickle protocol of joblib's format: 0 to 5, -1 for the highest, ``None`` for that of `pickle`.
+        Our own format always has protocol 5; what means the same is accepted.
     pickler
         ``"cloudpickle"`` takes lambdas, closures and classes of ``__main__`` along, to be loaded anywhere.
     format
-        ``"joblib"`` writes what joblib 0.10 and later load (without `pickler`): no checksums, and at the speed of
-        a pickler in Python, as joblib.
+        ``"joblib"`` writes what joblib 0.10 and later load: without `pickler`, without checksums, and at the
+        speed of a pickler in Python, as joblib does.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which whole-file compressors there are: their names, file endings and first bytes; `register_compressor`."""
+"""The compressors of whole files: names, file endings and first bytes of each; `register_compressor`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -105,7 +105,9 @@ class Compressors:
 
     def by_ending(self, path: str) -> str | None:
         """The name of the compressor that the ending of a file name asks for; the last registered wins."""
-        found = (name for name, one in self._by_name.items() if one.extension and path.endswith(one.extension))
+        found = (
+            name for name, one in self._by_name.items() if one.extension and path.endswith(one.extension)
+        )
         return next(reversed([*found]), None)
 
     def by_prefix(self, head: bytes) -> str | None:

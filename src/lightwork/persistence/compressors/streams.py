@@ -65,7 +65,7 @@ class _Lz4Press:
         self._compressor = compressor
 
     def compress(self, data: Any) -> Any:
-        self._compressor.compress(data)
+        self._compressor.compress(bytes(data))  # it takes no memoryview
         return memoryview(self._compressor.flush())
 
     def flush(self) -> Any:
@@ -109,9 +109,7 @@ _METHODS = {
         lambda zlib, level: zlib.compressobj(level, zlib.DEFLATED, 31),
         lambda zlib: _Inflater(zlib.decompressobj(31)),
     ),
-    "bz2": _Method(
-        "bz2", 9, lambda bz2, level: bz2.BZ2Compressor(level), lambda bz2: bz2.BZ2Decompressor()
-    ),
+    "bz2": _Method("bz2", 9, lambda bz2, level: bz2.BZ2Compressor(level), lambda bz2: bz2.BZ2Decompressor()),
     "lzma": _Method(
         "lzma",
         6,
@@ -185,12 +183,19 @@ class _Writer:
     def __init__(self, file: Any, press: _Press) -> None:
         self._file = file
         self._press = press
+        self._position = 0
         self.closed = False
 
     def write(self, data: Any) -> int:
         """Take all of `data`."""
         self._put(self._press.compress(data))
-        return memoryview(data).nbytes
+        nbytes = memoryview(data).nbytes
+        self._position += nbytes
+        return nbytes
+
+    def tell(self) -> int:
+        """How many bytes it took: joblib's files are aligned by it."""
+        return self._position
 
     def close(self) -> None:
         """Write the end."""
@@ -248,4 +253,9 @@ class _Reader(io.RawIOBase):
 
 def _errors(module: Any) -> tuple[type[Exception], ...]:
     names = ("error", "ZstdError", "LZMAError", "DecompressionError")
-    return (OSError, EOFError, ValueError, *(getattr(module, name) for name in names if hasattr(module, name)))
+    return (
+        OSError,
+        EOFError,
+        ValueError,
+        *(getattr(module, name) for name in names if hasattr(module, name)),
+    )

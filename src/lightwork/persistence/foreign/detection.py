@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 def recognized(read: Callable[[int], bytes]) -> tuple[bytes, Found]:
-    """The first bytes, as few as it takes to tell the format (a pickle may be three bytes long), and what they tell.
+    """The first bytes, and what they tell: as few as that takes, since a pickle may be three bytes long.
 
     Raises
     ------

@@ -80,7 +80,7 @@ class ArrayState(NamedTuple):
 
 
 def padding(position: int) -> bytes:
-    """What stands between a wrapper that ends at `position` and its array: their number, then so many bytes."""
+    """What stands between a wrapper that ends at `position` and its array: a number, then so many bytes."""
     count = ALIGNMENT - (position + 1) % ALIGNMENT
     return bytes([count]) + b"\xff" * count
 

@@ -1,4 +1,4 @@
-"""Files of joblib before 0.10: their arrays are in files beside them, compressed ones behind a ``ZF`` header."""
+"""Files of joblib before 0.10: arrays in files beside them, and compressed files with a ``ZF`` header."""
 
 import io
 import os
@@ -41,7 +41,9 @@ def compressed_side_array(folder: str | None, state: Any) -> Any:
         plain, length = open_old(file)
         data = plain.read(length + 1)
     if len(data) != length:
-        raise CorruptFileError(f"{state['filename']!r} beside it has {len(data)} bytes, {length} are expected")
+        raise CorruptFileError(
+            f"{state['filename']!r} beside it has {len(data)} bytes, {length} are expected"
+        )
     subclass, shape, kind = state["init_args"]
     array = numpy.ndarray.__new__(subclass, shape, kind)
     array.__setstate__((*state["state"], data))

@@ -71,26 +71,27 @@ class _Opcodes:
 
     def __init__(self, source: Input) -> None:
         self._source = source
+        self._read = source.read
         self._slipped_in = b""
-        self.ended = False
 
     def slip_in(self, opcodes: bytes) -> None:
         """Give these before the next bytes of the source."""
         self._slipped_in = opcodes
 
     def read(self, nbytes: int) -> bytes:
-        if self._slipped_in:
-            data, self._slipped_in = self._slipped_in[:nbytes], self._slipped_in[nbytes:]
-            return data
-        data = self._source.read(nbytes)
-        self.ended = len(data) < nbytes
+        if not self._slipped_in:
+            return self._read(nbytes)
+        data, self._slipped_in = self._slipped_in[:nbytes], self._slipped_in[nbytes:]
         return data
 
     def readline(self) -> bytes:
         """For old protocols, whose lines are few and short."""
         line = bytearray()
-        while not line.endswith(b"\n") and not self.ended:
-            line += self.read(1)
+        while not line.endswith(b"\n"):
+            byte = self.read(1)
+            if not byte:
+                break
+            line += byte
         return bytes(line)
 
     def readinto(self, out: Any) -> int:
@@ -122,8 +123,10 @@ class _Stream:
                 raise
             raise FileFormatError(f"{_PYTHON_2} ({exc})") from exc
         except (pickle.UnpicklingError, EOFError) as exc:
-            where = f"after {self._source.position} bytes"
-            reason = f"it ends {where}" if self._opcodes.ended else f"it is no pickle {where} ({exc})"
+            has_more = self._source.read(1)
+            reason = (
+                f"it is no pickle ({exc})" if has_more else f"it ends after {self._source.position} bytes"
+            )
             raise CorruptFileError(reason) from exc
 
     def _queue(self) -> Iterator[Any]:
@@ -170,8 +173,8 @@ class _Stream:
         self._source.take(state.nbytes)
         if not state.padded and start % ALIGNMENT and state.nbytes:
             warnings.warn(
-                f"The memmapped array of shape {state.shape} loaded from the file {around.file.name} is not byte "
-                "aligned, which makes some programs slow or crash: dump the value again",
+                f"The memmapped array of shape {state.shape} loaded from the file {around.file.name} is not "
+                "byte aligned, which makes some programs slow or crash: dump the value again",
                 LightworkWarning,
                 stacklevel=2,
             )

@@ -93,26 +93,30 @@ class _Wrapper:
         self.__dict__.update(state)
 
 
-class _Pickler(pickle._Pickler):
+_PythonPickler: Any = pickle._Pickler  # the type stubs know no more of it than of the one in C
+
+
+class _Pickler(_PythonPickler):  # type: ignore[misc]  # see there
     """Puts a wrapper, then the bytes, in the place of arrays of the plain classes."""
 
     def __init__(self, file: _Buffered, protocol: int, *, padded: bool) -> None:
         super().__init__(file, protocol)
         self._file = file
         self._padded = padded
+        numpy = loaded("numpy")  # whoever has arrays has loaded it
+        self._arrays: tuple[Any, ...] = () if numpy is None else (numpy.ndarray, numpy.matrix, numpy.memmap)
 
     def save(self, obj: Any, save_persistent_id: bool = True) -> None:
-        if obj is _Wrapper:
+        if type(obj) in self._arrays:
+            self._save_array(obj)
+        elif obj is _Wrapper:
             self._save_wrapper_class()
-            return
-        numpy = loaded("numpy")
-        if numpy is not None and type(obj) in (numpy.ndarray, numpy.matrix, numpy.memmap):
-            self._save_array(obj, numpy)
-            return
-        super().save(obj, save_persistent_id)
+        else:
+            super().save(obj, save_persistent_id)
 
-    def _save_array(self, array: Any, numpy: Any) -> None:
-        subclass = numpy.matrix if type(array) is numpy.matrix else numpy.ndarray
+    def _save_array(self, array: Any) -> None:
+        plain, matrix, _ = self._arrays
+        subclass = matrix if type(array) is matrix else plain
         super().save(_Wrapper(wrapper_state(array, subclass, padded=self._padded)))
         self.framer.commit_frame(force=True)
         if array.dtype.hasobject:

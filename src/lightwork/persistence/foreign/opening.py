@@ -1,8 +1,6 @@
 """Loading what is no bare container of ours: compressed files, joblib's files, plain pickles."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from ... import parcel
