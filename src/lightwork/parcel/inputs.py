@@ -56,7 +56,8 @@ class FileInput:
         start = self.position - self._ahead_at
         data = self._ahead[start : start + nbytes] if start >= 0 else b""
         if len(data) < nbytes:
-            self._ahead = self._read_at(self.position, max(nbytes, 4096))
+            left = max(self._size - self.position, 0)  # lengths in files may be lies
+            self._ahead = self._read_at(self.position, max(min(nbytes, left), 4096))
             self._ahead_at = self.position
             data = self._ahead[:nbytes]
         self.position += len(data)

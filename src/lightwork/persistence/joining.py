@@ -65,16 +65,15 @@ def explained_foreign(name: str) -> Iterator[None]:
         here = _described(parcel.facts.here({"packages": ("joblib", "numpy")}))
         exc.add_note(
             f"{name} is a pickle or of joblib: such files do not tell what wrote them; here: {here}."
+            f"{_way_out(exc)}"
         )
-        _tell_of_renames(exc)
         raise
 
 
-def _tell_of_renames(exc: Exception) -> None:
-    if isinstance(exc, ImportError | AttributeError):
-        exc.add_note(
-            'For what has moved since it was written: load(..., renames={"old.module": "new.module"}).'
-        )
+def _way_out(exc: Exception) -> str:
+    if not isinstance(exc, ImportError | AttributeError):
+        return ""
+    return ' If that has moved or got another name: load(..., renames={"old.module": "new.module"}).'
 
 
 def _described(facts: dict[str, Any]) -> str:

@@ -185,8 +185,12 @@ def _compressed(write: "_Write", chosen: Compression, value: object, sink: "Sink
     compressor = COMPRESSORS[chosen.method]
     shield = compressors.streams.Shield(sink)
     file = compressor.compressor_file(shield, chosen.level)
-    write(value, file)
-    file.close()
+    try:
+        write(value, file)
+        file.close()
+    except BaseException:
+        shield.abandon()
+        raise
 
 
 def _by_value(pickler: str | None) -> bool:

@@ -165,16 +165,25 @@ class Shield(io.RawIOBase):
     """The sink as the file that a compressor writes to: takes all bytes, and stays open when it is closed."""
 
     def __init__(self, sink: Sink) -> None:
-        self._output = Output(sink)
+        self._output: Output | None = Output(sink)
+        self._position = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        return self._output.write(memoryview(data).cast("B"))
+        nbytes = memoryview(data).nbytes
+        if self._output is not None:
+            self._output.write(memoryview(data).cast("B"))
+        self._position += nbytes
+        return nbytes
 
     def tell(self) -> int:
-        return self._output.position
+        return self._position
+
+    def abandon(self) -> None:
+        """After an error: take nothing any more. Compressors of users write their end when forgotten."""
+        self._output = None
 
 
 class _Writer:

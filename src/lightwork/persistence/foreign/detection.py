@@ -8,11 +8,12 @@ from ...parcel import layout
 from ..compressors.registry import COMPRESSORS
 from .joblib_layout import OLD_MAGIC
 
-__all__ = ["Found", "recognized"]
+__all__ = ["PROTOCOL", "Found", "recognized"]
 
 # Opcodes that a pickle of protocol 0 or 1 can begin with; later ones begin with 80 and the protocol.
 _FIRST_OPCODES = b"(NIJKMLFGSTUVXcl]})"
-_PROTOCOL = b"\x80"
+PROTOCOL = b"\x80"
+"""First byte of a pickle of protocol 2 or later."""
 
 
 class Found(NamedTuple):
@@ -53,5 +54,5 @@ def _found(head: bytes) -> Found | None:
     name = COMPRESSORS.by_prefix(head)
     if name is not None:
         return Found("compressed", name)
-    is_pickle = head.startswith(_PROTOCOL) or head[0] in _FIRST_OPCODES
+    is_pickle = head.startswith(PROTOCOL) or head[0] in _FIRST_OPCODES
     return Found("pickle") if is_pickle else None

@@ -128,6 +128,8 @@ class _Stream:
                 f"it is no pickle ({exc})" if has_more else f"it ends after {self._source.position} bytes"
             )
             raise CorruptFileError(reason) from exc
+        finally:
+            self._mapping = None  # the arrays keep it as long as they live, this object perhaps longer
 
     def _queue(self) -> Iterator[Any]:
         while self._arrays:

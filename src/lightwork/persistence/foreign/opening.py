@@ -4,11 +4,12 @@ import os
 from typing import Any, BinaryIO
 
 from ... import parcel
-from ...errors import CorruptFileError, InvalidOption, UnknownFormatError
-from ...parcel.inputs import FileInput, StreamInput
+from ...errors import CorruptFileError, InvalidOption, LightworkError, UnknownFormatError
+from ...parcel.inputs import FileInput, Input, StreamInput
+from ...parcel.layout import foreign
 from ..compressors.registry import COMPRESSORS
 from ..joining import Wanted, explained_foreign, joined, named
-from .detection import Found, recognized
+from .detection import PROTOCOL, Found, recognized
 from .joblib_legacy import open_old
 from .joblib_reading import Surroundings, read
 from .resumed import Resumed
@@ -21,15 +22,14 @@ def load_file(file: BinaryIO, path: str, wanted: Wanted) -> Any:
     """The value in a regular file that stands at its first byte. Errors as from `lightwork.load`."""
     name = repr(path)
     with named(name):
-        _, found = recognized(file.read)
+        head, found = recognized(file.read)
         file.seek(0)
         if found.kind != "pickle":
             if wanted.mmap_mode is not None:
                 raise InvalidOption(f"cannot map {name}: it is compressed; load it without mmap_mode")
             return _compressed(file, found, wanted, name, os.path.dirname(path))
         around = Surroundings(wanted.native, wanted.rename, os.path.dirname(path), file, wanted.mmap_mode)
-        with explained_foreign(name):
-            return read(FileInput(file.fileno()), around)
+        return _pickled(FileInput(file.fileno()), head, around, name)
 
 
 def load_stream(stream: Any, head: bytes, wanted: Wanted, name: str) -> Any:
@@ -39,8 +39,7 @@ def load_stream(stream: Any, head: bytes, wanted: Wanted, name: str) -> Any:
         file = Resumed(head, stream)
         if found.kind != "pickle":
             return _compressed(file, found, wanted, name, None)
-        with explained_foreign(name):
-            return read(StreamInput(file), Surroundings(wanted.native, wanted.rename))
+        return _pickled(StreamInput(file), head, Surroundings(wanted.native, wanted.rename), name)
 
 
 def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str | None) -> Any:
@@ -56,10 +55,20 @@ def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str 
         return joined(content, wanted, name)
     if inside.kind != "pickle":
         raise UnknownFormatError("it is compressed twice: decompress it once")
-    with explained_foreign(name):
-        value = read(source, Surroundings(wanted.native, wanted.rename, folder))
-        _check_end(plain)
-        return value
+    value = _pickled(source, head, Surroundings(wanted.native, wanted.rename, folder), name)
+    _check_end(plain)
+    return value
+
+
+def _pickled(source: Input, head: bytes, around: Surroundings, name: str) -> Any:
+    try:
+        with explained_foreign(name):
+            return read(source, around)
+    except (ValueError, LookupError, OverflowError) as exc:
+        if isinstance(exc, LightworkError) or head.startswith(PROTOCOL):
+            raise
+        # Pickles of protocol 0 and 1 begin like many a text. It was none.
+        raise UnknownFormatError(foreign(head)) from exc
 
 
 def _check_end(plain: Any) -> None:
