@@ -1,4 +1,4 @@
-"""Files that the installed joblib writes, and files that it reads: both ways, every compressor and protocol."""
+"""Files that the installed joblib writes and reads: both ways, every compressor and protocol."""
 
 import io
 import os

@@ -47,7 +47,12 @@ def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str 
         plain: Any = open_old(file)[0]
     else:
         plain = COMPRESSORS[found.compressor].decompressor_file(file)
-    head, inside = recognized(plain.read)
+    try:
+        head, inside = recognized(plain.read)
+    except UnknownFormatError:
+        while plain.read(1 << 20):  # perhaps it is damaged: the checksum at its end tells
+            pass
+        raise
     source = StreamInput(Resumed(head, plain))
     if inside.kind == "container":
         content = parcel.reader.read(source)

@@ -28,7 +28,8 @@ def array_of_1_1(array: Any, module: str = MODULE) -> bytes:
     """A wrapper without the attribute for alignment, and the bytes directly behind it."""
     order = "F" if array.flags.fnc else "C"
     state = {"subclass": np.ndarray, "shape": array.shape, "order": order, "dtype": array.dtype}
-    return instance("NumpyArrayWrapper", {**state, "allow_mmap": True}, module) + array.tobytes(order)
+    content: bytes = array.tobytes(order)
+    return instance("NumpyArrayWrapper", {**state, "allow_mmap": True}, module) + content
 
 
 def side_array(filename: str, module: str = MODULE, **state: Any) -> bytes:

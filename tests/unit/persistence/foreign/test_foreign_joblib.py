@@ -79,7 +79,7 @@ def test_unaligned_arrays_are_mapped_with_a_warning(tmp_path: Path) -> None:
 
 def _padding_of_text(array: Any) -> int:
     """How long a text before the array makes it aligned."""
-    start = len(stream(part(""), array_of_1_1(array))) - 2 - array.nbytes
+    start = len(stream(part(""), array_of_1_1(array))) - 2 - int(array.nbytes)
     return -start % 16
 
 
@@ -160,7 +160,7 @@ def test_cut_files_are_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "x"
     for length in range(2, len(OF_1_6)):
         path.write_bytes(OF_1_6[:length])
-        with pytest.raises(CorruptFileError, match="cannot read '.*x': it ends after"):
+        with pytest.raises(CorruptFileError, match=r"cannot read '.*x': it ends after"):
             load(path)
 
 
