@@ -73,19 +73,7 @@ def load(
     if path is None:
         _check_stream(filename, mmap_mode)
         return _load_stream(filename, wanted, _name_of(filename))
-    shared = mmap_mode in ("r+", "w+")
-    with open(path, "r+b" if shared else "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            if mmap_mode is not None:
-                raise InvalidOption(f"mmap_mode={mmap_mode!r} needs a regular file, {path!r} is none")
-            return _load_stream(file, wanted, repr(path))
-        if not _is_container(os.pread(file.fileno(), _TELLING, 0)):
-            return foreign.opening.load_file(file, path, wanted)
-        if mmap_mode is not None:
-            return _load_mapped(file, path, mmap_mode, wanted)
-        with named(repr(path)):
-            content = _read_file(file)
-    return joined(content, wanted, repr(path))
+    return _load_path(path, wanted)
 
 
 def loads(
@@ -109,6 +97,23 @@ def loads(
     with named(name):
         _check_end(nbytes, file.tell())
     return value
+
+
+def _load_path(path: str, wanted: Wanted) -> Any:  # Any: the user's value
+    mmap_mode = wanted.mmap_mode
+    shared = mmap_mode in ("r+", "w+")
+    with open(path, "r+b" if shared else "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            if mmap_mode is not None:
+                raise InvalidOption(f"mmap_mode={mmap_mode!r} needs a regular file, {path!r} is none")
+            return _load_stream(file, wanted, repr(path))
+        if not _is_container(os.pread(file.fileno(), _TELLING, 0)):
+            return foreign.opening.load_file(file, path, wanted)
+        if mmap_mode is not None:
+            return _load_mapped(file, path, mmap_mode, wanted)
+        with named(repr(path)):
+            content = _read_file(file)
+    return joined(content, wanted, repr(path))
 
 
 def _is_container(head: bytes) -> bool:

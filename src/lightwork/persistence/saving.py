@@ -82,17 +82,15 @@ def dump(
         0 or ``False``: none, so that arrays can be mapped by `load`. ``True``: byte shuffle and zstd, by
         several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``,
         ``"bz2"``, ``"lzma"``: in blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the file
-        as a whole), or a tuple ``(method, level)``.
-        A path that ends in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is compressed
-        as a whole by that method, even for 0, so that other programs can open it; ``(method, 0)`` prevents
-        that.
+        as a whole), or a tuple ``(method, level)``. Unless level 0 is given with a method, a path that ends
+        in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is what its name promises.
     protocol
         The pickle protocol of joblib's format: 0 to 5, -1 for the highest, ``None`` for that of `pickle`.
         Our own format always has protocol 5; what means the same is accepted.
     pickler
         ``"cloudpickle"`` takes lambdas, closures and classes of ``__main__`` along, to be loaded anywhere.
     format
-        ``"joblib"`` writes what joblib 0.10 and later load: without `pickler`, without checksums, and at the
+        ``"joblib"`` writes what joblib 1.2 and later load: without `pickler`, without checksums, and at the
         speed of a pickler in Python, as joblib does.
 
     Returns
@@ -156,7 +154,7 @@ def _writer(
     elif by_value:
         raise InvalidOption("pickler='cloudpickle' is for our own format: leave it or format='joblib' out")
     else:
-        write = partial(_write_for_joblib, protocol=number)
+        write = partial(foreign.joblib_writing.write, protocol=number)
     return partial(_compressed, write, chosen) if chosen is not None and chosen.whole else write
 
 
@@ -174,10 +172,6 @@ def _write_container(value: object, sink: "Sink", *, encode: "Encoder | None", b
         if not by_value and isinstance(exc.__cause__, pickle.PicklingError | AttributeError):
             exc.add_note("Functions and classes that cannot be imported need pickler='cloudpickle'.")
         raise
-
-
-def _write_for_joblib(value: object, sink: "Sink", *, protocol: int) -> None:
-    foreign.joblib_writing.write(value, sink, protocol=protocol)
 
 
 def _compressed(write: "_Write", chosen: Compression, value: object, sink: "Sink") -> None:

@@ -235,7 +235,7 @@ class _Reader(io.RawIOBase):
         while len(view):
             if self._stream.eof and not self._begin_next():
                 break
-            plain = self._step(len(view))
+            plain = self._step(min(len(view), _CHUNK))
             if plain:
                 view[: len(plain)] = plain
                 return len(plain)
