@@ -31,7 +31,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         patch.setattr(models, "Model", Model, raising=False)
         patch.setattr(Model, "__module__", "old.models")
         patch.setattr(Model.Part, "__module__", "old.models")
-        yield [Model(), Model.Part(), np.arange(3)]
+        yield [Model(), Model.Part(), np.arange(3), np.array([Model()], object)]
 
 
 @pytest.mark.parametrize("file_format", ["lightwork", "joblib"])
@@ -59,9 +59,10 @@ def test_classes_are_found_where_they_are_now(
     with pytest.raises(ModuleNotFoundError, match="old") as caught:
         load(tmp_path / "x", mmap_mode=mode)
     assert "renames=" in caught.value.__notes__[-1]
-    model, part, array = load(tmp_path / "x", mmap_mode=mode, renames=renames)
+    model, part, array, objects = load(tmp_path / "x", mmap_mode=mode, renames=renames)
     assert (type(model), type(part)) == (Model, Model.Part)
     assert array.tolist() == [0, 1, 2]
+    assert type(objects[0]) is Model
 
 
 @pytest.mark.parametrize(

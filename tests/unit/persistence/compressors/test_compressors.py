@@ -7,6 +7,7 @@ import io
 import lzma
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,33 @@ def test_lz4_that_is_not_installed_is_named(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["y", "z"]
     assert issubclass(MissingDependency, ImportError)
+
+
+@pytest.mark.parametrize("file_format", ["lightwork", "joblib"])
+def test_the_memory_beside_a_compressed_array_is_a_few_pieces(file_format: Any) -> None:
+    """Neither writing nor reading holds a second copy, however well it is compressed."""
+    array = np.zeros(32 << 20, "u1")
+    loads(dumps(array[:10], ("gzip", 1), format=file_format))
+    tracemalloc.start()
+    content = dumps(array, ("gzip", 1), format=file_format)
+    _, writing = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    found = loads(content)
+    _, reading = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert writing < 10 << 20
+    assert reading < found.nbytes + (10 << 20)
+
+
+@pytest.mark.parametrize("file_format", ["lightwork", "joblib"])
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_files_of_the_standard_library_compress_too(module: Any, file_format: Any, tmp_path: Path) -> None:
+    """They are file objects like any other; the path may be loaded as well."""
+    with module.open(tmp_path / "x", "wb") as file:
+        dump(VALUE, file, format=file_format)
+    with module.open(tmp_path / "x", "rb") as file:
+        check(load(file))
+    check(load(tmp_path / "x"))
 
 
 class Backwards(io.BytesIO):
