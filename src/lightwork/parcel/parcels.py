@@ -102,6 +102,8 @@ def join_with(
         Gives the module and the name to look up in the place of those in the skeleton.
     """
     # Any: the user's value, and arrays of a library that may not be installed
+    if make_array is None and rename is None:
+        return join(skeleton, buffers)  # a lookup in C for each name
     return _Unpickler(skeleton, buffers, make_array, rename).load()
 
 

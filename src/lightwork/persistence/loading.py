@@ -124,14 +124,11 @@ def _is_container(head: bytes) -> bool:
 def _load_stream(stream: Any, wanted: Wanted, name: str) -> Any:  # Any: an object with `read`
     with named(name):
         head = parcel.inputs.StreamInput(stream).read(1)
-        is_container = _is_container(head)
-        if is_container:
-            content = parcel.reader.read(parcel.inputs.StreamInput(stream, head))
-    return (
-        joined(content, wanted, name)
-        if is_container
-        else foreign.opening.load_stream(stream, head, wanted, name)
-    )
+    if not _is_container(head):
+        return foreign.opening.load_stream(stream, head, wanted, name)
+    with named(name):
+        content = parcel.reader.read(parcel.inputs.StreamInput(stream, head))
+    return joined(content, wanted, name)
 
 
 def _name_of(file: object) -> str:

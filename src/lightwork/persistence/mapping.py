@@ -24,8 +24,6 @@ def join_native(content: "Content", rename: Rename | None) -> Any:
     """
     # No dtype of the other order, as far as a search can tell?
     make_array = _native_array if _FOREIGN_MARK in content.skeleton else None
-    if make_array is None and rename is None:
-        return parcel.parcels.join(content.skeleton, content.buffers)
     return parcel.parcels.join_with(content.skeleton, content.buffers, make_array=make_array, rename=rename)
 
 

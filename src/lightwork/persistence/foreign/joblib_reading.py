@@ -4,7 +4,7 @@
 
     source ── opcodes ──► _Opcodes ──► C unpickler ── BUILD of a wrapper ──┐
        │                     ▲                                             ▼
-       │                     └── POP NEXT_BUFFER ◄── _Stream.array: reads the array, puts it into the queue
+       │                     └── POP NEXT_BUFFER ◄── _Stream: reads the array, puts it into the queue
        └────────── bytes of the array, straight into its memory ───────────┘
 
 The unpickler asks for exactly the bytes that it needs (our file has no ``peek``), so when it calls
