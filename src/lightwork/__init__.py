@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
-    from .persistence import dump, dumps, inspect, load, loads
+    from .persistence import dump, dumps, inspect, load, loads, register_compressor
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -40,6 +40,7 @@ _HOMES = {
     "load": "persistence",
     "loads": "persistence",
     "parallel_config": "parallel",
+    "register_compressor": "persistence",
     "register_hash": "hashing",
 }
 
@@ -62,6 +63,7 @@ __all__ = [
     "load",
     "loads",
     "parallel_config",
+    "register_compressor",
     "register_hash",
 ]
 

@@ -198,6 +198,7 @@ def test_public_names_are_a_list() -> None:
         "load",
         "loads",
         "parallel_config",
+        "register_compressor",
         "register_hash",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)

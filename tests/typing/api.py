@@ -20,7 +20,9 @@ from lightwork import (
     load,
     loads,
     parallel_config,
+    register_compressor,
 )
+from lightwork.persistence import CompressorWrapper
 
 memory = Memory(Path("cache"))
 
@@ -72,3 +74,8 @@ assert_type(dumps({"a": 1}), bytes)
 dump([1], "x.lw", compress=True)
 value: Any = load("x.lw")
 again: Any = loads(dumps(value))
+assert_type(dump([1], Path("x.joblib"), ("gzip", 3), protocol=4, format="joblib"), list[str])
+moved: Any = load("x.lw", "r", renames={"old.module": "new.module"})
+dump([1], "x", format="pickle")  # type: ignore[call-overload]  # no such format
+register_compressor("mine", CompressorWrapper(open, prefix=b"mine", extension=".mine"), force=True)
+register_compressor("mine", open)  # type: ignore[arg-type]  # no compressor
