@@ -9,18 +9,39 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import array_runs, calls, code, locate, numpy_rules, pandas_rules
+    from . import (
+        array_runs,
+        arrow_rules,
+        calls,
+        code,
+        locate,
+        model_rules,
+        numpy_rules,
+        pandas_rules,
+        polars_rules,
+        scipy_rules,
+        standard_rules,
+        torch_rules,
+        xarray_rules,
+    )
     from .values import hash, register_hash
 
 __all__ = [
     "array_runs",
+    "arrow_rules",
     "calls",
     "code",
     "hash",
     "locate",
+    "model_rules",
     "numpy_rules",
     "pandas_rules",
+    "polars_rules",
     "register_hash",
+    "scipy_rules",
+    "standard_rules",
+    "torch_rules",
+    "xarray_rules",
 ]
 
 __getattr__ = on_first_use(__name__, parts=__all__, names={"hash": "values", "register_hash": "values"})
