@@ -5,6 +5,7 @@ from it is one again, so that a column of any size is looked at some blocks at a
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from ..system.optional import require
@@ -49,7 +50,7 @@ def shown(source: Source) -> Source:
     def pieces() -> Iterator[Any]:
         for piece in source():
             if piece.null_count:
-                yield from map(_drop_null, _blocks(lambda piece=piece: iter((piece,))))
+                yield from map(_drop_null, _blocks(partial(iter, (piece,))))
             else:
                 yield piece
 
@@ -77,7 +78,7 @@ def truths(source: Source) -> Iterator[memoryview]:
 def lengths(source: Source, function: str) -> Iterator[memoryview]:
     """What a function of `pyarrow.compute` says of each item, 8 bytes each."""
     measure = getattr(_compute(), function)
-    return (_cast_bytes(measure(block), "int64") for block in _blocks(source))
+    return (_cast_bytes(measure(_gathered(block)), "int64") for block in _blocks(source))
 
 
 def text_bytes(source: Source) -> Iterator[memoryview]:

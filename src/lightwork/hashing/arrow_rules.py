@@ -4,6 +4,7 @@ How a column is cut into chunks, where its slices begin, what lies under a null,
 values: all of that is layout.
 """
 
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -70,8 +71,11 @@ def _unwrapped(kind: Any, source: Source) -> tuple[Any, Source] | None:
 
 def _order(walk: Walk, source: Source) -> list[bytes]:
     """The values of an ordered dictionary, whose places say which is less."""
-    joined = loaded("pyarrow").chunked_array(list(source())).unify_dictionaries()
-    return [walk.temporary(joined.chunk(0).dictionary)] if joined.num_chunks else []
+    pieces = list(source())
+    if not pieces:
+        return []
+    joined = loaded("pyarrow").chunked_array(pieces).unify_dictionaries()
+    return [walk.temporary(joined.chunk(0).dictionary)]
 
 
 def _field(source: Source, place: int) -> Source:
@@ -137,7 +141,7 @@ def _encode_table(walk: Walk, value: Any) -> bytes:
     for place, field in enumerate(value.schema):
         column = value.column(place)
         pieces = column.chunks if hasattr(column, "chunks") else [column]
-        columns.append(walk.seal(encode_column(walk, field.type, lambda pieces=pieces: iter(pieces))))
+        columns.append(walk.seal(encode_column(walk, field.type, partial(iter, pieces))))
     name = f"arrow {type(value).__name__}"
     rows = walk.token(value.num_rows)
     return frame(b"X", [walk.token(name), walk.temporary(value.schema), rows, *columns])

@@ -1,12 +1,14 @@
 """Where in a value a part sits: ``value[1].conn``. Used for error messages only, so it may be slow."""
 
 import copyreg
+import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
+from ..system.optional import loaded
 from .objects import UNREDUCIBLE
 
 __all__ = ["locate"]
@@ -35,6 +37,11 @@ def locate(value: Any, culprit: object, path: str) -> str:
 
 def _parts(whole: Any) -> Iterator[tuple[str, Any]]:
     """Steps and parts of one value."""
+    for base in type(whole).__mro__:
+        special = _SPECIAL.get(f"{base.__module__.partition('.')[0]}:{base.__qualname__}")
+        if special is not None:
+            yield from special(whole)
+            return
     if isinstance(whole, Mapping):
         for key, held in whole.items():
             yield f"[{_key(key)}]", held
@@ -53,6 +60,69 @@ def _parts(whole: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f".{name}", held) for name, held in vars(whole).items())
     if not isinstance(whole, dict | list | tuple | set | frozenset | type | FunctionType | partial):
         yield from _reduced(whole)
+
+
+def _array_parts(array: Any) -> Iterator[tuple[str, Any]]:
+    """The objects in a numpy array."""
+    if array.dtype.hasobject:
+        for place, held in zip(
+            itertools.product(*map(range, array.shape)), array.ravel().tolist(), strict=True
+        ):
+            yield f"[{', '.join(map(str, place)) or '()'}]", held
+
+
+def _column_parts(column: Any) -> Iterator[tuple[str, Any]]:
+    """The objects in a series or an index."""
+    if str(column.dtype) in ("object", "Object"):
+        yield from ((f"[{place}]", held) for place, held in enumerate(column.to_list()))
+    yield from _attributes(column, "attrs", "index")
+
+
+def _frame_parts(frame: Any) -> Iterator[tuple[str, Any]]:
+    """The columns of a pandas frame, by name (names may be there more than once)."""
+    bare = loaded("pandas").DataFrame(frame, copy=False)
+    yield from ((f"[{_key(name)}]", bare.iloc[:, place]) for place, name in enumerate(frame.columns))
+    yield from _attributes(frame, "attrs", "index", "columns")
+
+
+def _polars_parts(frame: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"[{series.name!r}]", series) for series in frame.iter_columns())
+
+
+def _variables(data: Any) -> Iterator[tuple[str, Any]]:
+    """The variables of a data set of xarray."""
+    yield from ((f"[{_key(name)}]", held) for name, held in data.variables.items())
+    yield from _attributes(data, "attrs")
+
+
+def _coordinates(array: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"[{_key(name)}]", held.variable) for name, held in array.coords.items())
+    yield from _attributes(array, "values", "attrs")
+
+
+def _model_parts(model: Any) -> Iterator[tuple[str, Any]]:
+    """Fields, extra fields and private attributes of a pydantic model."""
+    for held in (vars(model), model.__pydantic_extra__, model.__pydantic_private__):
+        yield from ((f".{name}", part) for name, part in (held or {}).items())
+
+
+def _attributes(whole: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    yield from ((f".{name}", getattr(whole, name)) for name in names if hasattr(whole, name))
+
+
+_SPECIAL: dict[str, Callable[[Any], Iterator[tuple[str, Any]]]] = {
+    "numpy:ndarray": _array_parts,
+    "pandas:DataFrame": _frame_parts,
+    "pandas:Series": _column_parts,
+    "pandas:Index": _column_parts,
+    "polars:DataFrame": _polars_parts,
+    "polars:Series": _column_parts,
+    "pydantic:BaseModel": _model_parts,
+    "xarray:DataArray": _coordinates,
+    "xarray:Dataset": _variables,
+    "xarray:Variable": lambda variable: _attributes(variable, "values", "attrs"),
+}
+"""Types whose parts have other names for their users than for `pickle`."""
 
 
 def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:

@@ -56,10 +56,8 @@ def _encode_local_class(walk: Walk, cls: Any) -> bytes:
 
 
 def _estimator(walk: Walk, value: Any) -> bytes:
-    if (
-        type(value).__reduce_ex__ is not object.__reduce_ex__
-        or type(value).__reduce__ is not object.__reduce__
-    ):
+    own_reduction: object = type(value).__reduce_ex__, type(value).__reduce__
+    if own_reduction != (object.__reduce_ex__, object.__reduce__):
         return instance_rule(walk, value)
     return walk.part(value, _encode_estimator)
 

@@ -118,9 +118,10 @@ def _encode_dtype(walk: Walk, dtype: Array) -> bytes:
 
 def _ufunc(walk: Walk, value: Any) -> bytes:
     """A universal function by its name, if that leads to it: ``frompyfunc`` makes some that hide theirs."""
+    name = value.__name__
     for library in ("numpy", "scipy.special"):
-        if getattr(loaded(library), value.__name__, None) is value:
-            return walk.seal(walk.facts("ufunc", f"{library}:{value.__name__}"))
+        if getattr(loaded(library), name, None) is value:
+            return walk.seal(walk.facts("ufunc", f"{library}:{name}"))
     raise NotHashable(value, "no name of numpy or scipy.special leads to it")
 
 

@@ -6,6 +6,7 @@ Values under the mask of a nullable array do not count: nobody can see them.
 from typing import Any
 
 from .. import hashing
+from ..system.optional import loaded
 from .names import public_name
 from .walk import Rule, Walk, frame
 
@@ -19,7 +20,10 @@ def _frame(walk: Walk, value: Any) -> bytes:
 
 
 def _encode_frame(walk: Walk, value: Any) -> bytes:
-    columns = [walk.temporary(value.iloc[:, place].array) for place in range(value.shape[1])]
+    bare = loaded("pandas").DataFrame(
+        value, copy=False
+    )  # without attrs, of which each column gets a deep copy
+    columns = [walk.temporary(bare.iloc[:, place].array) for place in range(value.shape[1])]
     return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *columns])
 
 
@@ -190,6 +194,11 @@ def _timedelta(walk: Walk, value: Any) -> bytes:
     return walk.part(value, lambda walk, v: walk.facts("timedelta", v.asm8))
 
 
+def _missing(walk: Walk, value: Any) -> bytes:
+    """``NaT`` and ``NA``, of which there is one each."""
+    return walk.seal(walk.facts("missing", str(value)))
+
+
 def _period(walk: Walk, value: Any) -> bytes:
     return walk.part(value, lambda walk, v: walk.facts("period", v.ordinal, v.freqstr))
 
@@ -232,6 +241,8 @@ RULES: dict[str, Rule] = {
     "pandas:SparseArray": _sparse,
     "pandas:Timestamp": _timestamp,
     "pandas:Timedelta": _timedelta,
+    "pandas:NaTType": _missing,
+    "pandas:NAType": _missing,
     "pandas:Period": _period,
     "pandas:Interval": _interval,
     "pandas:ExtensionDtype": _dtype,

@@ -69,11 +69,17 @@ def _encode_zone(walk: Walk, value: Any) -> bytes:
     return walk.facts("zone", type(value), value.key)
 
 
+def _special_form(walk: Walk, value: Any) -> bytes:
+    """``typing.Union`` and its like: by their names."""
+    return walk.seal(walk.facts("typing", repr(value)))
+
+
 RULES: dict[str, Rule] = {
     "array:array": _array,
     "fractions:Fraction": _fraction,
     "mmap:mmap": _mapping,
     "pathlib:PurePath": _path,
+    "typing:_SpecialForm": _special_form,
     "zoneinfo:ZoneInfo": _zone,
 }
 """By top-level module and qualified name: importing these modules would take longer than all of ours."""

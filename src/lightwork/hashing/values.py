@@ -172,6 +172,7 @@ _FAMILIES = {
     "scipy": "scipy_rules",
     "sklearn": "model_rules",
     "torch": "torch_rules",
+    "typing": "standard_rules",
     "xarray": "xarray_rules",
     "zoneinfo": "standard_rules",
 }
