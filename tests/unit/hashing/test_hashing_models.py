@@ -66,7 +66,7 @@ class Frozen:
 
 
 @attrs.frozen(slots=False, cache_hash=True)
-class Open2:
+class Plain:
     x: int
 
 
@@ -74,6 +74,10 @@ def secret(number: int) -> Model:
     model = Model()
     model._secret = number
     return model
+
+
+def opened(**extra: Any) -> Open:
+    return Open.model_validate({"x": 1, **extra})
 
 
 def test_fields_that_were_set_to_their_defaults() -> None:
@@ -85,7 +89,7 @@ def test_fields_that_were_set_to_their_defaults() -> None:
         [Model(), Model(x=1), Model(x=1, inner=Inner(tags=[])), Model.model_validate({"x": "1"}), read]
     )
     assert_copies_agree(lambda: Model(x=2))
-    assert_copies_agree(lambda: Open(x=2, more=[1]))
+    assert_copies_agree(lambda: opened(more=[1]))
     assert_copies_agree(lambda: Numbers([1, 2]))
     assert_copies_agree(lambda: Box[int](content=1), pickled=False)
 
@@ -100,8 +104,8 @@ def test_models_are_apart() -> None:
             secret(4),
             Other(),
             Open(),
-            Open(x=1, y=2),
-            Open(x=1, y=3),
+            opened(y=2),
+            opened(y=3),
             Box[int](content=1),
             Box[float](content=1),
             Box[Any](content=1),
@@ -133,14 +137,14 @@ def test_models_of_classes_in_functions() -> None:
 
 def test_attrs_count_by_content() -> None:
     """With slots or without; the hash that attrs keeps in an instance is no content."""
-    used = [Frozen(1), Open2(1)]
+    used = [Frozen(1), Plain(1)]
     assert_one_key([used[0], Frozen(1)])
     before = list(map(key_of, used))
     assert {hash(each) for each in used}
     assert list(map(key_of, used)) == before
-    for make in (lambda: Slotted(1, ["a"]), lambda: Frozen(1), lambda: Open2(1)):
+    for make in (lambda: Slotted(1, ["a"]), lambda: Frozen(1), lambda: Plain(1)):
         assert_copies_agree(make)
-    assert_apart([Slotted(1), Slotted(2), Slotted(1, ["a"]), Frozen(1), Frozen(2), Open2(1), Open2(2)])
+    assert_apart([Slotted(1), Slotted(2), Slotted(1, ["a"]), Frozen(1), Frozen(2), Plain(1), Plain(2)])
 
 
 @pytest.mark.parametrize(

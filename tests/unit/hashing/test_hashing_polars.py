@@ -34,6 +34,7 @@ def frame() -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_equal_frames_have_one_key() -> None:
     """Chunks, slices, copies and the order in which categories were met leave no trace."""
     whole = frame()

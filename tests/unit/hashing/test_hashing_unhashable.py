@@ -86,7 +86,7 @@ def capture(value: Any) -> Any:
         ([xr.DataArray([1], attrs={"conn": LOCK})], "value[0].attrs['conn']"),
         (xr.Dataset({"a": ("x", np.array([LOCK]))}), "value['a'].values[0]"),
         (Model(inner=[LOCK]), "value.inner[0]"),
-        (Model(extra=LOCK), "value.extra"),
+        (Model.model_validate({"extra": LOCK}), "value.extra"),
         (Defined([1, LOCK]), "value.inner[1]"),
         (types.SimpleNamespace(a={"b": LOCK}), "value.a['b']"),
         (Refusing(), "value"),

@@ -51,7 +51,7 @@ def test_different_data_are_apart() -> None:
             titled,
             unit,
             one.transpose("y", "x"),
-            one.astype("f4", copy=True) if False else one.drop_vars("b"),
+            one.drop_vars("b"),
             one.rename(a="c"),
             one.rename(x="c"),
             one.drop_indexes("x"),
@@ -84,6 +84,6 @@ def test_values_of_files_count(tmp_path: Path) -> None:
     """What is mapped from a file and what is in memory are one value."""
     array = np.memmap(tmp_path / "a", "f8", mode="w+", shape=(3, 4))
     array[:] = 2
-    assert key_of(xr.DataArray(array, dims="xy" and ("x", "y"))) == key_of(
+    assert key_of(xr.DataArray(array, dims=("x", "y"))) == key_of(
         xr.DataArray(np.full((3, 4), 2.0), dims=("x", "y"))
     )
