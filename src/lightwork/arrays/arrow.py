@@ -16,6 +16,7 @@ __all__ = [
     "fixed_bytes",
     "lengths",
     "missing",
+    "reads_views",
     "run_end_decoded",
     "shown",
     "text_bytes",
@@ -89,6 +90,15 @@ def text_bytes(source: Source) -> Iterator[memoryview]:
         if len(block) and data is not None:
             places = memoryview(offsets).cast("B").cast("q" if str(block.type).startswith("large") else "i")
             yield memoryview(data).cast("B")[places[block.offset] : places[block.offset + len(block)]]
+
+
+def reads_views() -> bool:
+    """Whether this release of pyarrow can read texts that are views."""
+    pyarrow = require("pyarrow", purpose="the content of an arrow array", extra="arrow")
+    try:
+        return pyarrow.nulls(0, pyarrow.string_view()).cast("large_binary") is not None
+    except (AttributeError, pyarrow.ArrowNotImplementedError):
+        return False
 
 
 def run_end_decoded(block: Any) -> Any:

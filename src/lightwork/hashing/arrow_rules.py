@@ -4,6 +4,7 @@ How a column is cut into chunks, where its slices begin, what lies under a null,
 values: all of that is layout.
 """
 
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from .. import arrays
 from ..arrays.arrow import Source
 from ..system.optional import loaded
-from .walk import Rule, Walk, frame
+from .walk import NotHashable, Rule, Walk, frame
 
 __all__ = ["RULES", "encode_column"]
 
@@ -105,13 +106,22 @@ def _fixed(walk: Walk, source: Source, width: int, count: int) -> bytes:
     return walk.raw_pieces(chain((first,), views), count * width)
 
 
+def _part(walk: Walk, value: Any, encode: Callable[[Walk, Any], bytes]) -> bytes:
+    try:
+        return walk.part(value, encode)
+    except loaded("pyarrow").ArrowNotImplementedError as exc:
+        raise NotHashable(value, f"this release of pyarrow cannot read it: {exc}") from exc
+
+
 def _array(walk: Walk, value: Any) -> bytes:
-    return walk.part(value, lambda walk, v: _encode_array(walk, "arrow array", v.type, lambda: iter((v,))))
+    return _part(walk, value, lambda walk, v: _encode_array(walk, "arrow array", v.type, lambda: iter((v,))))
 
 
 def _chunked(walk: Walk, value: Any) -> bytes:
-    return walk.part(
-        value, lambda walk, v: _encode_array(walk, "arrow chunked array", v.type, lambda: iter(v.chunks))
+    return _part(
+        walk,
+        value,
+        lambda walk, v: _encode_array(walk, "arrow chunked array", v.type, lambda: iter(v.chunks)),
     )
 
 
@@ -122,7 +132,7 @@ def _encode_array(walk: Walk, family: str, kind: Any, source: Source) -> bytes:
 
 
 def _scalar(walk: Walk, value: Any) -> bytes:
-    return walk.part(value, _encode_scalar)
+    return _part(walk, value, _encode_scalar)
 
 
 def _encode_scalar(walk: Walk, value: Any) -> bytes:
@@ -133,7 +143,7 @@ def _encode_scalar(walk: Walk, value: Any) -> bytes:
 
 def _table(walk: Walk, value: Any) -> bytes:
     """A table or a batch of records: its schema and its columns."""
-    return walk.part(value, _encode_table)
+    return _part(walk, value, _encode_table)
 
 
 def _encode_table(walk: Walk, value: Any) -> bytes:
@@ -148,14 +158,15 @@ def _encode_table(walk: Walk, value: Any) -> bytes:
 
 
 def _schema(walk: Walk, value: Any) -> bytes:
-    return walk.part(
+    return _part(
+        walk,
         value,
         lambda walk, v: walk.facts("arrow schema", list(v), None if v.metadata is None else dict(v.metadata)),
     )
 
 
 def _field_rule(walk: Walk, value: Any) -> bytes:
-    return walk.part(value, _encode_field)
+    return _part(walk, value, _encode_field)
 
 
 def _encode_field(walk: Walk, value: Any) -> bytes:
@@ -164,7 +175,7 @@ def _encode_field(walk: Walk, value: Any) -> bytes:
 
 
 def _type(walk: Walk, value: Any) -> bytes:
-    return walk.part(value, lambda walk, v: walk.facts("arrow type", *_type_facts(v)))
+    return _part(walk, value, lambda walk, v: walk.facts("arrow type", *_type_facts(v)))
 
 
 def _type_facts(kind: Any) -> tuple[Any, ...]:
@@ -189,7 +200,7 @@ def _type_facts(kind: Any) -> tuple[Any, ...]:
 
 
 def _buffer(walk: Walk, value: Any) -> bytes:
-    return walk.part(value, lambda walk, v: b"X" + walk.raw(memoryview(v)))
+    return _part(walk, value, lambda walk, v: b"X" + walk.raw(memoryview(v)))
 
 
 RULES: dict[str, Rule] = {

@@ -5,7 +5,7 @@ The rows are read as arrow arrays, which copies nothing; that takes pyarrow.
 
 from typing import Any
 
-from .. import hashing
+from .. import arrays, hashing
 from ..system.optional import loaded, require
 from .walk import NotHashable, Rule, Walk, frame
 
@@ -35,7 +35,8 @@ def _column(walk: Walk, series: Any) -> bytes:
     require("pyarrow", purpose="the key of a polars frame", extra="arrow")
     levels = loaded("polars").CompatLevel
     # Texts as polars has them, without a copy; inside of lists and structures arrow can do little with those.
-    level = levels.newest() if str(series.dtype) in ("String", "Binary") else levels.oldest()
+    is_text = str(series.dtype) in ("String", "Binary")
+    level = levels.newest() if is_text and arrays.arrow.reads_views() else levels.oldest()
     column = series.to_frame().to_arrow(compat_level=level).column(0)
     rows = hashing.arrow_rules.encode_column(walk, column.type, lambda: iter(column.chunks))
     return walk.seal(frame(b"", [*head, walk.seal(rows)]))

@@ -159,13 +159,17 @@ def test_unused_levels_do_not_count() -> None:
     assert key_of(index[:2]) == key_of(index[:2].remove_unused_levels())
 
 
+STORAGES: list[Any] = ["python", "pyarrow"]
+
+
 def test_text_counts_in_any_storage() -> None:
     """Whether pyarrow is installed decides where pandas keeps text: no key may depend on it."""
-    for missing in (np.nan, pd.NA):
-        kept = [pd.array(["a", None], pd.StringDtype(where, missing)) for where in ("python", "pyarrow")]
+    missings: list[Any] = [np.nan, pd.NA]
+    for missing in missings:
+        kept = [pd.array(["a", None], pd.StringDtype(where, missing)) for where in STORAGES]
         assert_one_key(kept)
         assert_one_key([each.dtype for each in kept])
-    assert_apart(pd.array(["a", None], pd.StringDtype("python", missing)) for missing in (np.nan, pd.NA))
+    assert_apart(pd.array(["a", None], pd.StringDtype("python", missing)) for missing in missings)
 
 
 def test_sparse_columns_count_by_what_they_show() -> None:
