@@ -77,7 +77,8 @@ class Algorithm:
     def text(self, value: str) -> bytes:
         """What `buffer` gives for a text in UTF-8 (lone surrogates pass), encoded 1 MiB at a time."""
         if not value.isascii():
-            nbytes = sum(map(len, _encoded(value, 0, len(value))))
+            # What counts is whether it is a tree; a letter has at least one byte.
+            nbytes = len(value) if len(value) >= TREE else sum(map(len, _encoded(value, 0, len(value))))
             return self.stream(_encoded(value, 0, len(value)), nbytes)
         if len(value) < TREE:
             return self._feed(_encoded(value, 0, len(value)))

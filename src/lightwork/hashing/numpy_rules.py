@@ -10,7 +10,7 @@ from .names import public_name
 from .runs import encode_run
 from .walk import RAW, NotHashable, Rule, Walk, frame
 
-__all__ = ["RULES", "exact_array"]
+__all__ = ["RULES", "encode_content", "encode_whole", "exact_array"]
 
 
 def exact_array(walk: Walk, array: Array) -> bytes:
@@ -27,11 +27,16 @@ def encode_array(walk: Walk, array: Array) -> bytes:
         walk.keep(items)
         content = encode_run(walk, items)
     else:
-        content = _content(walk, array)
+        content = encode_content(walk, array)
+    return encode_whole(walk, array, content)
+
+
+def encode_whole(walk: Walk, array: Array, content: bytes) -> bytes:
+    """An array whose elements are encoded already."""
     return frame(b"a", [walk.token(array.dtype), walk.token(str(array.shape)), walk.seal(content)])
 
 
-def _content(walk: Walk, array: Array) -> bytes:
+def encode_content(walk: Walk, array: Array) -> bytes:
     """As `Walk.raw` would encode the elements in C order, without ever holding a copy of them all."""
     padded = has_padding(array.dtype)
     view = None if padded else flat_view(array)

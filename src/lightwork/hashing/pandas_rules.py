@@ -7,8 +7,11 @@ from typing import Any
 
 from .. import hashing
 from ..system.optional import loaded
+from ..system.threads import HELPERS
+from .digests import TREE
 from .names import public_name
-from .walk import Rule, Walk, frame
+from .numpy_rules import encode_content, encode_whole
+from .walk import RAW, Rule, Walk, frame
 
 __all__ = ["RULES"]
 
@@ -20,11 +23,34 @@ def _frame(walk: Walk, value: Any) -> bytes:
 
 
 def _encode_frame(walk: Walk, value: Any) -> bytes:
-    bare = loaded("pandas").DataFrame(
-        value, copy=False
-    )  # without attrs, of which each column gets a deep copy
-    columns = [walk.temporary(bare.iloc[:, place].array) for place in range(value.shape[1])]
-    return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *columns])
+    # Without the attributes, of which each column would get a deep copy.
+    bare = loaded("pandas").DataFrame(value, copy=False)
+    columns = [column.array for _, column in bare.items()]
+    walk.keep(columns)
+    tokens = _by_threads(walk, columns)
+    rest = [tokens.get(place) or walk.token(column) for place, column in enumerate(columns)]
+    return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *rest])
+
+
+def _by_threads(walk: Walk, columns: list[Any]) -> dict[int, bytes]:
+    """The tokens, by place, of columns that are too small to be cut and large enough to be shared out."""
+    arrays = {place: column.to_numpy() for place, column in enumerate(columns) if _is_numpy_backed(column)}
+    chosen = {
+        place: array
+        for place, array in arrays.items()
+        if RAW <= array.nbytes < TREE and not array.dtype.hasobject
+    }
+    if not chosen:
+        return {}
+    contents = HELPERS.map(lambda array: encode_content(walk, array), chosen.values())
+    whole = [encode_whole(walk, *pair) for pair in zip(chosen.values(), contents, strict=True)]
+    return {
+        place: walk.seal(_wrapped(walk, walk.seal(each))) for place, each in zip(chosen, whole, strict=True)
+    }
+
+
+def _is_numpy_backed(column: Any) -> bool:
+    return type(column).__name__ == "NumpyExtensionArray"
 
 
 def _series(walk: Walk, value: Any) -> bytes:
@@ -97,7 +123,11 @@ def _encode_multi_index(walk: Walk, value: Any) -> bytes:
 
 def _numpy_backed(walk: Walk, value: Any) -> bytes:
     """An extension array that only wraps a numpy array."""
-    return walk.seal(frame(b"j", [walk.token("numpy"), walk.temporary(value.to_numpy())]))
+    return walk.seal(_wrapped(walk, walk.temporary(value.to_numpy())))
+
+
+def _wrapped(walk: Walk, array: bytes) -> bytes:
+    return frame(b"j", [walk.token("numpy"), array])
 
 
 def _masked(walk: Walk, value: Any) -> bytes:
