@@ -102,7 +102,10 @@ def _coordinates(array: Any) -> Iterator[tuple[str, Any]]:
 
 def _model_parts(model: Any) -> Iterator[tuple[str, Any]]:
     """Fields, extra fields and private attributes of a pydantic model."""
-    for held in (vars(model), model.__pydantic_extra__, model.__pydantic_private__):
+    for held in (
+        vars(model),
+        *(getattr(model, f"__pydantic_{kind}__", None) for kind in ("extra", "private")),
+    ):
         yield from ((f".{name}", part) for name, part in (held or {}).items())
 
 

@@ -14,6 +14,8 @@ __all__ = ["RULES"]
 
 
 def _model(walk: Walk, value: Any) -> bytes:
+    if not hasattr(value, "__pydantic_private__"):  # of the first release, which ``pydantic.v1`` still has
+        return instance_rule(walk, value)
     return walk.part(value, _encode_model)
 
 
@@ -35,7 +37,9 @@ def _model_class(walk: Walk, cls: type) -> bytes:
     made = vars(cls).get("__pydantic_generic_metadata__") or {}
     if made.get("origin") is not None:
         return walk.part(cls, lambda walk, cls: walk.facts("model of", made["origin"], made["args"]))
-    return type_rule(walk, cls) if is_importable(cls) else walk.part(cls, _encode_local_class)
+    if is_importable(cls) or not hasattr(cls, "model_fields"):
+        return type_rule(walk, cls)
+    return walk.part(cls, _encode_local_class)
 
 
 def _encode_local_class(walk: Walk, cls: Any) -> bytes:
@@ -44,7 +48,7 @@ def _encode_local_class(walk: Walk, cls: Any) -> bytes:
         walk.visit(cls)
     fields = {
         name: (field.annotation, field.default, field.default_factory)
-        for name, field in cls.__pydantic_fields__.items()
+        for name, field in cls.model_fields.items()
     }
     noise = (*CLASS_NOISE, "__class_vars__", "__private_attributes__", "__signature__", "__orig_bases__")
     own = {

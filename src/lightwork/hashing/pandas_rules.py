@@ -63,7 +63,9 @@ def _encode_series(walk: Walk, value: Any) -> bytes:
 
 def _common(walk: Walk, value: Any) -> list[bytes]:
     """Class, rows, and what users attach to frames and series."""
-    attached = {name: getattr(value, name) for name in type(value)._metadata if name not in ("_name", "name")}
+    attached = {
+        name: getattr(value, name, None) for name in type(value)._metadata if name not in ("_name", "name")
+    }
     return [
         walk.token(public_name(type(value))),
         walk.temporary(value.index),

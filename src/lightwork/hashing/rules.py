@@ -3,6 +3,7 @@
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator
+from pickle import PickleBuffer
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +11,7 @@ from .. import arrays
 from ..system.optional import loaded
 from .digests import BLOCK
 from .runs import encode_keys, encode_run
-from .walk import INLINE, RAW, Rule, Walk, frame
+from .walk import INLINE, RAW, NotHashable, Rule, Walk, frame
 
 __all__ = ["BUILTIN_RULES", "SCALARS", "encode_mapping"]
 
@@ -62,8 +63,16 @@ def _bytearray(walk: Walk, value: bytearray) -> bytes:
 
 
 def _memoryview(walk: Walk, value: memoryview) -> bytes:
-    shape = encode_run(walk, value.shape or ())
-    data = walk.raw(value) if value.c_contiguous else walk.raw_pieces(_strided(value), value.nbytes)
+    try:
+        shape = encode_run(walk, value.shape or ())
+    except ValueError as exc:  # it was released
+        raise NotHashable(value, str(exc)) from exc
+    # Not cast, which knows the formats of single numbers only.
+    data = (
+        walk.raw(PickleBuffer(value).raw())
+        if value.c_contiguous
+        else walk.raw_pieces(_strided(value), value.nbytes)
+    )
     return walk.seal(frame(b"v", [_str(walk, value.format), walk.seal(shape), walk.seal(data)]))
 
 

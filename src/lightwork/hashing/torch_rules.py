@@ -68,18 +68,31 @@ def _encode_module(walk: Walk, value: Any) -> bytes:
         raise NotHashable(value, str(exc)) from exc
     if not isinstance(state, Mapping):
         return walk.facts("module", type(value), state)
+    places = _hook_places(state)
     told: dict[str, Any] = {}
     for name, held in state.items():
         if name == "_modules":
             told[name] = list(held.items())
         elif name in ("_parameters", "_buffers"):
             told[name] = dict(held)
-        elif name.startswith("_") and "hooks" in name and isinstance(held, Mapping):
-            told[name] = list(held.values())  # the keys are numbers that torch counts up
+        elif _holds_hooks(name, held):
+            told[name] = {places[number]: hook for number, hook in held.items()}
         elif not (name.startswith("_") and held is None):
             told[name] = held
     empty = [name for name, held in told.items() if name.startswith("_") and _is_empty(held)]
     return walk.facts("module", type(value), {name: told[name] for name in told if name not in empty})
+
+
+def _holds_hooks(name: str, held: Any) -> bool:
+    return name.startswith("_") and "hooks" in name and isinstance(held, Mapping)
+
+
+def _hook_places(state: Mapping[str, Any]) -> dict[int, int]:
+    """The numbers of hooks, which torch counts up in a process, as their order in this module."""
+    tables = [held for name, held in state.items() if _holds_hooks(name, held)]
+    return {
+        number: place for place, number in enumerate(sorted({number for held in tables for number in held}))
+    }
 
 
 def _is_empty(held: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 import numpy as np
 import pydantic
+import pydantic.v1
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -133,6 +134,13 @@ def test_models_of_classes_in_functions() -> None:
     assert_one_key([make(1), make(1)])
     assert_one_key([make(1)(x=5), make(1)(x=5)])
     assert_apart([make(1)(x=5), make(2)(x=5), make(1)(x=6)])
+
+
+@pytest.mark.filterwarnings("ignore:Core Pydantic V1")
+def test_models_of_the_first_release() -> None:
+    """``pydantic.v1`` is still there: by what it gives to pickle."""
+    make = pydantic.v1.create_model("Old", x=(int, 1), __module__="tests")
+    assert key_of(make(x=2)) == key_of(make(x=2)) != key_of(make(x=3))
 
 
 def test_attrs_count_by_content() -> None:

@@ -104,4 +104,10 @@ def test_views_count_by_format_shape_and_items() -> None:
     assert_one_key([memoryview(data)[::-1], memoryview(data[::-1])])
     grid = np.arange(60_000).reshape(200, 300)
     assert_one_key([grid.data, np.asfortranarray(grid).data, np.repeat(grid, 2, axis=1)[:, ::2].data])
+    records = np.zeros(30_000, "i4, f8")
+    assert key_of(records.data) == key_of(records.copy().data) != key_of(records[1:].data)
+    released = memoryview(data)
+    released.release()
+    with pytest.raises(UnhashableError, match=r"value\[0\]"):
+        key_of([released])
     assert_apart([grid.data, grid.T.data, grid.astype("f8").data, memoryview(data), memoryview(data)[::-1]])

@@ -105,6 +105,11 @@ def test_modules_agree_with_their_copies() -> None:
     assert key_of(late) == key_of(network())
     late.register_forward_hook(print)
     assert key_of(late) == key_of(hooked)
+    two = [network(), network()]
+    for place, module in enumerate(two):
+        module.register_forward_hook(print, with_kwargs=place == 0)
+        module.register_forward_hook(len, with_kwargs=place == 1)
+    assert_apart(two)
     frozen = network().requires_grad_(False)
     assert_apart(
         [network(), network(1), ran, hooked, frozen, network()[:2], network()[0], torch.nn.Linear(2, 3)]
