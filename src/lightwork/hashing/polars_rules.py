@@ -30,7 +30,7 @@ def _series(walk: Walk, value: Any) -> bytes:
 def _column(walk: Walk, series: Any) -> bytes:
     """Name, type and rows of a column."""
     head = [walk.temporary(series.name), walk.temporary(series.dtype)]
-    if "Object" in str(series.dtype):  # Python objects, which arrow does not know
+    if any(kind in str(series.dtype) for kind in _UNKNOWN):
         return walk.seal(frame(b"", [*head, walk.temporary(series.to_list())]))
     require("pyarrow", purpose="the key of a polars frame", extra="arrow")
     levels = loaded("polars").CompatLevel
@@ -40,6 +40,10 @@ def _column(walk: Walk, series: Any) -> bytes:
     column = series.to_frame().to_arrow(compat_level=level).column(0)
     rows = hashing.arrow_rules.encode_column(walk, column.type, lambda: iter(column.chunks))
     return walk.seal(frame(b"", [*head, walk.seal(rows)]))
+
+
+_UNKNOWN = ("Object", "Int128")
+"""Types that arrow does not have: their rows are hashed as a list."""
 
 
 def _lazy(walk: Walk, value: Any) -> bytes:

@@ -97,6 +97,13 @@ def test_lazy_frames_count_by_their_plan() -> None:
     assert_apart([query(1), query(2), query(1).collect(), frame().lazy(), pl.col("a"), pl.col("a") + 1])
 
 
+def test_types_that_arrow_does_not_have() -> None:
+    """Their rows count all the same."""
+    wide = pl.Series([1, None, 2**100], dtype=pl.Int128)
+    assert_one_key([wide, pl.concat([wide[:1], wide[1:]], rechunk=False)])
+    assert_apart([wide, wide.reverse(), pl.Series([1, None, 2], dtype=pl.Int64)])
+
+
 def test_objects_count_by_content() -> None:
     """A column of Python objects; one that has no key is named."""
     assert key_of(pl.Series([{1}, {2}], dtype=pl.Object)) == key_of(pl.Series([{1}, {2}], dtype=pl.Object))
