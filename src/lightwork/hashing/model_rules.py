@@ -1,11 +1,10 @@
 """Rules for pydantic models and scikit-learn estimators: what was set, without what their libraries add."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from .names import class_name, is_importable
-from .objects import CLASS_NOISE, MACHINERY, instance_rule, type_rule
+from .objects import CLASS_NOISE, MACHINERY, instance_rule, type_rule, without_cached
 from .walk import NotHashable, Rule, Walk
 
 __all__ = ["RULES"]
@@ -22,11 +21,7 @@ def _model(walk: Walk, value: Any) -> bytes:
 def _encode_model(walk: Walk, value: Any) -> bytes:
     """A model: class, fields, extra fields, private attributes. Which fields were set is not told."""
     cls = type(value)
-    fields = {
-        name: held
-        for name, held in vars(value).items()
-        if not isinstance(getattr(cls, name, None), cached_property)
-    }
+    fields = without_cached(cls, vars(value))
     return walk.facts(
         "model", cls, fields, value.__pydantic_extra__ or None, value.__pydantic_private__ or None
     )
@@ -73,12 +68,8 @@ def _encode_estimator(walk: Walk, value: Any) -> bytes:
     except (TypeError, RuntimeError, AttributeError) as exc:
         raise NotHashable(value, str(exc)) from exc
     if isinstance(state, Mapping):
-        unseeded = state.get("random_state") is None
-        state = {
-            name: held
-            for name, held in state.items()
-            if name not in _NOISE and not (unseeded and _is_stream(name, held))
-        }
+        noise = {*_NOISE, *_unseeded_streams(value, state)}
+        state = {name: held for name, held in without_cached(type(value), state).items() if name not in noise}
     return walk.facts("estimator", type(value), state)
 
 
@@ -86,9 +77,12 @@ def _encode_estimator(walk: Walk, value: Any) -> bytes:
 _NOISE = ("_sklearn_version", "_stop_words_id")
 
 
-def _is_stream(name: str, held: Any) -> bool:
-    """Whether fitting left a random stream: without a seed it is the one of ``numpy.random``, or a copy."""
-    return name != "random_state" and type(held).__name__ == "RandomState"
+def _unseeded_streams(value: Any, state: Mapping[str, Any]) -> list[str]:
+    """Random streams that fitting left without a seed: the one of ``numpy.random``, or copies of it."""
+    if state.get("random_state", 0) is not None:
+        return []
+    parameters = value.get_params(deep=False)
+    return [name for name in state if name not in parameters and type(state[name]).__name__ == "RandomState"]
 
 
 RULES: dict[str, Rule] = {

@@ -44,6 +44,7 @@ __all__ = [
     "enum_rule",
     "instance_rule",
     "type_rule",
+    "without_cached",
 ]
 
 # What classes raise that refuse to be pickled: `multiprocessing` and `ctypes` among them.
@@ -94,7 +95,7 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         return frame(b"g", walk.tokens([getattr(value, "__module__", None), reduced]))
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if function is _NEW_OBJECT:
-        state = _without_cached(type(value), state)
+        state = without_cached(type(value), state)
         walk.keep(state)
         head = frame(b"o", walk.tokens(arguments))
     else:
@@ -134,7 +135,7 @@ def _reduce(value: Any) -> Any:
         raise NotHashable(value, str(exc)) from exc
 
 
-def _without_cached(cls: type, state: Any) -> Any:
+def without_cached(cls: type, state: Any) -> Any:
     """The state without values of cached properties, if it is the plain ``__dict__``."""
     if type(state) is not dict or "__getstate__" in vars(cls):
         return state

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import arrays
 from .names import public_name
+from .objects import without_cached
 from .walk import NotHashable, Rule, Walk
 
 __all__ = ["RULES"]
@@ -60,7 +61,7 @@ def _module(walk: Walk, value: Any) -> bytes:
 def _encode_module(walk: Walk, value: Any) -> bytes:
     """A module: class, parameters, buffers, parts in their order, hooks in theirs, all other attributes.
 
-    Tables that are empty do not count, since each release of torch has others.
+    Tables of hooks that are empty do not count, since each release of torch has others.
     """
     try:
         state = value.__getstate__()
@@ -70,17 +71,16 @@ def _encode_module(walk: Walk, value: Any) -> bytes:
         return walk.facts("module", type(value), state)
     places = _hook_places(state)
     told: dict[str, Any] = {}
-    for name, held in state.items():
+    for name, held in without_cached(type(value), dict(state)).items():
         if name == "_modules":
             told[name] = list(held.items())
         elif name in ("_parameters", "_buffers"):
             told[name] = dict(held)
-        elif _holds_hooks(name, held):
-            told[name] = {places[number]: hook for number, hook in held.items()}
-        elif not (name.startswith("_") and held is None):
+        elif not _holds_hooks(name, held):
             told[name] = held
-    empty = [name for name, held in told.items() if name.startswith("_") and _is_empty(held)]
-    return walk.facts("module", type(value), {name: told[name] for name in told if name not in empty})
+        elif held:
+            told[name] = {places[number]: hook for number, hook in held.items()}
+    return walk.facts("module", type(value), told)
 
 
 def _holds_hooks(name: str, held: Any) -> bool:
@@ -93,10 +93,6 @@ def _hook_places(state: Mapping[str, Any]) -> dict[int, int]:
     return {
         number: place for place, number in enumerate(sorted({number for held in tables for number in held}))
     }
-
-
-def _is_empty(held: Any) -> bool:
-    return isinstance(held, list | dict | set) and not held
 
 
 def _generator(walk: Walk, value: Any) -> bytes:

@@ -172,6 +172,26 @@ def test_estimators_agree_with_their_copies(model: BaseEstimator) -> None:
     assert_apart([model, copy.deepcopy(model).set_params(random_state=1)])
 
 
+class Drawing(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A parameter that is a stream, and a property that is kept."""
+
+    def __init__(self, rng: Any = None, random_state: Any = None) -> None:
+        self.rng, self.random_state = rng, random_state
+
+    @cached_property
+    def size(self) -> int:
+        return 3
+
+
+def test_streams_that_are_parameters_count() -> None:
+    """Only what fitting left of the shared stream does not; nor what was read meanwhile."""
+    one, two = (Drawing(np.random.RandomState(seed)) for seed in (1, 2))
+    assert_apart([one, two, Drawing()])
+    before = key_of(one)
+    assert one.size == 3
+    assert key_of(one) == before
+
+
 def test_addresses_and_releases_are_no_content() -> None:
     """A vectorizer notes the address of its stop words, each estimator the release it was pickled by."""
     texts = ["a bc de", "bc fg"]

@@ -110,6 +110,9 @@ def test_modules_agree_with_their_copies() -> None:
         module.register_forward_hook(print, with_kwargs=place == 0)
         module.register_forward_hook(len, with_kwargs=place == 1)
     assert_apart(two)
+    noted = [network() for _ in range(3)]
+    noted[0]._note, noted[1]._note, noted[2]._note = [], {}, None
+    assert_apart([network(), *noted])
     frozen = network().requires_grad_(False)
     assert_apart(
         [network(), network(1), ran, hooked, frozen, network()[:2], network()[0], torch.nn.Linear(2, 3)]
