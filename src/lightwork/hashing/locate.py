@@ -1,13 +1,15 @@
 """Where in a value a part sits: ``value[1].conn``. Used for error messages only, so it may be slow."""
 
 import copyreg
+import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
+from ..system.optional import loaded
 from .objects import UNREDUCIBLE
 
 __all__ = ["key_step", "locate", "parts"]
@@ -36,6 +38,10 @@ def locate(value: Any, culprit: object, path: str) -> str:
 
 def parts(whole: Any) -> Iterator[tuple[str, Any]]:
     """Steps and parts of one value, as far as it can be looked into without its reduction."""
+    special = _special(type(whole))
+    if special is not None:
+        yield from special(whole)
+        return
     if isinstance(whole, Mapping):
         for key, held in whole.items():
             name = key_step(key)
@@ -55,6 +61,77 @@ def parts(whole: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f".{name}", held) for name, held in vars(whole).items())
 
 
+def _special(cls: type) -> "Callable[[Any], Iterator[tuple[str, Any]]] | None":
+    names = (f"{base.__module__.partition('.')[0]}:{base.__qualname__}" for base in cls.__mro__)
+    return next(filter(None, map(_SPECIAL.get, names)), None)
+
+
+def _array_parts(array: Any) -> Iterator[tuple[str, Any]]:
+    """The objects in a numpy array."""
+    if array.dtype.hasobject:
+        for place, held in zip(
+            itertools.product(*map(range, array.shape)), array.ravel().tolist(), strict=True
+        ):
+            yield f"[{', '.join(map(str, place)) or '()'}]", held
+
+
+def _column_parts(column: Any) -> Iterator[tuple[str, Any]]:
+    """The objects in a series or an index."""
+    if str(column.dtype) in ("object", "Object"):
+        yield from ((f"[{place}]", held) for place, held in enumerate(column.to_list()))
+    yield from _attributes(column, "attrs", "index")
+
+
+def _frame_parts(frame: Any) -> Iterator[tuple[str, Any]]:
+    """The columns of a pandas frame, by name (names may be there more than once)."""
+    bare = loaded("pandas").DataFrame(frame, copy=False)
+    yield from ((f"[{key_step(name)}]", bare.iloc[:, place]) for place, name in enumerate(frame.columns))
+    yield from _attributes(frame, "attrs", "index", "columns")
+
+
+def _polars_parts(frame: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"[{series.name!r}]", series) for series in frame.iter_columns())
+
+
+def _variables(data: Any) -> Iterator[tuple[str, Any]]:
+    """The variables of a data set of xarray."""
+    yield from ((f"[{key_step(name)}]", held) for name, held in data.variables.items())
+    yield from _attributes(data, "attrs")
+
+
+def _coordinates(array: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"[{key_step(name)}]", held.variable) for name, held in array.coords.items())
+    yield from _attributes(array, "values", "attrs")
+
+
+def _model_parts(model: Any) -> Iterator[tuple[str, Any]]:
+    """Fields, extra fields and private attributes of a pydantic model."""
+    for held in (
+        vars(model),
+        *(getattr(model, f"__pydantic_{kind}__", None) for kind in ("extra", "private")),
+    ):
+        yield from ((f".{name}", part) for name, part in (held or {}).items())
+
+
+def _attributes(whole: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    yield from ((f".{name}", getattr(whole, name)) for name in names if hasattr(whole, name))
+
+
+_SPECIAL: dict[str, Callable[[Any], Iterator[tuple[str, Any]]]] = {
+    "numpy:ndarray": _array_parts,
+    "pandas:DataFrame": _frame_parts,
+    "pandas:Series": _column_parts,
+    "pandas:Index": _column_parts,
+    "polars:DataFrame": _polars_parts,
+    "polars:Series": _column_parts,
+    "pydantic:BaseModel": _model_parts,
+    "xarray:DataArray": _coordinates,
+    "xarray:Dataset": _variables,
+    "xarray:Variable": lambda variable: _attributes(variable, "values", "attrs"),
+}
+"""Types whose parts have other names for their users than for `pickle`."""
+
+
 def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         if cell != CellType():
@@ -67,6 +144,8 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
 def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
     """What pickle would look at: slots, and whatever a class hands out of itself."""
     if isinstance(whole, dict | list | tuple | set | frozenset | type | FunctionType | partial):
+        return
+    if _special(type(whole)) is not None:
         return
     special = copyreg.dispatch_table.get(type(whole))
     try:
