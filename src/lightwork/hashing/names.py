@@ -11,22 +11,28 @@ from typing import Any
 
 __all__ = ["class_name", "function_name", "is_importable", "source_name"]
 
-# ipykernel writes each cell to <tmp>/ipykernel_<pid>/<number>.py; old IPython counts: <ipython-input-7-ab12>
+# ipykernel writes each cell to <tmp>/ipykernel_<pid>/<digest of the cell>.py
 _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
+# What interpreters call the inputs that they read: with a counter, or a digest of the whole input.
+_INPUTS = (
+    (re.compile(r"<ipython-input-\d+-\w+(>|-.*)"), "<ipython-input>"),
+    (re.compile(r"<python-input-\d+>"), "<stdin>"),
+    (re.compile(r"<doctest (.*)\[\d+\]>"), r"<doctest \1>"),
+)
 # Where Python itself has moved a class between releases, it keeps the name that it had.
 _MOVED = {"pathlib._local": "pathlib"}
-_CELL = re.compile(r"<ipython-input-\d+-(\w+)(>|-.*)")
 
 
 def source_name(filename: str) -> str:
     """The name of a source file, without what differs from one kernel or interpreter session to the next."""
     if _KERNEL.fullmatch(filename):
         return "ipykernel"
-    cell = _CELL.fullmatch(filename)
-    if cell:
-        return f"<ipython-input-{cell[1]}>"
-    # ``python ./job.py`` and ``python job.py`` run the same file.
-    return os.path.normpath(filename) if os.path.isabs(filename) else filename
+    for pattern, name in _INPUTS:
+        found = pattern.fullmatch(filename)
+        if found:
+            return found.expand(name)
+    # However it was started (``./job.py``, from another folder, through a link), a script is one file.
+    return os.path.realpath(filename) if os.path.isabs(filename) else filename
 
 
 def function_name(function: Any) -> str:  # Any: whatever can be called

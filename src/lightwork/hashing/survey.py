@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UnhashableError
 from .bytecode import own_uses, uses
-from .leaves import has_no_state, is_code, is_container, is_small_array, is_value, leaves, wrapped
+from .leaves import has_no_state, is_code, is_container, is_small_array, is_value, leaves, own_attributes, wrapped
 from .library import is_library_file, is_users
 from .names import class_name, function_name, is_importable
 from .objects import CLASS_NOISE, MACHINERY
@@ -67,8 +67,9 @@ class Survey:
     absent
         Namespaces and names in them that stood for nothing.
     written
-        Global names that the functions found assign to or change in place. A first survey finds them; a
-        second one is told and leaves them out.
+        Global names that the functions found assign to or change in place, by the identity of their
+        namespace (0 for attributes of anything). A first survey finds them; a second one is told and
+        leaves them out.
     called
         Attributes that the functions found read off objects, as far as they can be methods that change
         these. A second survey is told, like of `written`.
@@ -96,6 +97,7 @@ class Survey:
         self._not_tracked = written
         self._called = called
         self._outline = Outline(packages, self._opens)
+        self._inside: set[int] = set()
         self._opened: dict[type, bool] = {}
         self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
@@ -138,6 +140,7 @@ class Survey:
             tokens.append(self._captured(cell, f"{variable} captured by {name}", function))
         if self._deep and is_users(function.__module__, self._packages):
             tokens += self._globals(function)
+            tokens += self._attributes(function)
         return frame(b"f", tokens)
 
     def _defaults(self, function: FunctionType) -> Iterator[bytes]:
@@ -172,6 +175,7 @@ class Survey:
         namespace = function.__globals__
         self.called.update(_called(function, found.attributes))
         self.written.update(_place_of(namespace, chain) for chain in found.written)
+        self.written.update((0, name) for name in found.written_attributes)
         for chain in found.chains:
             yield frame(b".", [self._walk.token(".".join(chain)), self._chain(namespace, chain)])
         for statement in found.imports:
@@ -182,6 +186,16 @@ class Survey:
                 )
             else:
                 yield token
+
+    def _attributes(self, function: FunctionType) -> Iterator[bytes]:
+        """What was stored in the function itself, unless code that is tracked does so."""
+        if is_library_file(function.__code__.co_filename):
+            return
+        for name, value in vars(function).items():
+            if (0, name) not in self._not_tracked and not name.startswith("__"):
+                path = f"{function.__qualname__}.{name}"
+                token = self._refer_name(vars(function), name, value, path)
+                yield frame(b"a", [self._walk.token(name), token])
 
     def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...]) -> bytes:
         """The token of what a chain of names leads to: modules are opened, anything else ends it."""
@@ -239,14 +253,35 @@ class Survey:
         """
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
-        if is_value(value) or is_code(value):
+        if is_value(value):
+            token = token_of(value, path=path)
+            kind = type(value)  # that of the user's may have methods
+            return token if not self._is_users(kind) else self._walk.seal(frame(b"v", [token, self._number(kind)]))
+        if is_code(value):
             return token_of(value, path=path)
         parts = wrapped(value)
         if parts is not None:
-            inner = [self._refer(part, path, is_held=is_held) for part in parts]
-            if "__cache_head__" in vars(type(value)):  # a cached function: its version= counts too
-                inner.append(self._walk.temporary(value.__cache_head__))
-            return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
+            return self._refer_wrapper(value, parts, path, is_held=is_held)
+        return self._refer_object(value, path, is_held=is_held)
+
+    def _refer_wrapper(self, value: Any, parts: list[Any], path: str, *, is_held: bool) -> bytes:
+        """Something that holds others: those, and itself if it is the user's. Some hold themselves."""
+        if id(value) in self._inside:
+            return b"^"
+        self._inside.add(id(value))
+        inner = [self._refer(part, path, is_held=is_held) for part in parts]
+        if "__cache_head__" in vars(type(value)):  # a cached function: its version= counts too
+            inner.append(self._walk.temporary(value.__cache_head__))
+        elif self._is_users(type(value)):
+            inner.append(self._refer_object(value, path, is_held=False))
+        self._inside.discard(id(value))
+        return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
+
+    def _is_users(self, kind: type) -> bool:
+        return is_users(kind.__module__, self._packages)
+
+    def _refer_object(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """A container, array or instance."""
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)
         if is_held and not has_no_state(value):
@@ -256,8 +291,21 @@ class Survey:
         elif not is_held and not has_no_state(value) and self._outline.state(value) is not None:
             return self._refer_container(value, path, is_held=False)
         elif not is_held and (not has_no_state(value) or is_written_in_c(type(value))):
-            self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the class is followed")
+            self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the code is followed")
+            return self._walk.seal(frame(b"h", [self._refer_code(type(value)), *self._code_in(value, path)]))
         return self._refer_code(type(value))
+
+    def _code_in(self, value: Any, path: str) -> Iterator[bytes]:
+        """The user's functions and classes in an instance whose other content does not count."""
+        found = leaves(value, lambda part: own_attributes(part) if part is value else self._outline.raw_state(part))
+        for item in [] if found is None else found[0]:
+            if issubclass(type(item), (FunctionType, type)):
+                if is_users(item.__module__, self._packages):
+                    yield self._refer_code(item)
+            elif not is_value(item) and wrapped(item) is not None and id(value) not in self._inside:
+                self._inside.add(id(value))
+                yield self._refer(item, path, is_held=False)
+                self._inside.discard(id(value))
 
     def _refer_code(self, value: Any) -> bytes:
         is_class = isinstance(value, type)
@@ -279,8 +327,8 @@ class Survey:
         if not plain and not is_held:
             found = leaves(value, self._outline.state)
         items, is_fixed = ([], False) if found is None else found
-        others = [item for item in items if not is_simple(item)]
-        code = [self._refer_code(item) for item in items if issubclass(type(item), (FunctionType, type))]
+        others = [item for item in items if not is_simple(item) and wrapped(item) is None]
+        code = [*self._code_of(items, path, is_held=is_held)]
         if plain and is_fixed and not any(map(is_small_array, items)):
             return self._walk.seal(frame(b"t", [token_of(value, path=path), *code]))
         if is_held:
@@ -294,6 +342,17 @@ class Survey:
         else:
             self.untracked.append(f"{path}: a {type(value).__name__} of other objects")
         return self._walk.seal(frame(b"~", code))
+
+    def _code_of(self, items: list[Any], path: str, *, is_held: bool) -> Iterator[bytes]:
+        """The functions, classes and wrappers of them among the leaves of a container."""
+        for item in items:
+            if issubclass(type(item), (FunctionType, type)):
+                yield self._refer_code(item)
+            elif is_value(item):
+                if self._is_users(type(item)):
+                    yield self._number(type(item))
+            elif not is_code(item) and wrapped(item) is not None:
+                yield self._refer(item, path, is_held=is_held)
 
     def _count(self, live: Live) -> None:
         """Have a global hashed at each call."""
@@ -324,6 +383,8 @@ def _place_of(namespace: dict[str, Any], chain: tuple[str, ...]) -> tuple[int, s
             holder = vars(value)
         elif isinstance(value, type):
             holder = value
+        elif isinstance(value, FunctionType):
+            holder = vars(value)
         else:
             return id(holder), chain[place]
     return id(holder), chain[-1]
