@@ -26,6 +26,7 @@ from .walk import Walk, frame
 __all__ = ["Live", "Survey"]
 
 _ABSENT: Any = object()
+_MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
 
 
 class Live(NamedTuple):
@@ -176,8 +177,12 @@ class Survey:
         self.called.update(_called(function, found.attributes))
         self.written.update(_place_of(namespace, chain) for chain in found.written)
         self.written.update((0, name) for name in found.written_attributes)
+        could_be = found.attributes | found.texts
         for chain in found.chains:
-            yield frame(b".", [self._walk.token(".".join(chain)), self._chain(namespace, chain)])
+            path = ".".join(chain)
+            if path in _MAKES_NAMES and chain[0] not in namespace:
+                self.untracked.append(f"{path}() in {function.__qualname__}: names that are made up at run time")
+            yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
             token = source_token(self._walk, statement, namespace, self._packages)
             if token is None:
@@ -197,7 +202,7 @@ class Survey:
                 token = self._refer_name(vars(function), name, value, path)
                 yield frame(b"a", [self._walk.token(name), token])
 
-    def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...]) -> bytes:
+    def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...], could_be: frozenset[str]) -> bytes:
         """The token of what a chain of names leads to: modules are opened, anything else ends it."""
         name = chain[0]
         value = namespace.get(name, _ABSENT)
@@ -217,7 +222,20 @@ class Survey:
                 self.absent.append((holder, name))
                 return b"-"
             value = holder[name]
-        return self._refer_name(holder, name, value, ".".join(chain))
+        token = self._refer_name(holder, name, value, ".".join(chain))
+        if issubclass(type(value), ModuleType) and is_users(value.__name__, self._packages):
+            return self._walk.seal(frame(b"m", [token, *self._module(value, could_be)]))
+        return token
+
+    def _module(self, module: ModuleType, could_be: frozenset[str]) -> Iterator[bytes]:
+        """What a module holds that is used as a value: of that, all that the function could read off it."""
+        if id(module) in self._inside:
+            return
+        self._inside.add(id(module))
+        for name in sorted(could_be & vars(module).keys()):
+            yield self._walk.token(name)
+            yield self._chain(vars(module), (name,), could_be)
+        self._inside.discard(id(module))
 
     def _refer_name(self, holder: Any, name: str, value: Any, path: str) -> bytes:
         """What a name in a namespace or class stands for; watched, unless the tracked code changes it."""
