@@ -92,9 +92,11 @@ def is_code(value: object) -> bool:
 
 def _is_bound(value: Any) -> bool:
     """Whether a builtin is a method of an object: ``{}.get``, ``re.compile("a").sub``."""
-    if type(value) is MethodWrapperType:
+    kind = type(value)
+    if kind is MethodWrapperType:
         return True
-    return type(value) is BuiltinFunctionType and not isinstance(value.__self__, ModuleType | type | None)
+    is_builtin = issubclass(kind, BuiltinFunctionType)
+    return is_builtin and not isinstance(value.__self__, ModuleType | type | None)
 
 
 def is_small_array(value: Any) -> bool:

@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["class_name", "function_name", "is_importable", "source_name"]
+__all__ = ["class_name", "function_name", "is_importable", "leads_to", "source_name"]
 
 # ipykernel writes each cell to <tmp>/ipykernel_<pid>/<digest of the cell>.py
 _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
@@ -19,8 +19,13 @@ _INPUTS = (
     (re.compile(r"<python-input-\d+>"), "<stdin>"),
     (re.compile(r"<doctest (.*)\[\d+\]>"), r"<doctest \1>"),
 )
-# Where Python itself has moved a class between releases, it keeps the name that it had.
-_MOVED = {"pathlib._local": "pathlib"}
+# What Python and numpy have moved between releases keeps one name.
+_MOVED = {
+    "pathlib._local": "pathlib",
+    "numpy.ma.core": "numpy.ma",
+    "numpy.rec": "numpy",
+    "numpy.char": "numpy",
+}
 
 
 def source_name(filename: str) -> str:
@@ -47,7 +52,7 @@ def function_name(function: Any) -> str:  # Any: whatever can be called
         module = getattr(owner, "__module__", None) or "builtins"
     if module == "__main__" and code is not None:
         module = f"__main__ {source_name(code.co_filename)}"
-    return f"{module}:{name}"
+    return f"{_MOVED.get(module, module)}:{name}"
 
 
 def class_name(cls: type) -> str:
@@ -61,9 +66,14 @@ def is_importable(thing: Any) -> bool:  # Any: a function or class
         return False
     if thing.__module__ == "__main__":
         return True
-    found, names = _module(thing.__module__), thing.__qualname__.split(".")
-    for name in names:
-        found = getattr(found, name, None)
+    return leads_to(thing.__module__, thing.__qualname__, thing)
+
+
+def leads_to(module: str, name: str, thing: object) -> bool:
+    """Whether a dotted name in a module that is loaded stands for a thing."""
+    found = _module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
     return found is thing
 
 

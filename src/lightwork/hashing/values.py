@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 from .. import hashing
@@ -138,6 +139,8 @@ def _rule_for(cls: type) -> Rule:
         return hashing.numpy_rules.exact_array
     if issubclass(cls, type):
         return type_rule
+    if issubclass(cls, BuiltinFunctionType):  # from Python 3.12 on, class methods written in C have their own
+        return OBJECT_RULES[BuiltinFunctionType]
     if any("__cache_key__" in vars(base) for base in cls.__mro__):
         return instance_rule
     for base in cls.__mro__:
