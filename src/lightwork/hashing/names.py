@@ -16,7 +16,7 @@ _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
 # What interpreters call the inputs that they read: with a counter, or a digest of the whole input.
 _INPUTS = (
     (re.compile(r"<ipython-input-\d+-\w+(>|-.*)"), "<ipython-input>"),
-    (re.compile(r"<python-input-\d+>"), "<stdin>"),
+    (re.compile(r"<python-input-\d+>|<stdin>-\d+"), "<stdin>"),
     (re.compile(r"<doctest (.*)\[\d+\]>"), r"<doctest \1>"),
 )
 # What Python and numpy have moved between releases keeps one name.
@@ -37,7 +37,7 @@ def source_name(filename: str) -> str:
         if found:
             return found.expand(name)
     # However it was started (``./job.py``, from another folder, through a link), a script is one file.
-    return os.path.realpath(filename) if os.path.isabs(filename) else filename
+    return os.path.realpath(filename) if os.path.isabs(filename) or os.path.exists(filename) else filename
 
 
 def function_name(function: Any) -> str:  # Any: whatever can be called

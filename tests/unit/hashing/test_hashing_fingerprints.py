@@ -397,7 +397,7 @@ def test_notebook_files_lose_what_changes_with_the_kernel() -> None:
     for same in (
         ["/tmp/ipykernel_123/456.py", "/tmp/ipykernel_9/8.py"],
         ["<ipython-input-7-abc>", "<ipython-input-9-x>"],
-        ["<stdin>", "<python-input-7>"],
+        ["<stdin>", "<stdin>-7", "<python-input-7>"],
         ["<doctest job.f[0]>", "<doctest job.f[12]>"],
     ):
         assert len(set(map(source_name, same))) == 1
