@@ -1,9 +1,10 @@
 """Find other Pythons, give each what lightwork needs: ``python tools/versions.py FOLDER RUNNER``.
 
-Writes ``FOLDER/versions.json``: the interpreters that can be used, each with the folder of its packages, and those
-that cannot, with the reason. Looks into pyenv's folder and on ``PATH``, takes the newest patch release of each minor
-one from 3.11 on, and adds one environment with numpy 1.26. ``RUNNER`` is a Python that has pip. A stamp in each
-folder says what was installed, so that a second run takes no time. Needs nothing but the standard library.
+Writes ``FOLDER/versions.json``: the interpreters that can be used, each with the folder of its packages,
+and those that cannot, with the reason. Looks into pyenv's folder and on ``PATH``, takes the newest patch
+release of each minor one from 3.11 on, and adds one environment with numpy 1.26. ``RUNNER`` is a Python
+that has pip. A stamp in each folder says what was installed, so that a second run takes no time. Needs
+nothing but the standard library.
 """
 
 import json
@@ -110,7 +111,16 @@ def install(folder: Path, runner: str, python: Python, numpy: str) -> str:
     if stamp.exists() and json.loads(stamp.read_text()) == wanted:
         return ""
     shutil.rmtree(packages, ignore_errors=True)
-    command = [runner, "-m", "pip", "--python", python.path, "install", "--quiet", "--disable-pip-version-check"]
+    command = [
+        runner,
+        "-m",
+        "pip",
+        "--python",
+        python.path,
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     command += ["--only-binary", ":all:", "--target", str(packages), *wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -62,7 +62,7 @@ def run(*arguments: str, cwd: Path, stdin: str = "") -> str:
 
 
 def test_a_script_is_one_however_it_is_started(script: Path, tmp_path: Path) -> None:
-    """By a relative or absolute path, through a link, as a module; moved lines are hits, another script is not."""
+    """By a relative or absolute path, a link, as a module; moved lines are hits, other code is not."""
     project = script.parent.parent
     assert run("jobs/job.py", cwd=project) == "False 3"
     for arguments, cwd in [
@@ -106,7 +106,9 @@ def test_code_without_a_file(way: str, tmp_path: Path) -> None:
         if way == "exec":
             return run("-c", f"exec({code!r}, {{}})", cwd=tmp_path)
         if way == "exec in a module":
-            return run("-c", f"exec(compile({code!r}, '<made up>', 'exec'), {{'__name__': 'made_up'}})", cwd=tmp_path)
+            return run(
+                "-c", f"exec(compile({code!r}, '<made up>', 'exec'), {{'__name__': 'made_up'}})", cwd=tmp_path
+            )
         (tmp_path / "text.txt").write_text(document)
         runner = "import doctest; doctest.testfile('text.txt', module_relative=False)"
         return run("-c", runner, cwd=tmp_path)
@@ -114,7 +116,9 @@ def test_code_without_a_file(way: str, tmp_path: Path) -> None:
     assert "False 3" in start(code, document)
     assert "True 3" in start(code, document)
     assert "True 3" in start("a = 1\n" + code, ">>> a = 1\n" + document)
-    assert "False 101" in start(code.replace("LIMIT = 2", "LIMIT = 100"), document.replace("x + 2", "x + 100"))
+    assert "False 101" in start(
+        code.replace("LIMIT = 2", "LIMIT = 100"), document.replace("x + 2", "x + 100")
+    )
 
 
 class Terminal:
@@ -158,7 +162,10 @@ def terminals() -> Iterator[list[Terminal]]:
 
 @pytest.mark.parametrize("kind", ["dumb", "xterm"])
 def test_the_interactive_interpreter(kind: str, terminals: list[Terminal], tmp_path: Path) -> None:
-    """In both forms that Python 3.13 has, on the terminal's kind. A new session finds the results of the last, though its inputs have other numbers."""
+    """In both forms that Python 3.13 has, on the terminal's kind.
+
+    A new session finds the results of the last, though its inputs have other numbers.
+    """
     lines = ["from lightwork import Memory", f"memory = Memory({str(tmp_path / 'cache')!r})"]
     define = "@memory.cache\ndef f(x):\n    return x + {}\n\n"
     ask = "print('asked', f.check_call_in_cache(1), f(1))\n"

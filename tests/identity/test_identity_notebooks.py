@@ -1,4 +1,7 @@
-"""Functions of notebooks, in two Jupyter kernels: the second is a restart of the first, or another notebook."""
+"""Functions of notebooks, in two Jupyter kernels.
+
+The second is a restart of the first, or another notebook.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,7 +22,12 @@ ASK = "print(f.check_call_in_cache(1), f(1))"
 
 
 def kernel(folder: Path) -> Iterator[Kernel]:
-    environment = {**os.environ, "PYTHONPATH": SOURCE, "IPYTHONDIR": str(folder), "JUPYTER_PLATFORM_DIRS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": SOURCE,
+        "IPYTHONDIR": str(folder),
+        "JUPYTER_PLATFORM_DIRS": "1",
+    }
     manager, client = start_new_kernel(env=environment)
 
     def run(*cells: str) -> str:
@@ -62,7 +70,7 @@ def begin(tmp_path: Path) -> str:
 
 
 def test_a_restarted_kernel_finds_its_results(first: Kernel, second: Kernel, begin: str) -> None:
-    """Edits of other cells, comments and docstrings are hits; an edit of the body or of a helper is a miss."""
+    """Edits of other cells, comments and docstrings are hits; edits of the body or of a helper are misses."""
     assert first(begin, HELPER, CELL, ASK) == "False 22"
     assert first(ASK) == "True 22"
     assert second(begin, HELPER, CELL, ASK) == "True 22"
@@ -77,7 +85,7 @@ def test_a_restarted_kernel_finds_its_results(first: Kernel, second: Kernel, beg
 
 
 def test_two_notebooks_with_one_name_never_collide(first: Kernel, second: Kernel, begin: str) -> None:
-    """Neither through the function nor through a helper of one name; asked in turn, nothing is computed twice."""
+    """Neither through the function nor through a helper; asked in turn, nothing is computed twice."""
     one, two = "@memory.cache\ndef f(x):\n    return 'one'", "@memory.cache\ndef f(x):\n    return 'two'"
     assert first(begin, one, ASK) == "False one"
     assert second(begin, two, ASK) == "False two"
@@ -90,7 +98,8 @@ def test_two_notebooks_with_one_name_never_collide(first: Kernel, second: Kernel
 
 def test_cells_do_not_count_through_classes_of_one_name(first: Kernel, second: Kernel, begin: str) -> None:
     """An instance of a notebook's class brings the code of its class into the key."""
-    cell = "@memory.cache\ndef h(thing):\n    return thing.value()\nprint(h.check_call_in_cache(Thing()), h(Thing()))"
+    cell = "@memory.cache\ndef h(thing):\n    return thing.value()\n"
+    cell += "print(h.check_call_in_cache(Thing()), h(Thing()))"
     thing = "class Thing:\n    def value(self):\n        return {}"
     assert first(begin, thing.format(1), cell) == "False 1"
     assert second(begin, thing.format(2), cell) == "False 2"

@@ -11,6 +11,7 @@ import enum
 import fractions
 import functools
 import http
+import importlib
 import ipaddress
 import itertools
 import json
@@ -80,7 +81,7 @@ class Point(NamedTuple):
     y: Any = 2
 
 
-OldPoint = collections.namedtuple("OldPoint", "x y")  # noqa: PYI024 - the old way is meant
+OldPoint = collections.namedtuple("OldPoint", "x y")
 
 
 class Thing:
@@ -127,8 +128,6 @@ def cyclic() -> list[Any]:
     ring: list[Any] = [1, {"a": None}]
     ring[1]["a"] = ring
     return ring
-
-
 
 
 BUILT_IN: dict[str, Any] = {
@@ -190,7 +189,9 @@ LIBRARY: dict[str, Any] = {
     "datetime at an offset": datetime.datetime(
         2020, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=-3), "X")
     ),
-    "datetime in a zone": datetime.datetime(2020, 10, 25, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")),
+    "datetime in a zone": datetime.datetime(
+        2020, 10, 25, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")
+    ),
     "zone": zoneinfo.ZoneInfo("Asia/Tokyo"),
     "timedelta": datetime.timedelta(days=-1, microseconds=7),
     "struct_time": time.gmtime(0),
@@ -225,7 +226,17 @@ OWN: dict[str, Any] = {
 }
 
 CODE: dict[str, Any] = {
-    "classes": [int, str, dict, Exception, type, object, collections.OrderedDict, decimal.Decimal, pathlib.Path],
+    "classes": [
+        int,
+        str,
+        dict,
+        Exception,
+        type,
+        object,
+        collections.OrderedDict,
+        decimal.Decimal,
+        pathlib.Path,
+    ],
     "abstract classes": [collections.abc.Mapping, collections.abc.Iterable, os.PathLike],
     "builtins": [len, print, sorted, math.sin, operator.add, itertools.chain, functools.reduce],
     "functions of libraries": [json.dumps, os.path.join, statistics.mean, functools.wraps, re.sub],
@@ -269,7 +280,7 @@ NUMPY: dict[str, Any] = {
     "empty": np.empty((0, 3)),
     "large": np.arange(3_000_000, dtype="<i8"),
     "large and strided": np.arange(300_000, dtype="<f4")[::3],
-    "masked": np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0], fill_value=9.0),
+    "masked": np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False], fill_value=9.0),
     "matrix-like": np.ma.masked_array([[1, 2]], mask=True),
     "dtypes": [np.dtype("<f8"), np.dtype(">i2"), _RECORD, np.dtype("M8[us]"), np.dtype(object)],
     "arrays in a list": [np.arange(n, dtype="<i4") for n in range(6)],
@@ -292,8 +303,7 @@ TABLE = {
 
 if __name__ == "__main__":
     # As an imported module, since classes of `__main__` have another name.
-    import samples
-
+    samples = importlib.import_module("samples")
     keys = {name: key_of(value) for name, value in samples.TABLE.items()}
     python = ".".join(map(str, sys.version_info[:3]))
     print(json.dumps({"python": python, "numpy": np.__version__, "keys": keys}))

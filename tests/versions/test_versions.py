@@ -50,7 +50,9 @@ def test_keys_do_not_depend_on_the_hash_seed(reference: Report, seed: str) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", [pytest.param(each, id=Path(each["packages"]).parent.name) for each in found()["used"]])
+@pytest.mark.parametrize(
+    "place", [pytest.param(each, id=Path(each["packages"]).parent.name) for each in found()["used"]]
+)
 def test_keys_do_not_depend_on_the_version(reference: Report, place: Report) -> None:
     """Of Python and numpy: each interpreter that ``make versions`` has found."""
     report = keys_in(place["python"], place["packages"], seed="7")
@@ -58,7 +60,9 @@ def test_keys_do_not_depend_on_the_version(reference: Report, place: Report) -> 
     assert differing(reference, report) == []
 
 
-@pytest.mark.parametrize("reason", found()["skipped"] or ["" if FOUND.exists() else "`make versions` was not run"])
+@pytest.mark.parametrize(
+    "reason", found()["skipped"] or ["" if FOUND.exists() else "`make versions` was not run"]
+)
 def test_versions_that_are_missing_here(reason: str) -> None:
     """Said in the report, so that nobody believes that they were tested."""
     if reason:

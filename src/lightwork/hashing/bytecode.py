@@ -1,9 +1,10 @@
 """What can be read off a code object: its instructions, and the names outside of it that it uses.
 
-Written for the bytecode of CPython 3.11 to 3.13. That of other versions is not read: there every name that the
-code could use counts as used, and none as written to. Keys then change more often than they must (a function
-that counts in a global is computed on each call), but no name is missed. To make 3.14 known: ``LOAD_FAST_BORROW``
-and its pairs load locals, ``LOAD_SMALL_INT`` gives the level of an import, ``BINARY_OP`` 26 is ``BINARY_SUBSCR``.
+Written for the bytecode of CPython 3.11 to 3.13. That of other versions is not read: there every name that
+the code could use counts as used, and none as written to. Keys then change more often than they must (a
+function that counts in a global is computed on each call), but no name is missed. To make 3.14 known:
+``LOAD_FAST_BORROW`` and its pairs load locals, ``LOAD_SMALL_INT`` gives the level of an import,
+``BINARY_OP`` 26 is ``BINARY_SUBSCR``.
 
 Names that code makes up at run time (dictionaries of handlers, attributes of instances) cannot be seen here.
 """
@@ -14,7 +15,19 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-__all__ = ["IS_KNOWN", "Import", "OwnUses", "Uses", "Placed", "family", "name_place", "name_shift", "own_uses", "placed", "uses"]
+__all__ = [
+    "IS_KNOWN",
+    "Import",
+    "OwnUses",
+    "Placed",
+    "Uses",
+    "family",
+    "name_place",
+    "name_shift",
+    "own_uses",
+    "placed",
+    "uses",
+]
 
 IS_KNOWN = sys.version_info < (3, 14)
 """Whether the bytecode of this Python can be read."""

@@ -5,14 +5,15 @@ functions. Included: instructions with their constants (typed, so that ``1`` and
 they use, the shape of the signature and the minor version of Python, whose bytecode this is. Made from code
 objects, so that a source file edited after import cannot mislead it.
 
-Where a statement is broken into lines leaves traces in bytecode too: instructions that do nothing, which hold a
-line number, and with them other distances of jumps. So those are dropped, and jumps go to the number of an
-instruction. Annotations of functions *inside* a function are instructions that run, and count.
+Where a statement is broken into lines leaves traces in bytecode too: instructions that do nothing, which
+hold a line number, and with them other distances of jumps. So those are dropped, and jumps go to the number
+of an instruction. Annotations of functions *inside* a function are instructions that run, and count.
 """
 
 import opcode
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from types import CodeType
 
 from . import bytecode
@@ -28,7 +29,10 @@ _LOAD_CONST = opcode.opmap["LOAD_CONST"]
 _STORE_NAME = opcode.opmap["STORE_NAME"]
 _VERSION = b"%d.%d" % sys.version_info[:2]
 _FLAGS = 0x3BF
-"""What a function is (its kinds of parameters, generator, coroutine). Not: has a docstring, future imports."""
+"""What a function is (its kinds of parameters, generator, coroutine).
+
+Not: has a docstring, future imports.
+"""
 # What the body of a class says about itself: assigned from constants, from Python 3.13 on by the compiler.
 _CLASS_NOISE = frozenset(("__doc__", "__firstlineno__", "__static_attributes__"))
 
@@ -79,7 +83,7 @@ def _kept(code: CodeType) -> list[Placed]:
     """The instructions that count."""
     every = [each for each in placed(code) if each.operation != _NOP]
     noise = set()
-    for at, (before, each) in enumerate(zip(every, every[1:], strict=False)):
+    for at, (before, each) in enumerate(pairwise(every)):
         is_store = each.operation == _STORE_NAME and before.operation == _LOAD_CONST
         if is_store and code.co_names[each.argument] in _CLASS_NOISE:
             noise |= {at, at + 1}

@@ -87,7 +87,9 @@ def is_value(value: object) -> bool:
 
 def is_code(value: object) -> bool:
     """Whether a value is code with a name: a function, class or module."""
-    return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType)) and not _is_bound(value)
+    return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType)) and not _is_bound(
+        value
+    )
 
 
 def _is_bound(value: Any) -> bool:
@@ -190,7 +192,10 @@ def wrapped(value: Any) -> list[Any] | None:
 
 
 def own_attributes(value: Any) -> dict[str, Any] | None:
-    """The instance's own ``__dict__``, if it has a plain one. Not by ``getattr``: a proxy would look for its target."""
+    """The instance's own ``__dict__``, if it has a plain one.
+
+    Not by ``getattr``: a proxy would look for its target.
+    """
     for base in type(value).__mro__:
         descriptor = vars(base).get("__dict__")
         if descriptor is not None:

@@ -1,7 +1,8 @@
 """Modules that are imported inside a function: tracked as whole modules, without importing them.
 
-At the time of the fingerprint such a module may be loaded or not; the key must not depend on that. So its code is
-read from its file (through ``__pycache__``, as an import would), and that of the user's modules that it imports.
+At the time of the fingerprint such a module may be loaded or not; the key must not depend on that. So its
+code is read from its file (through ``__pycache__``, as an import would), and that of the user's modules
+that it imports.
 """
 
 import sys

@@ -64,7 +64,9 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
                 except AttributeError:  # a slot that was never filled
                     continue
     noise = WRAPPER_NOISE if "__wrapped__" in found else ()
-    return {name: held for name, held in found.items() if name not in noise and not _is_kept_property(cls, name)}
+    return {
+        name: held for name, held in found.items() if name not in noise and not _is_kept_property(cls, name)
+    }
 
 
 def _is_opened(cls: type, packages: frozenset[str]) -> bool:

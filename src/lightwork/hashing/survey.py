@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 
 from ..errors import UnhashableError
 from .bytecode import own_uses, uses
-from .leaves import has_no_state, is_code, is_container, is_small_array, is_value, leaves, own_attributes, wrapped
+from .leaves import (
+    has_no_state,
+    is_code,
+    is_container,
+    is_small_array,
+    is_value,
+    leaves,
+    own_attributes,
+    wrapped,
+)
 from .library import is_library_file, is_users
 from .names import class_name, function_name, is_importable
 from .objects import CLASS_NOISE, MACHINERY
@@ -181,7 +190,9 @@ class Survey:
         for chain in found.chains:
             path = ".".join(chain)
             if path in _MAKES_NAMES and chain[0] not in namespace:
-                self.untracked.append(f"{path}() in {function.__qualname__}: names that are made up at run time")
+                self.untracked.append(
+                    f"{path}() in {function.__qualname__}: names that are made up at run time"
+                )
             yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
             token = source_token(self._walk, statement, namespace, self._packages)
@@ -274,7 +285,11 @@ class Survey:
         if is_value(value):
             token = token_of(value, path=path)
             kind = type(value)  # that of the user's may have methods
-            return token if not self._is_users(kind) else self._walk.seal(frame(b"v", [token, self._number(kind)]))
+            return (
+                token
+                if not self._is_users(kind)
+                else self._walk.seal(frame(b"v", [token, self._number(kind)]))
+            )
         if is_code(value):
             return token_of(value, path=path)
         parts = wrapped(value)
@@ -315,7 +330,9 @@ class Survey:
 
     def _code_in(self, value: Any, path: str) -> Iterator[bytes]:
         """The user's functions and classes in an instance whose other content does not count."""
-        found = leaves(value, lambda part: own_attributes(part) if part is value else self._outline.raw_state(part))
+        found = leaves(
+            value, lambda part: own_attributes(part) if part is value else self._outline.raw_state(part)
+        )
         for item in [] if found is None else found[0]:
             if issubclass(type(item), (FunctionType, type)):
                 if is_users(item.__module__, self._packages):

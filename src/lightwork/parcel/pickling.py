@@ -92,11 +92,15 @@ def _cloudpickle() -> Any:  # Any: it has no types
 def _code_with_file(code: CodeType) -> tuple[Any, ...]:  # Any: a reduction
     """As cloudpickle does it, but with the file that the code came from.
 
-    From 3.1 on cloudpickle leaves that out. Functions of ``__main__`` are named after it in the keys of calls, which
-    workers make too, and tracebacks show it.
+    From 3.1 on cloudpickle leaves that out. Functions of ``__main__`` are named after it in the keys of
+    calls, which workers make too, and tracebacks show it.
     """
     make, parts, *rest = _cloudpickle().Pickler.dispatch_table[CodeType](code)
-    return (make, tuple(code.co_filename if type(part) is str and part == _NO_FILE else part for part in parts), *rest)
+    return (
+        make,
+        tuple(code.co_filename if type(part) is str and part == _NO_FILE else part for part in parts),
+        *rest,
+    )
 
 
 def dump_by_value(value: object, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> bytes:
