@@ -1,7 +1,7 @@
 """Where joblib gives a call the value of another one, side by side: its answer first, then ours.
 
 A documentation of the difference, for joblib 1.5 and 1.6. If a later joblib mends one of these, it is time
-to say so in the README.
+to say so in ``docs/differences.md``.
 """
 
 import warnings

@@ -145,28 +145,25 @@ class Placed(NamedTuple):
 def placed(code: CodeType) -> list[Placed]:
     """The instructions with their full arguments; the compiler's inline caches belong to the one before."""
     found: list[Placed] = []
-    raw = code.co_code
-    high, start = 0, -1
-    for at in range(0, len(raw), 2):
-        operation, argument = raw[at], raw[at + 1] | high
-        if start < 0:
-            start = at >> 1
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    count = len(operations)
+    high, start, at = 0, 0, 0
+    while at < count:
+        operation, argument = operations[at], arguments[at] | high
+        at += 1
         if operation == _EXTENDED_ARG:
             high = argument << 8
-        elif operation:
-            found += _single(start, (at >> 1) + 1, operation, argument)
-            high, start = 0, -1
-        else:  # CACHE
-            found[-1] = found[-1]._replace(end=(at >> 1) + 1)
-            start = -1
+            continue
+        while at < count and not operations[at]:  # CACHE is 0
+            at += 1
+        pair = _PAIRS.get(operation)
+        if pair is None:
+            found.append(Placed(start, at, operation, argument))
+        else:
+            found.append(Placed(start, at, pair[0], argument >> 4))
+            found.append(Placed(start, at, pair[1], argument & 15))
+        high, start = 0, at
     return found
-
-
-def _single(start: int, end: int, operation: int, argument: int) -> list[Placed]:
-    pair = _PAIRS.get(operation)
-    if pair is None:
-        return [Placed(start, end, operation, argument)]
-    return [Placed(start, end, pair[0], argument >> 4), Placed(start, end, pair[1], argument & 15)]
 
 
 def uses(code: CodeType) -> Uses:

@@ -40,8 +40,10 @@ _CLASS_NOISE = frozenset(("__doc__", "__firstlineno__", "__static_attributes__")
 def encode_code(walk: Walk, code: CodeType) -> bytes:
     """The encoding of a code object and of those inside it."""
     if bytecode.IS_KNOWN:
-        instructions, names, constants = _normalised(code)
-        table: object = [*_protected(code)]
+        kept = _kept(code)
+        numbers = _numbers(code, kept)
+        instructions, names, constants = _normalised(code, kept, numbers)
+        table: object = [*_protected(code, numbers)]
     else:
         instructions, names, constants = code.co_code, code.co_names, code.co_consts
         table = getattr(code, "co_exceptiontable", b"")
@@ -52,7 +54,9 @@ def encode_code(walk: Walk, code: CodeType) -> bytes:
     return frame(b"C" + _VERSION + b":", [*walk.tokens(facts), *walk.tokens(constants)])
 
 
-def _normalised(code: CodeType) -> tuple[bytes, tuple[str, ...], tuple[object, ...]]:
+def _normalised(
+    code: CodeType, kept: list[Placed], numbers: list[int]
+) -> tuple[bytes, tuple[str, ...], tuple[object, ...]]:
     """The instructions with names and constants numbered in the order of their first use; those.
 
     The compiler puts the docstring first among the constants and never loads it, so it falls out here, and
@@ -61,8 +65,6 @@ def _normalised(code: CodeType) -> tuple[bytes, tuple[str, ...], tuple[object, .
     plain = bytearray()
     constants: dict[int, int] = {}
     names: dict[int, int] = {}
-    kept = _kept(code)
-    numbers = _numbers(code, kept)
     for _, end, operation, argument in kept:
         place = name_place(operation, argument)
         if operation in _HAS_CONST:
@@ -98,12 +100,9 @@ def _numbers(code: CodeType, kept: list[Placed]) -> list[int]:
     return numbers + [len(kept)] * (len(code.co_code) // 2 + 1 - len(numbers))
 
 
-def _protected(code: CodeType) -> Iterator[int]:
+def _protected(code: CodeType, numbers: list[int]) -> Iterator[int]:
     """The exception table as numbers: start, end and target (numbers of instructions), depth of the stack."""
     table = list(_varints(code.co_exceptiontable))
-    if not table:
-        return
-    numbers = _numbers(code, _kept(code))
     for start, length, target, depth in zip(*(table[at::4] for at in range(4)), strict=True):
         first, last = numbers[start], numbers[start + length]
         if first < last:

@@ -7,20 +7,28 @@ that it imports.
 
 import sys
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType
 from typing import Any
 
 from .bytecode import Import, uses
-from .library import is_library_file
+from .library import is_library, is_library_file
 from .walk import Walk, frame
 
 __all__ = ["source_token"]
 
 
 def source_token(
-    walk: Walk, statement: Import, namespace: dict[str, Any], packages: frozenset[str]
+    walk: Walk,
+    statement: Import,
+    namespace: dict[str, Any],
+    packages: frozenset[str],
+    codes: dict[str, CodeType | None],
 ) -> bytes | None:
-    """The token of the modules that a statement imports; ``None`` if the source of the first is not found."""
-    sources = _Sources(walk, packages)
+    """The token of the modules that a statement imports; ``None`` if the source of the first is not found.
+
+    `codes` keeps the code of modules from one statement to the next.
+    """
+    sources = _Sources(walk, packages, codes)
     known = sources.add(statement, namespace.get("__package__") or "")
     return walk.seal(frame(b"I", sources.tokens)) if known else None
 
@@ -31,7 +39,8 @@ class _Sources:
     Those of libraries are names.
     """
 
-    def __init__(self, walk: Walk, packages: frozenset[str]) -> None:
+    def __init__(self, walk: Walk, packages: frozenset[str], codes: dict[str, CodeType | None]) -> None:
+        self._codes = codes
         self.tokens: list[bytes] = []
         self._walk = walk
         self._packages = packages
@@ -61,7 +70,7 @@ class _Sources:
             return True
         package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
         try:
-            code = SourceFileLoader(name, spec.origin).get_code(name) if spec.origin.endswith(".py") else None
+            code = self._code(name, spec.origin)
             self.tokens.append(self._walk.temporary(code or _bytes_of(spec.origin)))
         except (OSError, SyntaxError):  # in an archive, or an import that will fail
             return False
@@ -69,8 +78,16 @@ class _Sources:
             self.add(statement, package)
         return True
 
+    def _code(self, name: str, origin: str) -> CodeType | None:
+        if name not in self._codes:
+            is_source = origin.endswith(".py")
+            self._codes[name] = SourceFileLoader(name, origin).get_code(name) if is_source else None
+        return self._codes[name]
+
     def _is_librarys(self, origin: str, name: str) -> bool:
-        return is_library_file(origin) and name.partition(".")[0] not in self._packages
+        if name.partition(".")[0] in self._packages:
+            return False
+        return is_library(name) or is_library_file(origin)
 
 
 def _absolute(statement: Import, package: str) -> str:

@@ -9,7 +9,7 @@ tracked code itself changes, modules imported inside functions whose source cann
 """
 
 from collections.abc import Iterator
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import UnhashableError
@@ -108,6 +108,7 @@ class Survey:
         self._called = called
         self._outline = Outline(packages, self._opens)
         self._inside: set[int] = set()
+        self._codes: dict[str, CodeType | None] = {}
         self._opened: dict[type, bool] = {}
         self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
@@ -195,7 +196,7 @@ class Survey:
                 )
             yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
-            token = source_token(self._walk, statement, namespace, self._packages)
+            token = source_token(self._walk, statement, namespace, self._packages, self._codes)
             if token is None:
                 self.untracked.append(
                     f"{statement.module}, imported inside {function.__qualname__}: no source"
