@@ -13,7 +13,7 @@ import opcode
 import sys
 from collections.abc import Iterator
 from types import CodeType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 __all__ = [
     "IS_KNOWN",
@@ -79,6 +79,7 @@ _MUTATORS = frozenset(
 )
 # Since 3.11 (3.12 for attributes) the lowest bits of the argument are flags, not part of the name's number.
 _SHIFT = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1 if sys.version_info >= (3, 12) else 0, "LOAD_SUPER_ATTR": 2}
+_SHIFTS = [_SHIFT.get(title, 0) for title in opcode.opname]
 _RELATIVE_LEVELS = 3  # of imports that are guessed
 
 
@@ -133,13 +134,11 @@ class OwnUses(NamedTuple):
     """Attributes that are read off anything else."""
 
 
-class Placed(NamedTuple):
-    """One instruction and where it lies, in units of two bytes: from `start` to before `end`."""
+Placed: TypeAlias = tuple[int, int, int, int]
+"""One instruction and where it lies, in units of two bytes: start, end (before it), operation, argument.
 
-    start: int
-    end: int
-    operation: int
-    argument: int
+A plain tuple: there are tens of thousands in a survey of a large module.
+"""
 
 
 def placed(code: CodeType) -> list[Placed]:
@@ -158,10 +157,10 @@ def placed(code: CodeType) -> list[Placed]:
             at += 1
         pair = _PAIRS.get(operation)
         if pair is None:
-            found.append(Placed(start, at, operation, argument))
+            found.append((start, at, operation, argument))
         else:
-            found.append(Placed(start, at, pair[0], argument >> 4))
-            found.append(Placed(start, at, pair[1], argument & 15))
+            found.append((start, at, pair[0], argument >> 4))
+            found.append((start, at, pair[1], argument & 15))
         high, start = 0, at
     return found
 
@@ -181,7 +180,7 @@ def uses(code: CodeType) -> Uses:
             attributes.update(inner.co_names)
             imports.extend(_possible_imports(inner))
             continue
-        stream = [_named(inner, *each[2:]) for each in placed(inner)]
+        stream = _stream(inner)
         chains.update(dict.fromkeys(_chains(stream)))
         for is_local, chain in _written(stream):
             if not is_local:
@@ -211,7 +210,7 @@ def own_uses(code: CodeType) -> OwnUses:
     others: set[str] = set()
     changes = False
     for inner in family(code):
-        stream = [_named(inner, *each[2:]) for each in placed(inner)]
+        stream = _stream(inner)
         for before, each in zip([None, *stream], stream, strict=False):
             if each.title in _READS:
                 off_own = before is not None and before.title in _LOCALS and before.name == own
@@ -230,23 +229,29 @@ def family(code: CodeType) -> Iterator[CodeType]:
             yield from family(constant)
 
 
-def _named(code: CodeType, operation: int, argument: int) -> Instruction:
-    title = opcode.opname[operation]
-    if title in _LOCALS:
-        return Instruction(operation, argument, title, _variables(code)[argument])
-    place = name_place(operation, argument)
-    name = code.co_names[place] if place is not None and place < len(code.co_names) else ""
-    return Instruction(operation, argument, title, name)
+def _stream(code: CodeType) -> list[Instruction]:
+    """The instructions of `code` with what they refer to."""
+    names, variables = code.co_names, _variables(code)
+    found = []
+    for _, _, operation, argument in placed(code):
+        title = opcode.opname[operation]
+        if title in _LOCALS:
+            name = variables[argument]
+        else:
+            place = name_place(operation, argument)
+            name = names[place] if place is not None and place < len(names) else ""
+        found.append(Instruction(operation, argument, title, name))
+    return found
 
 
 def name_place(operation: int, argument: int) -> int | None:
     """Which of ``co_names`` an instruction uses, if it uses one."""
-    return argument >> name_shift(operation) if operation in _HAS_NAME else None
+    return argument >> _SHIFTS[operation] if operation in _HAS_NAME else None
 
 
 def name_shift(operation: int) -> int:
     """How many of the lowest bits of an argument are flags."""
-    return _SHIFT.get(opcode.opname[operation], 0)
+    return _SHIFTS[operation]
 
 
 def _variables(code: CodeType) -> tuple[str, ...]:

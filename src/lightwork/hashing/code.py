@@ -83,11 +83,11 @@ def _normalised(
 
 def _kept(code: CodeType) -> list[Placed]:
     """The instructions that count."""
-    every = [each for each in placed(code) if each.operation != _NOP]
+    every = [each for each in placed(code) if each[2] != _NOP]
     noise = set()
-    for at, (before, each) in enumerate(pairwise(every)):
-        is_store = each.operation == _STORE_NAME and before.operation == _LOAD_CONST
-        if is_store and code.co_names[each.argument] in _CLASS_NOISE:
+    for at, ((_, _, before, _), (_, _, operation, argument)) in enumerate(pairwise(every)):
+        is_store = operation == _STORE_NAME and before == _LOAD_CONST
+        if is_store and code.co_names[argument] in _CLASS_NOISE:
             noise |= {at, at + 1}
     return [each for at, each in enumerate(every) if at not in noise] if noise else every
 
@@ -95,8 +95,8 @@ def _kept(code: CodeType) -> list[Placed]:
 def _numbers(code: CodeType, kept: list[Placed]) -> list[int]:
     """For each place in the code, the number of the first kept instruction from there on."""
     numbers: list[int] = []
-    for number, each in enumerate(kept):
-        numbers += [number] * (each.start + 1 - len(numbers))
+    for number, (start, *_) in enumerate(kept):
+        numbers += [number] * (start + 1 - len(numbers))
     return numbers + [len(kept)] * (len(code.co_code) // 2 + 1 - len(numbers))
 
 

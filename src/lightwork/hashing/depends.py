@@ -88,10 +88,9 @@ class DependsOn:
         return dict(ChainMap(files, packages, *[tracker.parts() for tracker in self._trackers]))
 
     def __str__(self) -> str:
-        """All of them by name."""
-        return ", ".join(
-            str(each) if isinstance(each, File | str) else function_name(each) for each in self.given
-        )
+        """All of them by name, as a list."""
+        names = [str(each) if isinstance(each, File | str) else function_name(each) for each in self.given]
+        return f"[{', '.join(names)}]"
 
     def texts(self) -> list[str]:
         """One line for each, for people."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import lru_cache
 
 __all__ = ["is_library", "is_library_file", "is_users"]
 
@@ -30,6 +31,7 @@ def is_library(module_name: str | None) -> bool:
     return is_library_file(file)
 
 
+@lru_cache(maxsize=1000)  # following links takes 50 µs, and files do not move
 def is_library_file(file: str) -> bool:
     """Whether a file lies in the standard library or among the installed packages."""
     path = os.path.realpath(file)

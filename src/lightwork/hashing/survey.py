@@ -52,6 +52,11 @@ class Live(NamedTuple):
     is_held: bool = False
     """Held by a function itself: it has a content, or calls fail. Globals without one are not tracked."""
 
+    @property
+    def identity(self) -> tuple[int, bool, bool]:
+        """Tells it from others: one value may be met under many names."""
+        return id(self.value), self.outline is None, self.is_held
+
     def token(self) -> bytes:
         """Stands for the content as it is now."""
         if self.is_held:
@@ -112,6 +117,7 @@ class Survey:
         self._inside: set[int] = set()
         self._codes: dict[str, CodeType | None] = {}
         self._opened: dict[type, bool] = {}
+        self._places: dict[tuple[int, bool, bool], int] = {}
         self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
         self.tokens: list[bytes] = []
@@ -168,6 +174,8 @@ class Survey:
             count = len(self.live)
             token = self._refer(value, f"{name} of {function_name(function)}", is_held=True)
             if function is self._root:
+                for live in self.live[count:]:
+                    del self._places[live.identity]
                 del self.live[count:]
             yield frame(b"=", [self._walk.temporary(name), token])
 
@@ -309,17 +317,13 @@ class Survey:
         inner = [self._refer(part, path, is_held=is_held) for part in parts]
         if "__cache_head__" in vars(type(value)):  # a cached function: what was said of it counts
             inner.append(self._walk.temporary(value.__cache_head__))
-            if value.__cache_depends__ is not None:
-                self._live_dependencies(value.__cache_depends__, path)
+            depends = value.__cache_depends__
+            if depends is not None:
+                inner.append(self._count(Live(f"depends_on={depends} of {path}", depends)))
         elif self._is_users(type(value)):
             inner.append(self._refer_object(value, path, is_held=False))
         self._inside.discard(id(value))
         return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
-
-    def _live_dependencies(self, depends: Any, path: str) -> None:
-        """What ``depends_on=`` of a cached function lists counts as it is at each call."""
-        self.live.append(Live(f"depends_on of {path}", depends))
-        self.tracked.append(f"depends_on of {path}: {depends}")
 
     def _is_users(self, kind: type) -> bool:
         return is_users(kind.__module__, self._packages)
@@ -329,10 +333,12 @@ class Survey:
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)
         if is_held and not has_no_state(value):
-            self.live.append(Live(path, value, is_held=True))
-        elif is_small_array(value):
-            self._count(Live(path, value))
-        elif not is_held and not has_no_state(value) and self._outline.state(value) is not None:
+            place = self._count(Live(path, value, is_held=True))
+            return self._walk.seal(frame(b"~", [place, self._refer_code(type(value))]))
+        if is_small_array(value):
+            place = self._count(Live(path, value))
+            return self._walk.seal(frame(b"~", [place, self._refer_code(type(value))]))
+        if not is_held and not has_no_state(value) and self._outline.state(value) is not None:
             return self._refer_container(value, path, is_held=False)
         elif not is_held and (not has_no_state(value) or is_written_in_c(type(value))):
             self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the code is followed")
@@ -377,17 +383,18 @@ class Survey:
         code = [*self._code_of(items, path, is_held=is_held)]
         if plain and is_fixed and not any(map(is_small_array, items)):
             return self._walk.seal(frame(b"t", [self._part(path, token_of(value, path=path)), *code]))
+        place = b""
         if is_held:
-            self.live.append(Live(path, value, bool(code), is_held=True))
+            place = self._count(Live(path, value, bool(code), is_held=True))
         elif found is None:
             self.untracked.append(f"{path}: a {type(value).__name__} with too many parts")
         elif plain or len(others) < len(items):
-            self._count(Live(path, value, bool(code), None if plain else self._outline))
+            place = self._count(Live(path, value, bool(code), None if plain else self._outline))
             for kind in sorted({class_name(type(other)) for other in others}):
                 self.untracked.append(f"{path}: what is a {kind} in it")
         else:
             self.untracked.append(f"{path}: a {type(value).__name__} of other objects")
-        return self._walk.seal(frame(b"~", code))
+        return self._walk.seal(frame(b"~", [place, *code]))
 
     def _code_of(self, items: list[Any], path: str, *, is_held: bool) -> Iterator[bytes]:
         """The functions, classes and wrappers of them among the leaves of a container."""
@@ -400,10 +407,15 @@ class Survey:
             elif not is_code(item) and wrapped(item) is not None:
                 yield self._refer(item, path, is_held=is_held)
 
-    def _count(self, live: Live) -> None:
-        """Have a global hashed at each call."""
-        self.live.append(live)
-        self.tracked.append(f"{live.path} (a {class_name(type(live.value))}, by its content at each call)")
+    def _count(self, live: Live) -> bytes:
+        """Have a value hashed at each call, once however often it is met; its place there, as a token."""
+        place = self._places.setdefault(live.identity, len(self.live))
+        if place == len(self.live):
+            self.live.append(live)
+            if not live.is_held:
+                name = class_name(type(live.value))
+                self.tracked.append(f"{live.path} (a {name}, by its content at each call)")
+        return b"%d" % place
 
     def _part(self, name: str, token: bytes) -> bytes:
         """Note the token of a part by its name; of several parts of one name the last."""
