@@ -154,9 +154,9 @@ def test_ctrl_c_ends_the_call_and_the_next_one_works(
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "interrupted\n"
     assert time.monotonic() - begin < 2
-    # Not `communicate`: it would not see a line that came together with the last one.
-    out, errors = process.stdout.read(), process.stderr.read()
-    assert (process.wait(timeout=20), out, errors) == (0, "[0, 1, 2]\n", "")
+    with process:  # not `communicate`: it would not see a line that came together with the last one
+        out, errors = process.stdout.read(), process.stderr.read()
+        assert (process.wait(timeout=20), out, errors) == (0, "[0, 1, 2]\n", "")
 
 
 @pytest.mark.parametrize("return_as", ["list", "generator"])
