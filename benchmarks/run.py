@@ -95,17 +95,23 @@ def _version(name: str) -> str:
         return "–"
 
 
+def _other(row: Row, name: str) -> str:
+    """A peer with its time; a yardstick also with how many times as long we take."""
+    if name not in row.medians:
+        return f"{name} –"
+    text = f"{name} {span(row.medians[name])}"
+    if name.startswith("yardstick: ") and OURS in row.medians:
+        text += f" (we: {row.medians[OURS] / row.medians[name]:.2g} ×)"
+    return text
+
+
 def _table(rows: list[Row]) -> list[str]:
     lines = [
         "| theme | work | lightwork | joblib | joblib ÷ lightwork | other peers and yardsticks | target | |",
         "|---|---|--:|--:|--:|---|---|---|",
     ]
     for row in rows:
-        others = [
-            f"{name} {span(row.medians[name]) if name in row.medians else '–'}"
-            for name in row.case.sides
-            if name not in (OURS, INCUMBENT)
-        ]
+        others = [_other(row, name) for name in row.case.sides if name not in (OURS, INCUMBENT)]
         verdict = "**short**" if row.verdict == "short" else row.verdict
         cells = [
             row.theme,
