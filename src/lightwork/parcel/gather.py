@@ -104,7 +104,7 @@ class _Gatherer:
         first = start + sum(int(axis.positions[0]) * axis.step for axis in axes)
         nbytes = sum(int(axis.positions[-1] - axis.positions[0]) * axis.step for axis in axes)
         job = partial(self._through_window, axes, first, nbytes + out.dtype.itemsize, out)
-        self._jobs.add(job, nbytes)
+        self._jobs.add(job, max(nbytes, CHUNK))  # a block is decoded for it, however little is wanted
 
     def _through_window(self, axes: Sequence[_Axis], first: int, nbytes: int, out: Any) -> None:
         window = bytearray(nbytes)

@@ -44,11 +44,11 @@ class Segments:
         self.slots = [place.slot for place in places]
         self._source = source
         self._places = places
-        self._starts = lru_cache(256)(partial(_block_starts, places))  # lists, made for what is read only
+        self._blocks = _Blocks(source, places)
         self._verify = verify
         self._verified: set[tuple[int, int]] = set()
         # Locks would be held for ever in a fork; this cache needs none.
-        self._block = lru_cache(_RECENT)(self._decoded)
+        self._recent = lru_cache(_RECENT)(self._blocks.decoded)
         for number, place in enumerate(places):
             _check_place(number, place, end)
 
@@ -59,7 +59,7 @@ class Segments:
 
     def forget(self) -> None:
         """Drop the blocks that are kept."""
-        self._block.cache_clear()
+        self._recent.cache_clear()
 
     def spans(self, number: int, start: int, nbytes: int) -> Iterator[tuple[int, int]]:
         """The bytes from `start` on, as (start, nbytes) of the parts that are verified one by one."""
@@ -100,35 +100,13 @@ class Segments:
                 self.add_reads(jobs, number, 0, memoryview(buffer))
         return found
 
-    # Blocks ----------------------------------------------------------------------------------------------
-
     def _from_blocks(self, number: int, start: int, out: memoryview) -> None:
         """A part of one block; a whole one is decoded right into its place."""
         block, at = divmod(start, layout.CHUNK)
-        if len(out) == self._block_nbytes(number, block):
-            self._decode(number, block, out)
+        if len(out) == self._blocks.nbytes(number, block):
+            self._blocks.decode(number, block, out)
         else:
-            out[:] = memoryview(self._block(number, block))[at : at + len(out)]
-
-    def _decoded(self, number: int, block: int) -> bytearray:
-        content = bytearray(self._block_nbytes(number, block))
-        self._decode(number, block, memoryview(content))
-        return content
-
-    def _block_nbytes(self, number: int, block: int) -> int:
-        return min(layout.CHUNK, self.slots[number].nbytes - block * layout.CHUNK)
-
-    def _decode(self, number: int, block: int, out: memoryview) -> None:
-        starts = self._starts(number)
-        record = self._source.exactly(starts[block], starts[block + 1] - starts[block])
-        head, payload = record[: layout.FRAME], memoryview(record)[layout.FRAME :]
-        frame = layout.unpack_frame(head, tags=(layout.BLOCK,))
-        layout.check_payload(head, payload)
-        if (frame.stored, frame.plain) != (len(payload), len(out)):
-            raise CorruptFileError(f"block {block} of buffer {number} has a wrong length")
-        decode(payload, frame.codec, frame.width, out)
-
-    # Pieces ----------------------------------------------------------------------------------------------
+            out[:] = memoryview(self._recent(number, block))[at : at + len(out)]
 
     def _from_pieces(self, number: int, start: int, out: memoryview) -> None:
         """A part of one piece."""
@@ -155,6 +133,36 @@ class Segments:
                 f"{place.offset + piece * layout.PIECE} on)"
             )
         self._verified.add((number, piece))
+
+
+class _Blocks:
+    """The blocks of compressed buffers. Apart from `Segments`, so that what keeps some refers to no more."""
+
+    def __init__(self, source: RandomInput, places: Sequence[layout.Place]) -> None:
+        self._source = source
+        self._places = places
+        self._starts = lru_cache(256)(partial(_block_starts, places))  # made for what is read only
+
+    def nbytes(self, number: int, block: int) -> int:
+        """How many bytes a block has when it is decoded."""
+        return min(layout.CHUNK, self._places[number].slot.nbytes - block * layout.CHUNK)
+
+    def decoded(self, number: int, block: int) -> bytearray:
+        """The content of a block, in new memory."""
+        content = bytearray(self.nbytes(number, block))
+        self.decode(number, block, memoryview(content))
+        return content
+
+    def decode(self, number: int, block: int, out: memoryview) -> None:
+        """Fill `out` with the content of a block."""
+        starts = self._starts(number)
+        record = self._source.exactly(starts[block], starts[block + 1] - starts[block])
+        head, payload = record[: layout.FRAME], memoryview(record)[layout.FRAME :]
+        frame = layout.unpack_frame(head, tags=(layout.BLOCK,))
+        layout.check_payload(head, payload)
+        if (frame.stored, frame.plain) != (len(payload), len(out)):
+            raise CorruptFileError(f"block {block} of buffer {number} has a wrong length")
+        decode(payload, frame.codec, frame.width, out)
 
 
 def _lengths(place: layout.Place) -> Sequence[int]:

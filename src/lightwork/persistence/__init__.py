@@ -1,4 +1,4 @@
-"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `inspect`.
+"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `open`, `inspect`.
 
 The names are imported on first use.
 """
@@ -10,18 +10,24 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from .inspection import Inspection, inspect
     from .loading import load, loads
+    from .opening import OpenedFile, open
     from .saving import dump, dumps
+    from .views import LazyArray, Parts
 
-__all__ = ["Inspection", "dump", "dumps", "inspect", "load", "loads"]
+__all__ = ["Inspection", "LazyArray", "OpenedFile", "Parts", "dump", "dumps", "inspect", "load", "loads", "open"]
 
 __getattr__ = on_first_use(
     __name__,
     names={
         "Inspection": "inspection",
+        "LazyArray": "views",
+        "OpenedFile": "opening",
+        "Parts": "views",
         "dump": "saving",
         "dumps": "saving",
         "inspect": "inspection",
         "load": "loading",
         "loads": "loading",
+        "open": "opening",
     },
 )

@@ -3,26 +3,29 @@
 import io
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from .. import parcel
-from ..errors import CorruptFileError, FileFormatError, InvalidOption
-from .mapping import join_mapped, join_native
+from ..errors import CorruptFileError, InvalidOption
+from .joining import explained, joined, named
+from .keyed import load_keys
+from .mapping import join_mapped
 from .options import MmapMode, native_byte_order, path_of
 
 if TYPE_CHECKING:
     from ..parcel.inputs import Readable
     from ..parcel.reader import Content, Mapped
 
-__all__ = ["load", "loads", "named"]
+__all__ = ["load", "loads"]
 
 
 def load(
     filename: "str | os.PathLike[str] | Readable",
     mmap_mode: MmapMode | None = None,
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
+    *,
+    keys: Iterable[object] | None = None,
 ) -> Any:
     """The value that `dump` has kept. Its arrays are writable.
 
@@ -41,6 +44,10 @@ def load(
         path does not, it makes a new file.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
+    keys
+        Load these alone, as a dictionary: keys of a dictionary, positions of a list or tuple, names of
+        attributes of an object. Only their bytes are read and verified, and only their objects built. Needs a
+        path; `lightwork.open` shows which keys there are, and reads parts of arrays.
 
     Raises
     ------
@@ -57,17 +64,19 @@ def load(
     """
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
     path = path_of(filename)
+    if keys is not None:
+        return load_keys(path, keys, mmap_mode, native=native)
     if path is None:
         stream: Any = filename  # Any: it is checked in the next line
         _check_stream(stream, mmap_mode)
         with named(_name_of(stream)):
             content = parcel.reader.read(parcel.inputs.StreamInput(stream))
-        return _joined(content, native, _name_of(stream))
+        return joined(content, native, _name_of(stream))
     if mmap_mode is not None:
         return _load_mapped(path, mmap_mode)
     with open(path, "rb", buffering=0) as file, named(repr(path)):
         content = _read_file(file)
-    return _joined(content, native, repr(path))
+    return joined(content, native, repr(path))
 
 
 def loads(
@@ -86,16 +95,7 @@ def loads(
         source = parcel.inputs.StreamInput(io.BytesIO(data))
         content = parcel.reader.read(source)
         _check_end(memoryview(data).nbytes, source.position)
-    return _joined(content, native, name)
-
-
-@contextmanager
-def named(name: str) -> Iterator[None]:
-    """Put the name of the file into errors about its bytes."""
-    try:
-        yield
-    except FileFormatError as exc:
-        raise type(exc)(f"cannot read {name}: {exc}") from exc.__cause__
+    return joined(content, native, name)
 
 
 def _name_of(file: object) -> str:
@@ -146,7 +146,7 @@ def _load_mapped(path: str, mode: MmapMode) -> Any:
             footer = mapped.footer._replace(changed=True)
             content = parcel.layout.pack_footer(footer)
             os.pwrite(file.fileno(), content, footer.total - len(content))
-        with _explained(mapped.facts, repr(path)):
+        with explained(mapped.facts, repr(path)):
             return join_mapped(mapped, file, mode)
 
 
@@ -158,26 +158,3 @@ def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
         raise InvalidOption(f"cannot map {path!r}: {exc}; load it without mmap_mode") from None
     _check_end(os.fstat(file.fileno()).st_size, source.position)
     return mapped
-
-
-def _joined(content: "Content", native: bool, name: str) -> Any:
-    with _explained(content.facts, name):
-        return join_native(content) if native else parcel.parcels.join(content.skeleton, content.buffers)
-
-
-@contextmanager
-def _explained(facts: dict[str, Any], name: str) -> Iterator[None]:
-    """Tell with any error of unpickling what wrote the file and what reads it."""
-    try:
-        yield
-    except Exception as exc:
-        exc.add_note(
-            f"{name} was written by {_described(facts)}; here: {_described(parcel.facts.here(facts))}."
-        )
-        raise
-
-
-def _described(facts: dict[str, Any]) -> str:
-    packages = "".join(f", {name} {version}" for name, version in sorted(facts.get("packages", {}).items()))
-    interpreter = f"Python {facts.get('python')} on {facts.get('platform')}"
-    return f"lightwork {facts.get('lightwork')}, {interpreter}{packages}"

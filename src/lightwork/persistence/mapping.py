@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..parcel.reader import Content, Mapped
 
 # Any: values of the user, and arrays of a library that may not be installed.
-__all__ = ["join_mapped", "join_native"]
+__all__ = ["join_mapped", "join_native", "turned"]
 
 _FOREIGN, _FOREIGN_MARK = (">", b"\x8c\x01>") if sys.byteorder == "little" else ("<", b"\x8c\x01<")
 
@@ -27,9 +27,13 @@ def join_native(content: "Content") -> Any:
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
-    array = loaded("numpy").ndarray(shape, dtype, buffer, *layout)
-    if _is_foreign(dtype):
-        array = array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    return turned(loaded("numpy").ndarray(shape, dtype, buffer, *layout))
+
+
+def turned(array: Any) -> Any:
+    """A numeric array, in the byte order of this machine; its bytes are turned in place."""
+    if _is_foreign(array.dtype):
+        array = array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
     return array
 
 
