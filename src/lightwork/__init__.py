@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads
-    from .persistence import open as open  # noqa: PLC0414 - so that type checkers see it
+    from .persistence import open as open
     from .system.cpu import cpu_count
 
 _HOMES = {

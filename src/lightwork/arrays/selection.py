@@ -14,12 +14,12 @@ Positions: TypeAlias = "range | Any"
 
 
 class Selection(NamedTuple):
-    """With the elements at these positions, in their order, as the array `box`, the answer is ``box[index]``."""
+    """If `box` is the array of the elements at these positions, the answer is ``box[local]``."""
 
     positions: list[Positions]
     """One for each axis."""
 
-    index: tuple[Any, ...]
+    local: tuple[Any, ...]
 
 
 def select(index: Any, shape: Sequence[int]) -> Selection:
@@ -40,8 +40,8 @@ def select(index: Any, shape: Sequence[int]) -> Selection:
     local: list[Any] = []
     arrays = 0
     for part in _one_per_axis(index if isinstance(index, tuple) else (index,), len(shape)):
-        if part is None:
-            local.append(None)
+        if part is None or part is Ellipsis:
+            local.append(part)  # an ellipsis that stands for no axis still makes an array of a single item
             continue
         axis = len(positions)
         taken, rest = _on_axis(part, axis, shape[axis])
@@ -57,15 +57,15 @@ def select(index: Any, shape: Sequence[int]) -> Selection:
 
 
 def _one_per_axis(index: tuple[Any, ...], ndim: int) -> list[Any]:
-    """The index with slices in the place of its ellipsis and for axes that it does not name."""
+    """The index with slices behind its ellipsis, or at its end, for the axes that it does not name."""
     given = sum(part is not None and part is not Ellipsis for part in index)
     if given > ndim:
         raise IndexError(f"too many indices: the array has {ndim} dimensions, {given} were indexed")
     dots = [at for at, part in enumerate(index) if part is Ellipsis]
     if len(dots) > 1:
         raise IndexError("an index can have one ellipsis ('...') only")
-    at = dots[0] if dots else len(index)
-    return [*index[:at], *[slice(None)] * (ndim - given), *index[at + 1 :]]
+    at = dots[0] + 1 if dots else len(index)
+    return [*index[:at], *[slice(None)] * (ndim - given), *index[at:]]
 
 
 def _on_axis(part: Any, axis: int, length: int) -> tuple[Positions, Any]:

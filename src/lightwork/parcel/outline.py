@@ -48,7 +48,7 @@ class Name(type):
 
 
 class _Call(NamedTuple):
-    """A call whose first argument is a node. If the result is dropped, its purpose was to change that node."""
+    """A call with a node and a value. If the result is dropped, its purpose was to change the node."""
 
     result: "weakref.ref[Node]"
     changed: "Node"
@@ -114,7 +114,7 @@ class Node(metaclass=Name):
 
 
 def _node(cls: Name, maker: Any, args: Any, kwargs: dict[str, Any] | None) -> Node:
-    node: Node = object.__new__(cls)
+    node: Node = object.__new__(cls)  # type: ignore[arg-type]  # every name is a class of nodes
     node.maker, node.args, node.kwargs = maker, args, kwargs
     node.items, node.entries = [], []
     node.state = node.setter = None
@@ -244,7 +244,8 @@ def array_at(part: Any) -> ArrayAt | None:
         return None
     if not isinstance(part.maker.maker, Name) or part.maker.maker.path != ARRAY_TYPE:
         return None
-    shape, dtype, buffer, offset, _, order = (*part.args, *(0, None, "C")[len(part.args) - 3 :])
+    shape, dtype, buffer, *rest = part.args
+    offset, order = rest[0] if rest else 0, rest[2] if rest[2:] else "C"
     if isinstance(buffer, Node):  # the view that small arrays share
         (buffer,) = buffer.args
     return ArrayAt(shape, dtype, buffer.number, offset, order)

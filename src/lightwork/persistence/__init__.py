@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from .saving import dump, dumps
     from .views import LazyArray, Parts
 
-__all__ = ["Inspection", "LazyArray", "OpenedFile", "Parts", "dump", "dumps", "inspect", "load", "loads", "open"]
+__all__ = [
+    "Inspection",
+    "LazyArray",
+    "OpenedFile",
+    "Parts",
+    "dump",
+    "dumps",
+    "inspect",
+    "load",
+    "loads",
+    "open",
+]
 
 __getattr__ = on_first_use(
     __name__,

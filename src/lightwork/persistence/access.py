@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import parcel
-from ..errors import CorruptFileError, InvalidOption
+from ..errors import InvalidOption
 from .joining import joined, named
 from .mapping import turned
 
@@ -25,7 +25,9 @@ class _Held:
 
     def __init__(self, path: str) -> None:
         self.descriptor = -1
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe is no file: do not wait for it
+        self.descriptor = os.open(
+            path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        )  # a pipe is no file: do not wait for it
         self.input = parcel.inputs.FileInput(self.descriptor)
 
     def __del__(self) -> None:

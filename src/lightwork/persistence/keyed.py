@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import InvalidOption
 from .access import access
 from .options import MmapMode
-from .views import Parts, type_name
+from .views import Parts
 
 __all__ = ["load_keys"]
 

@@ -9,7 +9,7 @@ from ..errors import InvalidOption
 from .access import Access, OpenFile, access
 from .options import path_of
 from .table import table
-from .views import LazyArray, Parts, entries_of, type_name, view_of
+from .views import LazyArray, Parts, entries_of, type_name
 
 # Any: the user's keys and values.
 __all__ = ["OpenedFile", "open"]
@@ -19,8 +19,8 @@ class OpenedFile:
     """A file of `dump`, open for reading parts of it. Close it, or use it in a ``with`` block.
 
     ``print`` it for a table of what is in it. If the file holds a dictionary, list, tuple or object,
-    ``file[key]`` gives a part: an array as a `LazyArray`, a container that holds arrays as `Parts`, everything
-    else as the value itself. If it holds a single array, ``file[1000:2000]`` reads these rows.
+    ``file[key]`` gives a part: an array as a `LazyArray`, a container that holds arrays as `Parts`, and
+    everything else as the value itself. If it holds a single array, ``file[1000:2000]`` reads these rows.
 
     It stays with the file that it has opened: one that replaces it (by `dump`, for example) is not seen, and
     nothing is mapped. `close` makes its arrays unreadable too; without it the file is closed with the
@@ -106,7 +106,7 @@ class OpenedFile:
         return f"<{'closed' if self.closed else 'open'} lightwork file {self.path!r}>"
 
 
-def open(path: str | os.PathLike[str]) -> OpenedFile:  # noqa: A001 - always used as lightwork.open
+def open(path: str | os.PathLike[str]) -> OpenedFile:
     """Open a file of `dump` for reading parts of it.
 
     Reads and verifies everything but the arrays, and builds none of the objects in it. The

@@ -23,7 +23,9 @@ def table(access: Access) -> str:
         entries, lines = [("", part)], [f"{access.path}: {access.nbytes:,} bytes"]
     rows = [_HEADS, *(_row(access, key, inner) for key, inner in entries[:_ROWS])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     if len(entries) > _ROWS:
         lines.append(f"… and {len(entries) - _ROWS:,} more")
     return "\n".join(lines)
@@ -34,7 +36,14 @@ def _row(access: Access, key: Any, part: Any) -> Sequence[str]:
     at = parcel.outline.array_at(part)
     if at is not None:
         array = LazyArray(access, at)
-        return name, "array", str(array.shape), str(array.dtype), f"{array.nbytes:,}", _kept(access, at.segment, array.nbytes)
+        return (
+            name,
+            "array",
+            str(array.shape),
+            str(array.dtype),
+            f"{array.nbytes:,}",
+            _kept(access, at.segment, array.nbytes),
+        )
     arrays = [LazyArray(access, at) for at in _arrays_in(part)]
     if not arrays:
         return name, type_name(part), "", "", "", ""

@@ -64,7 +64,7 @@ class LazyArray:
 
     def __getitem__(self, index: Any) -> Any:
         selection = arrays.selection.select(index, self.shape)
-        return self._access.read(self._at, selection.positions)[selection.index]
+        return self._access.read(self._at, selection.positions)[selection.local]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if copy is False:
@@ -149,7 +149,9 @@ def entries_of(part: Any) -> list[tuple[Any, Any]]:
     if not isinstance(part, Node) or part.setter is not None:
         return []
     states = part.state if isinstance(part.state, tuple) and len(part.state) == 2 else (part.state,)
-    if not all(state is None or (type(state) is dict and all(type(key) is str for key in state)) for state in states):
+    if not all(
+        state is None or (type(state) is dict and all(type(key) is str for key in state)) for state in states
+    ):
         return []
     return [entry for state in states if state for entry in state.items()]
 
@@ -162,8 +164,8 @@ def type_name(part: Any) -> str:
         return type(part).__name__
     names = [name for name in (part.maker, *part.args) if isinstance(name, Name)]
     public = [name for name in names if not name.path[1].startswith("_") and "lightwork" not in name.path[0]]
-    found = (public or names or [None])[0]
-    return "object" if found is None else ".".join(found.path).removeprefix("builtins.")
+    shown = (public or names)[:1]
+    return ".".join(shown[0].path).removeprefix("builtins.") if shown else "object"
 
 
 def _key(access: Access, key: Any) -> Any:
