@@ -15,7 +15,7 @@ buffers of that part alone. So `join` builds one key of a file as it builds the 
 import io
 import pickle
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copyreg import __newobj__, __newobj_ex__  # type: ignore[attr-defined]  # public to picklers only
 from importlib import import_module
 from operator import attrgetter
@@ -69,19 +69,20 @@ class Node(metaclass=Name):
         What is given to its ``__setstate__``, or together with it to `setter`; ``None`` if there is none.
     """
 
-    __slots__ = ("__weakref__", "args", "entries", "items", "kwargs", "maker", "setter", "state")
-
+    # Most nodes keep the defaults, so that they cost little to make.
     args: tuple[Any, ...]
-    entries: list[tuple[Any, Any]]
-    items: list[Any]
-    kwargs: dict[str, Any] | None
+    entries: Sequence[tuple[Any, Any]] = ()
+    items: Sequence[Any] = ()
+    kwargs: dict[str, Any] | None = None
     maker: Any
-    setter: Any
-    state: Any
+    setter: Any = None
+    state: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Node":
         """A node for what ``__new__`` of the class would make."""
-        return _node(cls, cls, args, kwargs)
+        node = object.__new__(cls)
+        node.maker, node.args, node.kwargs = cls, args, kwargs
+        return node
 
     def __call__(self, *args: Any) -> "Node":
         """A node for what a call of the object would make."""
@@ -92,14 +93,16 @@ class Node(metaclass=Name):
 
     def append(self, item: Any) -> None:
         """Keep an item, for a list or a set."""
-        self.items.append(item)
+        self.extend([item])
 
     def extend(self, items: Any) -> None:
         """Keep several items."""
-        self.items.extend(items)
+        self.items = kept = self.items if isinstance(self.items, list) else []
+        kept.extend(items)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.entries.append((key, value))
+        self.entries = kept = self.entries if isinstance(self.entries, list) else []
+        kept.append((key, value))
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
         if isinstance(self.maker, Name) and self.maker.path == ARRAY_TYPE:
@@ -113,16 +116,9 @@ class Node(metaclass=Name):
         return (*made, self.state, items, entries, self.setter)
 
 
-def _node(cls: Name, maker: Any, args: Any, kwargs: dict[str, Any] | None) -> Node:
-    node: Node = object.__new__(cls)  # type: ignore[arg-type]  # every name is a class of nodes
-    node.maker, node.args, node.kwargs = maker, args, kwargs
-    node.items, node.entries = [], []
-    node.state = node.setter = None
-    return node
-
-
 def _called(cls: Name, maker: Any, args: tuple[Any, ...]) -> Node:
-    node = _node(cls, maker, args, None)
+    node: Node = object.__new__(cls)  # type: ignore[arg-type]  # every name is a class of nodes
+    node.maker, node.args = maker, args
     if len(args) == 2 and isinstance(args[0], Node):
         cls.calls.append(_Call(weakref.ref(node), args[0], maker, args[1]))
     return node
@@ -170,7 +166,7 @@ class _Outliner(pickle.Unpickler):
         path = module, name
         found = self._names.get(path)
         if found is None:
-            found = type.__call__(Name, name, (Node,), {"__slots__": (), "path": path, "calls": self.calls})
+            found = type.__call__(Name, name, (Node,), {"path": path, "calls": self.calls})
             self._names[path] = found
         return found
 

@@ -20,7 +20,7 @@ from .jobs import Jobs
 
 __all__ = ["Segments"]
 
-_RECENT = 8  # decoded blocks that are kept: rows are read one after another, and several arrays in turn
+_RECENT = 4  # decoded blocks that are kept: rows are read one after another, and several arrays in turn
 
 
 class Segments:

@@ -13,7 +13,7 @@ from .mapping import turned
 if TYPE_CHECKING:
     from ..arrays.selection import Positions
     from ..parcel.inputs import RandomInput
-    from ..parcel.outline import ArrayAt
+    from ..parcel.outline import ArrayAt, Cut
     from ..parcel.reader import Outer
 
 # Any: parts of the user's value, and dtypes and arrays of a library that may not be installed.
@@ -86,8 +86,12 @@ class Access:
 
     def load(self, part: Any) -> Any:
         """A part of the outline as the value that it stands for. Reads the buffers of this part."""
+        return self.join(parcel.outline.cut(part))
+
+    def join(self, piece: "Cut") -> Any:
+        """The value of a part that was cut out of the outline."""
         self._source.exactly(0, 0)  # an error once the file is closed, also for what needs no buffer
-        skeleton, numbers = parcel.outline.cut(part)
+        skeleton, numbers = piece
         with named(repr(self.path)):
             buffers = self.segments.whole(numbers, parcel.reader.allocator(skeleton))
         content = parcel.reader.Content(skeleton, buffers, self._facts)

@@ -135,9 +135,10 @@ def view_of(access: Access, part: Any) -> Any:
     at = parcel.outline.array_at(part)
     if at is not None:
         return LazyArray(access, at)
-    if isinstance(part, dict | list | tuple) and _holds_arrays(part):
+    piece = parcel.outline.cut(part)
+    if piece.buffers and isinstance(part, dict | list | tuple) and _holds_arrays(part):
         return Parts(access, part)
-    return access.load(part)
+    return access.join(piece)
 
 
 def entries_of(part: Any) -> list[tuple[Any, Any]]:
