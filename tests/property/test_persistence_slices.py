@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 import lightwork
 from lightwork.persistence import LazyArray
 
-EXAMPLES = 5_000 if os.environ.get("LIGHTWORK_TORTURE") == "long" else 150
+EXAMPLES = 5_000 if os.environ.get("LIGHTWORK_TORTURE") == "long" else 100
 CHANCE = np.random.default_rng(0)
 ITEMS = [("a", "i4"), ("b", ">f8"), ("c", "S3")]
 # Any: arrays of all types

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
+import lightwork
 from lightwork import Memory, Parallel, cpu_count, delayed, dump, dumps, hash, load, loads, parallel_config
 
 memory = Memory(Path("cache"))
@@ -57,3 +58,11 @@ assert_type(dumps({"a": 1}), bytes)
 dump([1], "x.lw", compress=True)
 value: Any = load("x.lw")
 again: Any = loads(dumps(value))
+some: Any = load("x.lw", keys=["a", 7])
+load("x.lw", keys="a", key=1)  # type: ignore[call-arg]  # options are known
+with lightwork.open(Path("x.lw")) as file:
+    assert_type(file, lightwork.persistence.OpenedFile)
+    assert_type(file.array.shape, tuple[int, ...])
+    assert_type(file.keys(), list[Any])
+    part: Any = file["a"]
+lightwork.open(7)  # type: ignore[arg-type]  # a path, no descriptor

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
+    from . import keyed
     from .inspection import Inspection, inspect
     from .loading import load, loads
     from .opening import OpenedFile, open
@@ -22,6 +23,7 @@ __all__ = [
     "dump",
     "dumps",
     "inspect",
+    "keyed",
     "load",
     "loads",
     "open",
@@ -29,6 +31,7 @@ __all__ = [
 
 __getattr__ = on_first_use(
     __name__,
+    parts=["keyed"],
     names={
         "Inspection": "inspection",
         "LazyArray": "views",

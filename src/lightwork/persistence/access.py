@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import parcel
-from ..errors import InvalidOption
+from ..errors import InvalidOption, UnpicklableError
 from .joining import joined, named
 from .mapping import turned
 
@@ -130,6 +130,9 @@ def access(path: str, *, native: bool = True) -> tuple[Access, OpenFile]:
     status = os.fstat(held.descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise InvalidOption(f"parts of {path!r} cannot be read: it is no regular file; load it whole")
-    with named(repr(path)):
-        outer = parcel.reader.read_outer(held.input, status.st_size)
-        return Access(path, outer, file, native=native), file
+    try:
+        with named(repr(path)):
+            outer = parcel.reader.read_outer(held.input, status.st_size)
+            return Access(path, outer, file, native=native), file
+    except UnpicklableError as exc:
+        raise UnpicklableError(f"cannot read parts of {path!r}: {exc}") from exc.__cause__

@@ -6,10 +6,9 @@ import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from .. import parcel
+from .. import parcel, persistence  # `keyed` is loaded when it is needed
 from ..errors import CorruptFileError, InvalidOption
 from .joining import explained, joined, named
-from .keyed import load_keys
 from .mapping import join_mapped
 from .options import MmapMode, native_byte_order, path_of
 
@@ -65,7 +64,7 @@ def load(
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
     path = path_of(filename)
     if keys is not None:
-        return load_keys(path, keys, mmap_mode, native=native)
+        return persistence.keyed.load_keys(path, keys, mmap_mode, native=native)
     if path is None:
         stream: Any = filename  # Any: it is checked in the next line
         _check_stream(stream, mmap_mode)

@@ -124,11 +124,11 @@ def open(path: str | os.PathLike[str]) -> OpenedFile:
     Examples
     --------
     >>> import lightwork, numpy, tempfile
-    >>> path = tempfile.mkdtemp() + "/x.lw"
-    >>> _ = lightwork.dump({"train": numpy.arange(1_000_000), "name": "x"}, path, compress=True)
-    >>> with lightwork.open(path) as file:
-    ...     file["train"].shape, file["train"][1000:1003], file["name"]
-    ((1000000,), array([1000, 1001, 1002]), 'x')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = lightwork.dump({"train": numpy.arange(9**6), "name": "x"}, f"{folder}/x.lw", True)
+    ...     with lightwork.open(path) as file:
+    ...         file["train"].shape, file["train"][1000:1003], file["name"]
+    ((531441,), array([1000, 1001, 1002]), 'x')
     """
     name = path_of(path)
     if name is None:

