@@ -281,6 +281,26 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         lightwork.open(tmp_path / "missing")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("compress", [False, True])
+def test_flipped_bits_are_found(compress: bool, tmp_path: Path) -> None:
+    """In whatever is read; the padding before raw arrays is not."""
+    value = [np.arange(300), "text", list(range(100))]
+    dump(value, tmp_path / "x", compress=compress)
+    data, errors = bytearray((tmp_path / "x").read_bytes()), 0
+    for place in range(0, len(data), 3):
+        data[place] ^= 1 << (place % 8)
+        (tmp_path / "x").write_bytes(data)
+        data[place] ^= 1 << (place % 8)
+        try:
+            found = lightwork.open(tmp_path / "x").load()
+        except (CorruptFileError, UnknownFormatError):
+            errors += 1
+        else:
+            assert repr(found) == repr(value)
+    assert errors > len(data) // 3 - 64 // 3 - 2
+
+
 def test_errors_of_objects_tell_what_wrote_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And other keys of a file whose class is gone can still be read."""
     dump(VALUE, tmp_path / "x")
