@@ -13,7 +13,6 @@ from .access import Access
 # Any: the user's keys and values, and arrays of a library that may not be installed.
 __all__ = ["LazyArray", "Parts", "entries_of", "type_name", "view_of"]
 
-
 _PLAIN = (str, int, float, bytes, type(None))  # keys that an outline has as they are
 
 
@@ -29,8 +28,7 @@ class LazyArray:
         numpy = require("numpy", purpose="an array in a file", extra="numpy")
         self._access = access
         self._at = at
-        self._stored_dtype = access.dtype(at.dtype)
-        self._dtype = access.turned(numpy.empty(0, self._stored_dtype)).dtype
+        self._dtype = access.turned(numpy.empty(0, access.dtype(at.dtype))).dtype
         nbytes = self.size * self._dtype.itemsize
         if not 0 <= at.offset <= at.offset + nbytes <= access.segments.slots[at.segment].nbytes:
             raise CorruptFileError(f"cannot read {access.path!r}: an array reaches beyond its buffer")
