@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types wheel bench torture clean
+.PHONY: help demo test check complete format lint types wheel bench torture clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -20,7 +20,11 @@ test:  ## run the quick test suite
 	$(ENVIRONMENT) test
 	@$(RUN) -m pytest
 
-check: format lint types test wheel  ## all that CI runs
+check: complete format lint types test wheel  ## all that CI runs
+
+# With torch, which is too large to make everybody wait for it who runs the tests.
+complete:
+	$(ENVIRONMENT) test check torch
 
 format:  ## check the formatting (`make format FIX=1` mends it)
 	$(ENVIRONMENT) test check

@@ -6,6 +6,7 @@ import sys
 __all__ = ["is_library", "is_library_file", "is_users"]
 
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+_OURSELVES = __name__.partition(".")[0]
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -17,6 +18,8 @@ def is_library(module_name: str | None) -> bool:
     """
     if module_name is None or module_name == "__main__":
         return False
+    if module_name.partition(".")[0] == _OURSELVES:  # in a working tree too: what we hold is nobody's code
+        return True
     module = sys.modules.get(module_name)
     if module is None:  # one that a library loads on first use belongs to it all the same
         parent = module_name.rpartition(".")[0]

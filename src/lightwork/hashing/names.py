@@ -9,7 +9,9 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["class_name", "function_name", "is_importable", "source_name"]
+from .library import is_library
+
+__all__ = ["class_name", "function_name", "is_importable", "public_name", "source_name"]
 
 # ipykernel writes each cell to <tmp>/ipykernel_<pid>/<number>.py; old IPython counts: <ipython-input-7-ab12>
 _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
@@ -47,6 +49,16 @@ def function_name(function: Any) -> str:  # Any: whatever can be called
 def class_name(cls: type) -> str:
     """``module:qualname`` of a class. Classes of ``__main__`` keep that name: they carry no file."""
     return f"{_MOVED.get(cls.__module__, cls.__module__)}:{cls.__qualname__}"
+
+
+def public_name(cls: type) -> "str | type":
+    """What stands for a class in a family's rule: package and name for a library's, else the class itself.
+
+    Libraries move classes between their modules from one release to the next.
+    """
+    if is_library(cls.__module__) and is_importable(cls):
+        return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+    return cls
 
 
 def is_importable(thing: Any) -> bool:  # Any: a function or class

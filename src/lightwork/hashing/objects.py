@@ -43,8 +43,8 @@ __all__ = [
     "encode_stand_in",
     "enum_rule",
     "instance_rule",
-    "path_rule",
     "type_rule",
+    "without_cached",
 ]
 
 # What classes raise that refuse to be pickled: `multiprocessing` and `ctypes` among them.
@@ -95,7 +95,7 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         return frame(b"g", walk.tokens([getattr(value, "__module__", None), reduced]))
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if function is _NEW_OBJECT:
-        state = _without_cached(type(value), state)
+        state = without_cached(type(value), state)
         walk.keep(state)
         head = frame(b"o", walk.tokens(arguments))
     else:
@@ -135,22 +135,17 @@ def _reduce(value: Any) -> Any:
         raise NotHashable(value, str(exc)) from exc
 
 
-def _without_cached(cls: type, state: Any) -> Any:
+def without_cached(cls: type, state: Any) -> Any:
     """The state without values of cached properties, if it is the plain ``__dict__``."""
     if type(state) is not dict or "__getstate__" in vars(cls):
         return state
-    cached = [name for name in state if isinstance(getattr(cls, name, None), cached_property)]
+    # attrs keeps the hash of an instance there, which is another one in each process.
+    cached = [
+        name
+        for name in state
+        if name == "_attrs_cached_hash" or isinstance(getattr(cls, name, None), cached_property)
+    ]
     return {name: held for name, held in state.items() if name not in cached} if cached else state
-
-
-def path_rule(walk: Walk, value: Any) -> bytes:
-    """A path: its class and parts. From Python 3.13 on its reduction gives the texts that it was made of."""
-    return walk.part(value, _encode_path)
-
-
-def _encode_path(walk: Walk, value: Any) -> bytes:
-    head = frame(b"R", [walk.token(type(value)), walk.temporary(value.parts)])
-    return head + frame(b"", [walk.token(None)])
 
 
 def enum_rule(walk: Walk, value: Enum) -> bytes:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         inputs,
         layout,
         outline,
+        outputs,
         parcels,
         pickling,
         reader,
         segments,
+        sources,
         writer,
     )
 
@@ -30,10 +32,12 @@ __all__ = [
     "inputs",
     "layout",
     "outline",
+    "outputs",
     "parcels",
     "pickling",
     "reader",
     "segments",
+    "sources",
     "writer",
 ]
 

@@ -64,13 +64,12 @@ class FileInput:
     def read(self, nbytes: int) -> bytes:
         """As `Input.read`. Reads ahead a little, since frames are small."""
         start = self.position - self._ahead_at
-        if not 0 <= start <= start + nbytes <= len(self._ahead):
-            self._ahead, self._ahead_at, start = (
-                self._read_at(self.position, max(nbytes, 4096)),
-                self.position,
-                0,
-            )
-        data = self._ahead[start : start + nbytes]
+        data = self._ahead[start : start + nbytes] if start >= 0 else b""
+        if len(data) < nbytes:
+            left = max(self._size - self.position, 0)  # lengths in files may be lies
+            self._ahead = self._read_at(self.position, max(min(nbytes, left), 4096))
+            self._ahead_at = self.position
+            data = self._ahead[:nbytes]
         self.position += len(data)
         return data
 
@@ -119,8 +118,9 @@ class FileInput:
 class StreamInput:
     """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor."""
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: Readable, head: bytes = b"") -> None:
         self._file = file
+        self._head = head  # what was read from it before
         self.position = 0
 
     def read(self, nbytes: int) -> bytes:
@@ -128,7 +128,8 @@ class StreamInput:
         parts: list[bytes] = []
         left = nbytes
         while left:
-            part = self._file.read(min(left, _STEP))
+            part = self._head or self._file.read(min(left, _STEP))
+            self._head = b""
             if not part:
                 break
             if not isinstance(part, bytes | bytearray | memoryview):

@@ -17,13 +17,11 @@ import pickle
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from copyreg import __newobj__, __newobj_ex__  # type: ignore[attr-defined]  # public to picklers only
-from importlib import import_module
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..errors import UnpicklableError
 from .pickling import PROTOCOL
-from .rebuild import ARRAY_TYPE, array_type
+from .rebuild import ARRAY_TYPE, array_type, named
 
 # Any: the parts of values.
 __all__ = ["ArrayAt", "Cut", "Name", "Node", "Segment", "array_at", "cut", "outline", "parts_of"]
@@ -191,11 +189,6 @@ def cut(part: Any) -> Cut:
     pickler.dispatch_table = _REDUCERS
     pickler.dump(part)
     return Cut(file.getvalue(), numbers)
-
-
-def named(module: str, name: str) -> Any:
-    """What a skeleton names. An unpickler that looks at names puts its own rule in this place."""
-    return attrgetter(name)(import_module(module))
 
 
 def the_buffer(buffer: Any) -> Any:

@@ -9,6 +9,7 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import keyed
+    from .compressors.registry import CompressorWrapper, register_compressor
     from .inspection import Inspection, inspect
     from .loading import load, loads
     from .opening import OpenedFile, open
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .views import LazyArray, Parts
 
 __all__ = [
+    "CompressorWrapper",
     "Inspection",
     "LazyArray",
     "OpenedFile",
@@ -27,12 +29,14 @@ __all__ = [
     "load",
     "loads",
     "open",
+    "register_compressor",
 ]
 
 __getattr__ = on_first_use(
     __name__,
     parts=["keyed"],
     names={
+        "CompressorWrapper": "compressors.registry",
         "Inspection": "inspection",
         "LazyArray": "views",
         "OpenedFile": "opening",
@@ -43,5 +47,6 @@ __getattr__ = on_first_use(
         "load": "loading",
         "loads": "loading",
         "open": "opening",
+        "register_compressor": "compressors.registry",
     },
 )

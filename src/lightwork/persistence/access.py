@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import parcel
 from ..errors import InvalidOption, UnpicklableError
-from .joining import joined, named
+from .joining import Wanted, joined, named
 from .mapping import turned
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class OpenFile:
 class Access:
     """The parts of one file: `outline` shows them, `load` and `read` give them."""
 
-    def __init__(self, path: str, outer: "Outer", source: "RandomInput", *, native: bool) -> None:
+    def __init__(self, path: str, outer: "Outer", source: "RandomInput", wanted: Wanted) -> None:
         self.path = path
         self.nbytes = outer.footer.total
         self.segments = parcel.segments.Segments(
@@ -81,7 +81,7 @@ class Access:
         self.outline: Any = parcel.outline.outline(outer.skeleton, len(outer.tail.places))
         self._source = source
         self._facts = outer.tail.facts
-        self._native = native
+        self._wanted = wanted
         self._dtypes: dict[int, Any] = {}
 
     def load(self, part: Any) -> Any:
@@ -95,7 +95,7 @@ class Access:
         with named(repr(self.path)):
             buffers = self.segments.whole(numbers, parcel.reader.allocator(skeleton))
         content = parcel.reader.Content(skeleton, buffers, self._facts)
-        return joined(content, self._native, repr(self.path))
+        return joined(content, self._wanted, repr(self.path))
 
     def dtype(self, part: Any) -> Any:
         """The dtype of an array, as it is in the file."""
@@ -120,10 +120,10 @@ class Access:
 
     def turned(self, array: Any) -> Any:
         """A new array, in the byte order that `load` would give it."""
-        return turned(array) if self._native else array
+        return turned(array) if self._wanted.native else array
 
 
-def access(path: str, *, native: bool = True) -> tuple[Access, OpenFile]:
+def access(path: str, wanted: Wanted) -> tuple[Access, OpenFile]:
     """Open a file, read and verify everything but its buffers. Errors as from `load`."""
     file = OpenFile(path)
     held = file.held()
@@ -133,6 +133,6 @@ def access(path: str, *, native: bool = True) -> tuple[Access, OpenFile]:
     try:
         with named(repr(path)):
             outer = parcel.reader.read_outer(held.input, status.st_size)
-            return Access(path, outer, file, native=native), file
+            return Access(path, outer, file, wanted), file
     except UnpicklableError as exc:
         raise UnpicklableError(f"cannot read parts of {path!r}: {exc}") from exc.__cause__

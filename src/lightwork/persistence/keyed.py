@@ -5,32 +5,30 @@ from typing import Any
 
 from ..errors import InvalidOption
 from .access import access
-from .options import MmapMode
+from .joining import Wanted
 from .views import Parts
 
 __all__ = ["load_keys"]
 
 
 # Any: the user's keys and values.
-def load_keys(
-    path: str | None, keys: Iterable[Any], mmap_mode: MmapMode | None, *, native: bool
-) -> dict[Any, Any]:
+def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any, Any]:
     """The values under these keys. What two of them share is loaded as one."""
     if path is None:
         raise InvalidOption("keys= needs a path: a stream has to be loaded whole")
-    if mmap_mode is not None:
+    if wanted.mmap_mode is not None:
         raise InvalidOption(
-            f"keys= and mmap_mode={mmap_mode!r} do not go together: lightwork.open(path)[key] reads parts"
+            f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open(path)[key] reads parts"
         )
     if isinstance(keys, str | bytes):
         raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
-    wanted = list(keys)
-    opened, file = access(path, native=native)
+    names = list(keys)
+    opened, file = access(path, wanted)
     parts = Parts(opened, opened.outline)
     try:
-        found = [parts.part(key) for key in wanted]
+        found = [parts.part(key) for key in names]
     except KeyError as exc:
-        raise InvalidOption(f"keys={wanted!r}: {exc.args[0]}") from None
+        raise InvalidOption(f"keys={names!r}: {exc.args[0]}") from None
     values = opened.load(found)
     file.close()
-    return dict(zip(wanted, values, strict=True))
+    return dict(zip(names, values, strict=True))

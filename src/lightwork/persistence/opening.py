@@ -7,6 +7,7 @@ from typing import Any
 from .. import parcel
 from ..errors import InvalidOption
 from .access import Access, OpenFile, access
+from .joining import Wanted
 from .options import path_of
 from .table import table
 from .views import LazyArray, Parts, entries_of, type_name
@@ -133,4 +134,4 @@ def open(path: str | os.PathLike[str]) -> OpenedFile:
     name = path_of(path)
     if name is None:
         raise InvalidOption(f"open needs a path, not {path!r} (type {type(path)}): load reads streams")
-    return OpenedFile(*access(name))
+    return OpenedFile(*access(name, Wanted(native=True)))

@@ -187,7 +187,7 @@ def test_byte_order_can_be_kept(tmp_path: Path) -> None:
             {"keys": ["train", "tain"]},
             r"'tain' is no key of .* which has 'train', 'labels', 'model', 'in', 7",
         ),
-        ({"keys": ["train"], "mmap_mode": "r"}, "do not go together"),
+        ({"keys": ["train"], "mmap_mode": "r"}, "exclude each other"),
     ],
 )
 def test_wrong_keys_are_refused(path: Path, arguments: Any, message: str) -> None:
@@ -299,6 +299,15 @@ def test_flipped_bits_are_found(compress: bool, tmp_path: Path) -> None:
         else:
             assert repr(found) == repr(value)
     assert errors > len(data) // 11 - 64 // 11 - 2
+
+
+def test_renamed_classes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`renames` means what it means without keys."""
+    dump(VALUE, tmp_path / "x")
+    monkeypatch.delattr(f"{__name__}.Model")
+    found = load(tmp_path / "x", keys=["model"], renames={f"{__name__}.Model": "argparse.Namespace"})
+    assert type(found["model"]) is Namespace
+    assert found["model"].name == "m"
 
 
 def test_errors_of_objects_tell_what_wrote_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
