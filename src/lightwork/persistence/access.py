@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import parcel
-from ..errors import InvalidOption, UnpicklableError
+from ..errors import InvalidOption, UnknownFormatError, UnpicklableError
 from .joining import Wanted, joined, named
 from .mapping import turned
 
@@ -134,5 +134,9 @@ def access(path: str, wanted: Wanted) -> tuple[Access, OpenFile]:
         with named(repr(path)):
             outer = parcel.reader.read_outer(held.input, status.st_size)
             return Access(path, outer, file, wanted), file
+    except UnknownFormatError as exc:
+        raise UnknownFormatError(
+            f"{exc}; only lightwork's own format is read in parts: try load(path)"
+        ) from exc
     except UnpicklableError as exc:
         raise UnpicklableError(f"cannot read parts of {path!r}: {exc}") from exc.__cause__

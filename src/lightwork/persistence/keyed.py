@@ -18,7 +18,7 @@ def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any
         raise InvalidOption("keys= needs a path: a stream has to be loaded whole")
     if wanted.mmap_mode is not None:
         raise InvalidOption(
-            f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open(path)[key] reads parts"
+            f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open reads parts"
         )
     if isinstance(keys, str | bytes):
         raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
