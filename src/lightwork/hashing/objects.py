@@ -28,7 +28,7 @@ from typing import Any
 
 from .. import hashing
 from .library import is_library
-from .names import class_name, function_name, is_importable
+from .names import class_name, function_name, is_importable, leads_to
 from .rules import encode_mapping
 from .runs import encode_run
 from .walk import NotHashable, Rule, Walk, frame
@@ -92,7 +92,7 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         elements = frozenset(value)
         return frame(b"Q", [walk.token(type(value)), walk.temporary(elements), walk.token(reduced[2])])
     if isinstance(reduced, str):
-        return frame(b"g", walk.tokens([getattr(value, "__module__", None), reduced]))
+        return _encode_named(walk, value, reduced)
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if function is _NEW_OBJECT:
         state = without_cached(type(value), state)
@@ -110,6 +110,17 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         walk.keep(pairs)
         tail.append(walk.seal(_encode_pairs(walk, value, pairs)))
     return head + frame(b"", tail)
+
+
+def _encode_named(walk: Walk, value: Any, name: str) -> bytes:
+    """Something that pickle finds by its name: a sentinel, a ufunc, a function behind a cache."""
+    module = getattr(value, "__module__", None) or type(value).__module__.partition(".")[0]
+    inner = getattr(value, "__wrapped__", None)
+    if inner is not None and not is_library(module):
+        return frame(b"w", walk.tokens([class_name(type(value)), inner]))
+    if not leads_to(module, name, value):
+        raise NotHashable(value, f"no name leads to it, {module}.{name} is something else")
+    return frame(b"g", walk.tokens([module, name]))
 
 
 def encode_stand_in(walk: Walk, value: Any, rule: Callable[[Any], Any]) -> bytes:

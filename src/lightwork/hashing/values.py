@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 from .. import hashing
@@ -160,6 +161,8 @@ def _rule_for(cls: type) -> Rule:
         return OBJECT_RULES[cls]
     if _name(cls) == "numpy:ndarray":
         return hashing.numpy_rules.exact_array
+    if issubclass(cls, BuiltinFunctionType):  # from Python 3.12 on, class methods written in C have their own
+        return OBJECT_RULES[BuiltinFunctionType]
     if not issubclass(cls, type) and any("__cache_key__" in vars(base) for base in cls.__mro__):
         return instance_rule
     for base in cls.__mro__:
