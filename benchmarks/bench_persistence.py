@@ -178,6 +178,25 @@ def _compressed(name: str, array: Any, scratch: Path, rates: tuple[float, float]
     )
 
 
+def _parts(array: Any, scratch: Path) -> Iterator[Case]:
+    """A megabyte out of the middle, the file being opened anew."""
+    ours, theirs, blosc = scratch / "x.lw", scratch / "x.joblib", scratch / "x.b2"
+    _prepare({"x": array}, ours, theirs, compress=True)
+    if _blosc2:
+        _blosc2.asarray(array, urlpath=str(blosc), mode="w")
+    rows = slice(len(array) // 2, len(array) // 2 + 1_000_000 // 8)
+    yield Case(
+        f"read 1 MB out of {_MEGABYTES} MB of integers, compressed",
+        {
+            "lightwork": Side(lambda: lightwork.open(ours)["x"][rows]),
+            "lightwork, all of it": Side(lambda: lightwork.load(ours)["x"][rows]),
+            "joblib": _side(_joblib and (lambda: _joblib.load(theirs)["x"][rows])),
+            "blosc2": _side(_blosc2 and (lambda: _blosc2.open(str(blosc))[rows])),
+        },
+        note="joblib cannot but load all of it; lightwork alone verifies checksums",
+    )
+
+
 def cases(scratch: Path) -> Iterator[Case]:
     chance = np.random.default_rng(0)
     records = [{"id": number, "name": f"n{number}", "value": number * 0.5} for number in range(_RECORDS)]
@@ -188,4 +207,5 @@ def cases(scratch: Path) -> Iterator[Case]:
     del arrays
     yield from _large(scratch)
     yield from _compressed("integers", chance.integers(0, 200, _ITEMS), scratch, (3.0, 2.5))
+    yield from _parts(chance.integers(0, 200, _ITEMS), scratch)
     yield from _compressed("random doubles", chance.random(_ITEMS), scratch, (1.2, 1.5))

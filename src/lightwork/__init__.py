@@ -3,7 +3,7 @@
 ==================================  =====================================================================
 `Memory`                            a function's results kept on disk; a call made before costs microseconds
 `Parallel`, `delayed`               a loop over all cores, by changing one line
-`dump`, `load`                      any object in a file, as fast as the disk
+`dump`, `load`, `open`              any object in a file, as fast as the disk; or parts of it
 `hash`                              one key for one value, the same in every process
 ==================================  =====================================================================
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads, register_compressor
+    from .persistence import open as open
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "inspect": "persistence",
     "load": "persistence",
     "loads": "persistence",
+    "open": "persistence",
     "parallel_config": "parallel",
     "register_compressor": "persistence",
     "register_hash": "hashing",
@@ -65,7 +67,7 @@ __all__ = [
     "parallel_config",
     "register_compressor",
     "register_hash",
-]
+]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 
 def __getattr__(name: str) -> object:
@@ -78,4 +80,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted(set(globals()) | set(__all__) | set(_HOMES))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
+import lightwork
 from lightwork import (
     Memory,
     Parallel,
@@ -74,6 +75,14 @@ assert_type(dumps({"a": 1}), bytes)
 dump([1], "x.lw", compress=True)
 value: Any = load("x.lw")
 again: Any = loads(dumps(value))
+some: Any = load("x.lw", keys=["a", 7])
+load("x.lw", keys="a", key=1)  # type: ignore[call-arg]  # options are known
+with lightwork.open(Path("x.lw")) as file:
+    assert_type(file, lightwork.persistence.OpenedFile)
+    assert_type(file.array.shape, tuple[int, ...])
+    assert_type(file.keys(), list[Any])
+    part: Any = file["a"]
+lightwork.open(7)  # type: ignore[arg-type]  # a path, no descriptor
 assert_type(dump([1], Path("x.joblib"), ("gzip", 3), protocol=4, format="joblib"), list[str])
 moved: Any = load("x.lw", "r", renames={"old.module": "new.module"})
 dump([1], "x", format="pickle")  # type: ignore[call-overload]  # no such format

@@ -9,17 +9,34 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import codecs, facts, inputs, layout, outputs, parcels, pickling, reader, sources, writer
+    from . import (
+        codecs,
+        facts,
+        gather,
+        inputs,
+        layout,
+        outline,
+        outputs,
+        parcels,
+        pickling,
+        reader,
+        segments,
+        sources,
+        writer,
+    )
 
 __all__ = [
     "codecs",
     "facts",
+    "gather",
     "inputs",
     "layout",
+    "outline",
     "outputs",
     "parcels",
     "pickling",
     "reader",
+    "segments",
     "sources",
     "writer",
 ]

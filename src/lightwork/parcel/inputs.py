@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..errors import CorruptFileError, InvalidOption
 
-__all__ = ["FileInput", "Input", "Readable", "StreamInput"]
+__all__ = ["FileInput", "Input", "RandomInput", "Readable", "StreamInput"]
 
 _STEP = 1 << 20  # a stream of unknown length must prove that it has the bytes it promises, step by step
 
@@ -39,6 +39,16 @@ class Input(Protocol):
 
     def fill(self, out: memoryview) -> Callable[[], object]:
         """Step over the next ``len(out)`` bytes; they are in `out` when the function has been called."""
+
+
+class RandomInput(Protocol):
+    """A container of which any bytes can be read, by several threads at once."""
+
+    def exactly(self, start: int, nbytes: int) -> bytes:
+        """The `nbytes` bytes from `start` on; `CorruptFileError` if they are not there."""
+
+    def into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on; `CorruptFileError` if they are not there."""
 
 
 class FileInput:
@@ -73,16 +83,17 @@ class FileInput:
         self.expect(nbytes)
         start = self.position
         self.position += nbytes
-        return lambda: self._exactly(start, nbytes)
+        return lambda: self.exactly(start, nbytes)
 
     def fill(self, out: memoryview) -> Callable[[], object]:
         """As `Input.fill`."""
         self.expect(len(out))
         start = self.position
         self.position += len(out)
-        return lambda: self._into(start, out)
+        return lambda: self.into(start, out)
 
-    def _exactly(self, start: int, nbytes: int) -> bytes:
+    def exactly(self, start: int, nbytes: int) -> bytes:
+        """As `RandomInput.exactly`."""
         data = self._read_at(start, nbytes)
         if len(data) < nbytes:
             raise CorruptFileError("it became shorter while it was read")
@@ -95,7 +106,8 @@ class FileInput:
             parts.append(os.pread(self._descriptor, nbytes - done, start + done))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _into(self, start: int, out: memoryview) -> None:
+    def into(self, start: int, out: memoryview) -> None:
+        """As `RandomInput.into`."""
         while out:
             count = os.preadv(self._descriptor, [out], start)
             if not count:

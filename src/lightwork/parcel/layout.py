@@ -29,6 +29,7 @@ __all__ = [
     "DIGEST",
     "FOOTER",
     "FRAME",
+    "LENGTH",
     "MAGIC",
     "PIECE",
     "SKELETON",
@@ -73,6 +74,8 @@ _SLOT = struct.Struct("<QB7x")
 _FOOTER = struct.Struct("<QQQB15x16s8s")
 _COUNT = struct.Struct("<Q")
 _PLACE = struct.Struct("<QQQB7x")
+LENGTH = struct.Struct("<I")
+"""One mark of a buffer in blocks."""
 
 HEADER = _HEADER.size
 FRAME = _FRAME.size

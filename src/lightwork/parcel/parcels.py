@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import UnpicklableError
 from ..protocols import Buffer
 from .pickling import locate_unpicklable, make_packer, needs_value_pickling
-from .rebuild import ARRAY_TYPE
+from .rebuild import ARRAY_TYPE, NAMED
 from .reducers import Source, as_bytes
 
 __all__ = ["Parcel", "join", "join_with", "split", "unpicklable"]
@@ -124,6 +124,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         if self._make_array is not None and (module, name) == ARRAY_TYPE:
             return lambda: self._make_array
+        if (module, name) == NAMED:
+            return self.find_class
         if self._rename is not None:
             module, name = self._rename(module, name)
         return super().find_class(module, name)

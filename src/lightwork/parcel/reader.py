@@ -4,7 +4,6 @@ Nothing is unpickled here: whoever calls gets bytes that match their checksums, 
 believed before the file is known to have as many bytes.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,14 +13,12 @@ from blake3 import blake3
 from ..errors import CorruptFileError, InvalidOption
 from ..protocols import Buffer
 from ..system.optional import installed, loaded
-from ..system.threads import HELPERS, Job, abandon
 from . import layout
 from .codecs import RAW, decode
 from .inputs import Input
+from .jobs import Jobs
 
-__all__ = ["Content", "Mapped", "Survey", "read", "read_mapped", "survey"]
-
-_GROUP = 4 << 20  # bytes per job of a helper thread: large against the 50 µs that handing it over costs
+__all__ = ["Content", "Mapped", "Outer", "Survey", "allocator", "read", "read_mapped", "read_outer", "survey"]
 
 
 class Content(NamedTuple):
@@ -54,10 +51,10 @@ def read(source: Input) -> Content:
         It is damaged or cut short; the message tells where.
     """
     skeleton, slots = _front(source)
-    allocate = _allocator(skeleton)
+    allocate = allocator(skeleton)
     buffers: list[Any] = []
     digests: list[list[bytes]] = []  # of raw buffers, in their order
-    with _Jobs() as jobs:
+    with Jobs() as jobs:
         for slot in slots:
             if slot.in_blocks:
                 buffers.append(_blocks(source, slot.nbytes, allocate, jobs))
@@ -106,6 +103,27 @@ class Survey(NamedTuple):
 def survey(source: Input, size: int) -> Survey:
     """Header, tail and footer of a container of `size` bytes. Errors as from `read`."""
     layout.check_header(source.read(layout.HEADER))
+    return _ends(source, size)
+
+
+class Outer(NamedTuple):
+    """A container without the content of its buffers."""
+
+    skeleton: bytes
+    tail: layout.Tail
+    footer: layout.Footer
+
+
+def read_outer(source: Input, size: int) -> Outer:
+    """All of a container of `size` bytes but its buffers, which are stepped over. Errors as from `read`."""
+    skeleton, slots = _front(source)
+    tail, footer = _ends(source, size)
+    if footer.skeleton_nbytes != len(skeleton) or [place.slot for place in tail.places] != slots:
+        raise CorruptFileError("its parts do not belong together")
+    return Outer(skeleton, tail, footer)
+
+
+def _ends(source: Input, size: int) -> Survey:
     source.position = max(source.position, size - layout.FOOTER)
     footer = layout.unpack_footer(source.read(layout.FOOTER))
     if footer.total != size or footer.tail > size:
@@ -124,7 +142,7 @@ def _front(source: Input) -> tuple[bytes, list[layout.Slot]]:
     """Header, skeleton and table."""
     layout.check_header(source.read(layout.HEADER))
     chunks: list[Buffer] = []
-    with _Jobs() as jobs:
+    with Jobs() as jobs:
         while True:
             head, frame = _frame(source, (layout.SKELETON, layout.TABLE))
             if frame.tag == layout.TABLE:
@@ -193,7 +211,7 @@ def _compare(places: Sequence[layout.Place], digests: Sequence[Sequence[bytes]])
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _allocator(skeleton: bytes) -> Callable[[int], Any]:
+def allocator(skeleton: bytes) -> Callable[[int], Any]:
     """A function that gives memory. numpy's is better: not cleared first, and in large pages."""
     numpy = loaded("numpy") or (installed("numpy") if b"numpy" in skeleton else None)
     if numpy is None:
@@ -201,47 +219,7 @@ def _allocator(skeleton: bytes) -> Callable[[int], Any]:
     return lambda nbytes: numpy.empty(nbytes, "u1")
 
 
-class _Jobs:
-    """Work for the helper threads, gathered into groups that are worth handing over.
-
-    Used in a ``with`` block. All jobs are done when it ends well; none of them runs any more when it ends
-    in any other way, so that the file can be closed.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: list[Callable[[], None]] = []
-        self._nbytes = 0
-        self._begun: deque[Job[None]] = deque()
-
-    def add(self, job: Callable[[], None], nbytes: int) -> None:
-        """Do `job`, which goes over `nbytes` bytes, now or before the block ends."""
-        self._waiting.append(job)
-        self._nbytes += nbytes
-        if self._nbytes >= _GROUP:
-            while len(self._begun) > 2 * HELPERS.count:
-                self._begun.popleft().result()
-            self._begun.append(HELPERS.submit(_run, self._waiting))
-            self._waiting, self._nbytes = [], 0
-
-    def __enter__(self) -> "_Jobs":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                _run(self._waiting)
-                while self._begun:
-                    self._begun.popleft().result()
-        finally:
-            abandon(self._begun)
-
-
-def _run(jobs: Sequence[Callable[[], None]]) -> None:
-    for job in jobs:
-        job()
-
-
-def _pieces(source: Input, out: memoryview, jobs: _Jobs) -> list[bytes]:
+def _pieces(source: Input, out: memoryview, jobs: Jobs) -> list[bytes]:
     """Read a raw buffer into `out`; the list holds the digests of its pieces when the jobs are finished."""
     starts = range(0, len(out), layout.PIECE)
     digests = [b""] * len(starts)
@@ -256,7 +234,7 @@ def _read_piece(fill: Callable[[], object], piece: memoryview, digests: list[byt
     digests[number] = blake3(piece).digest()
 
 
-def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _Jobs) -> Any:
+def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: Jobs) -> Any:
     """A buffer that was stored in blocks; filled when the jobs are finished."""
     source.expect(-(-nbytes // layout.CHUNK) * layout.FRAME)
     buffer = allocate(nbytes)

@@ -7,11 +7,13 @@ in the place of `array_type`, and meets no other use of ``numpy.ndarray``.
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 from ..system.optional import require
 
-__all__ = ["ARRAY_TYPE", "ArrayMaker", "array_type", "view_as"]
+__all__ = ["ARRAY_TYPE", "NAMED", "ArrayMaker", "array_type", "named", "view_as"]
 
 
 def array_type() -> Any:  # Any: a class of a library that may not be installed
@@ -28,6 +30,11 @@ def array_type() -> Any:  # Any: a class of a library that may not be installed
 def view_as(array: Any, kind: type) -> Any:  # Any: a numpy array
     """The same elements as an array of another class, such as ``numpy.matrix``."""
     return array.view(kind)
+
+
+def named(module: str, name: str) -> Any:  # Any: whatever it is
+    """A class or function. Only skeletons of parts have this call, which are never written (`outline`)."""
+    return attrgetter(name)(import_module(module))
 
 
 class ArrayMaker:
@@ -48,3 +55,6 @@ class ArrayMaker:
 
 ARRAY_TYPE = (array_type.__module__, array_type.__qualname__)
 """How a skeleton names `array_type`, for readers with an own ``find_class``."""
+
+NAMED = (named.__module__, named.__qualname__)
+"""How it names `named`: such readers put their ``find_class`` in its place."""

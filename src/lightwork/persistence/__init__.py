@@ -1,4 +1,4 @@
-"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `inspect`.
+"""Any object in a file, as fast as the disk: `dump`, `load`, `dumps`, `loads`, `open`, `inspect`.
 
 The names are imported on first use.
 """
@@ -8,32 +8,45 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
+    from . import keyed
     from .compressors.registry import CompressorWrapper, register_compressor
     from .inspection import Inspection, inspect
     from .loading import load, loads
+    from .opening import OpenedFile, open
     from .saving import dump, dumps
+    from .views import LazyArray, Parts
 
 __all__ = [
     "CompressorWrapper",
     "Inspection",
+    "LazyArray",
+    "OpenedFile",
+    "Parts",
     "dump",
     "dumps",
     "inspect",
+    "keyed",
     "load",
     "loads",
+    "open",
     "register_compressor",
 ]
 
 __getattr__ = on_first_use(
     __name__,
+    parts=["keyed"],
     names={
         "CompressorWrapper": "compressors.registry",
         "Inspection": "inspection",
+        "LazyArray": "views",
+        "OpenedFile": "opening",
+        "Parts": "views",
         "dump": "saving",
         "dumps": "saving",
         "inspect": "inspection",
         "load": "loading",
         "loads": "loading",
+        "open": "opening",
         "register_compressor": "compressors.registry",
     },
 )

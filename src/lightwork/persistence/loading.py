@@ -3,10 +3,10 @@
 import io
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from .. import parcel
+from .. import parcel, persistence  # `keyed` is loaded when it is needed
 from ..errors import CorruptFileError, InvalidOption
 from . import foreign
 from .joining import Wanted, explained, joined, named
@@ -28,6 +28,7 @@ def load(
     mmap_mode: MmapMode | None = None,
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
     *,
+    keys: Iterable[object] | None = None,
     renames: Mapping[str, str] | None = None,
 ) -> Any:
     """The value that `dump` has kept. Its arrays are writable.
@@ -50,6 +51,10 @@ def load(
         path does not, it makes a new file.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
+    keys
+        Load these alone, as a dictionary: keys of a dictionary, positions of a list or tuple, names of
+        attributes of an object. Only their bytes are read and verified, and only their objects built. Needs
+        the path of a file of ours; `lightwork.open` shows which keys there are, and reads parts of arrays.
     renames
         For what has moved since the file was written: ``{"old.module": "new.module"}`` counts for all in that
         module and the modules in it, ``{"old.module.Class": "new.module.Class"}`` for one class or function.
@@ -70,6 +75,8 @@ def load(
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
     wanted = Wanted(native, mmap_mode, renaming(renames))
     path = path_of(filename)
+    if keys is not None:
+        return persistence.keyed.load_keys(path, keys, wanted)
     if path is None:
         _check_stream(filename, mmap_mode)
         return _load_stream(filename, wanted, _name_of(filename))

@@ -1,0 +1,34 @@
+"""`load(path, keys=...)`: some parts of a file."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import InvalidOption
+from .access import access
+from .joining import Wanted
+from .views import Parts
+
+__all__ = ["load_keys"]
+
+
+# Any: the user's keys and values.
+def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any, Any]:
+    """The values under these keys. What two of them share is loaded as one."""
+    if path is None:
+        raise InvalidOption("keys= needs a path: a stream has to be loaded whole")
+    if wanted.mmap_mode is not None:
+        raise InvalidOption(
+            f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open reads parts"
+        )
+    if isinstance(keys, str | bytes):
+        raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
+    names = list(keys)
+    opened, file = access(path, wanted)
+    parts = Parts(opened, opened.outline)
+    try:
+        found = [parts.part(key) for key in names]
+    except KeyError as exc:
+        raise InvalidOption(f"keys={names!r}: {exc.args[0]}") from None
+    values = opened.load(found)
+    file.close()
+    return dict(zip(names, values, strict=True))

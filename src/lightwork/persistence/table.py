@@ -1,0 +1,70 @@
+"""The parts of a file as a table for people."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .. import parcel
+from .access import Access
+from .views import LazyArray, entries_of, type_name
+
+# Any: parts of the user's value.
+__all__ = ["table"]
+
+_ROWS = 100
+_HEADS = ("key", "type", "shape", "dtype", "bytes", "in the file")
+
+
+def table(access: Access) -> str:
+    """One line for each part: key, type, shape, dtype, bytes of its arrays, and how they are kept."""
+    part = access.outline
+    entries: list[tuple[Any, Any]] = [] if parcel.outline.array_at(part) else entries_of(part)
+    lines = [f"{access.path}: {access.nbytes:,} bytes, {type_name(part)} of {len(entries)}"]
+    if not entries:
+        entries, lines = [("", part)], [f"{access.path}: {access.nbytes:,} bytes"]
+    rows = [_HEADS, *(_row(access, key, inner) for key, inner in entries[:_ROWS])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    if len(entries) > _ROWS:
+        lines.append(f"… and {len(entries) - _ROWS:,} more")
+    return "\n".join(lines)
+
+
+def _row(access: Access, key: Any, part: Any) -> Sequence[str]:
+    name = "" if key == "" else _shown(key)
+    at = parcel.outline.array_at(part)
+    if at is not None:
+        array = LazyArray(access, at)
+        return (
+            name,
+            "array",
+            str(array.shape),
+            str(array.dtype),
+            f"{array.nbytes:,}",
+            _kept(access, at.segment, array.nbytes),
+        )
+    arrays = [LazyArray(access, at) for at in _arrays_in(part)]
+    if not arrays:
+        return name, type_name(part), "", "", "", ""
+    nbytes = sum(array.nbytes for array in arrays)
+    count = "1 array" if len(arrays) == 1 else f"{len(arrays)} arrays"
+    return name, type_name(part), count, "", f"{nbytes:,}", ""
+
+
+def _shown(key: Any) -> str:
+    return repr(key) if isinstance(key, str | int | float | bytes | tuple | None) else type_name(key)
+
+
+def _arrays_in(part: Any) -> Iterator[Any]:
+    for inner in parcel.outline.parts_of(part):
+        at = parcel.outline.array_at(inner)
+        if at is not None:
+            yield at
+
+
+def _kept(access: Access, number: int, nbytes: int) -> str:
+    slot = access.segments.slots[number]
+    if slot.nbytes != nbytes:
+        return "with other small ones"
+    return f"{access.segments.stored(number):,} in blocks" if slot.in_blocks else "raw"
