@@ -7,7 +7,7 @@ believed before the file is known to have as many bytes.
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -19,9 +19,32 @@ from . import layout
 from .codecs import RAW, decode
 from .inputs import Input
 
-__all__ = ["Content", "Mapped", "Survey", "read", "read_mapped", "survey"]
+__all__ = ["Content", "Guard", "Mapped", "Survey", "read", "read_mapped", "survey"]
 
 _GROUP = 4 << 20  # bytes per job of a helper thread: large against the 50 µs that handing it over costs
+
+
+class Guard(Protocol):
+    """Who reads the file of a stranger: it may end the reading by raising an error of its own."""
+
+    def expand(self, stored: int, plain: int) -> None:
+        """Take note of `stored` bytes of the file that become `plain` bytes of memory, before they do."""
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        """Judge the skeleton of a container with so many buffers, before these are read."""
+
+
+class _Open:
+    """The guard of files that are trusted."""
+
+    def expand(self, stored: int, plain: int) -> None:
+        pass
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        pass
+
+
+_OPEN = _Open()
 
 
 class Content(NamedTuple):
@@ -43,8 +66,8 @@ class Mapped(NamedTuple):
     footer: layout.Footer
 
 
-def read(source: Input) -> Content:
-    """All of a container.
+def read(source: Input, guard: Guard = _OPEN) -> Content:
+    """All of a container. `guard` judges it first; its errors pass through.
 
     Raises
     ------
@@ -53,17 +76,18 @@ def read(source: Input) -> Content:
     CorruptFileError
         It is damaged or cut short; the message tells where.
     """
-    skeleton, slots = _front(source)
+    skeleton, slots = _front(source, guard)
     allocate = _allocator(skeleton)
     buffers: list[Any] = []
     digests: list[list[bytes]] = []  # of raw buffers, in their order
     with _Jobs() as jobs:
         for slot in slots:
             if slot.in_blocks:
-                buffers.append(_blocks(source, slot.nbytes, allocate, jobs))
+                buffers.append(_blocks(source, slot.nbytes, allocate, jobs, guard))
             else:
                 _to_alignment(source)
                 source.expect(slot.nbytes)
+                guard.expand(slot.nbytes, slot.nbytes)
                 buffers.append(allocate(slot.nbytes))
                 digests.append(_pieces(source, memoryview(buffers[-1]), jobs))
     tail, footer = _back(source, slots, len(skeleton))
@@ -74,8 +98,10 @@ def read(source: Input) -> Content:
     return Content(skeleton, buffers, tail.facts)
 
 
-def read_mapped(source: Input) -> Mapped:
+def read_mapped(source: Input, guard: Guard = _OPEN) -> Mapped:
     """A container whose buffers are to be mapped: everything but the buffers is read and verified.
+
+    `guard` judges it first; its errors pass through.
 
     Raises
     ------
@@ -84,7 +110,7 @@ def read_mapped(source: Input) -> Mapped:
     UnknownFormatError, CorruptFileError
         As `read`.
     """
-    skeleton, slots = _front(source)
+    skeleton, slots = _front(source, guard)
     places = []
     for number, slot in enumerate(slots):
         if slot.in_blocks:
@@ -120,8 +146,8 @@ def survey(source: Input, size: int) -> Survey:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _front(source: Input) -> tuple[bytes, list[layout.Slot]]:
-    """Header, skeleton and table."""
+def _front(source: Input, guard: Guard) -> tuple[bytes, list[layout.Slot]]:
+    """Header, skeleton and table; `guard` has admitted them."""
     layout.check_header(source.read(layout.HEADER))
     chunks: list[Buffer] = []
     with _Jobs() as jobs:
@@ -132,10 +158,13 @@ def _front(source: Input) -> tuple[bytes, list[layout.Slot]]:
                 break
             if max(frame.stored, frame.plain) > layout.CHUNK:
                 raise CorruptFileError("a part of its skeleton is longer than it may be")
+            guard.expand(layout.FRAME + frame.stored, frame.plain)
             chunks.append(b"")
             payload = source.take(frame.stored)
             jobs.add(partial(_read_chunk, head, frame, payload, chunks, len(chunks) - 1), frame.plain)
-    return bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks), slots
+    skeleton = bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
+    guard.admit(skeleton, len(slots))
+    return skeleton, slots
 
 
 def _read_chunk(
@@ -256,7 +285,9 @@ def _read_piece(fill: Callable[[], object], piece: memoryview, digests: list[byt
     digests[number] = blake3(piece).digest()
 
 
-def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _Jobs) -> Any:
+def _blocks(
+    source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _Jobs, guard: Guard
+) -> Any:
     """A buffer that was stored in blocks; filled when the jobs are finished."""
     source.expect(-(-nbytes // layout.CHUNK) * layout.FRAME)
     buffer = allocate(nbytes)
@@ -265,6 +296,7 @@ def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _J
         head, frame = _frame(source, (layout.BLOCK,))
         if frame.plain != min(len(out), layout.CHUNK) or frame.stored > frame.plain:
             raise CorruptFileError("a block has a wrong length")
+        guard.expand(layout.FRAME + frame.stored, frame.plain)
         payload = source.take(frame.stored)
         jobs.add(partial(_decode_block, head, frame, payload, out[: frame.plain]), frame.plain)
         out = out[frame.plain :]

@@ -3,7 +3,7 @@
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -11,6 +11,7 @@ from .. import parcel
 from ..errors import CorruptFileError, FileFormatError, InvalidOption
 from .mapping import join_mapped, join_native
 from .options import MmapMode, native_byte_order, path_of
+from .ways import Way, chosen_way
 
 if TYPE_CHECKING:
     from ..parcel.inputs import Readable
@@ -23,11 +24,14 @@ def load(
     filename: "str | os.PathLike[str] | Readable",
     mmap_mode: MmapMode | None = None,
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
+    *,
+    safe: bool = False,
+    trusted: Collection[str] = (),
 ) -> Any:
     """The value that `dump` has kept. Its arrays are writable.
 
     Every byte is compared with its checksum before anything is unpickled, except for mapped arrays, which
-    are not read. Unpickling runs what the file says: load only files that you trust.
+    are not read. Unpickling runs what the file says: load files that you do not trust with ``safe=True``.
 
     Parameters
     ----------
@@ -41,6 +45,13 @@ def load(
         path does not, it makes a new file.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
+    safe
+        Build scalars, containers, dates, arrays, sparse matrices and frames with constructors of lightwork,
+        and refuse everything else before anything is imported or called on behalf of the file. Memory is
+        bounded by the size of the file: 128 MiB, and 1,000 bytes for each of its bytes.
+    trusted
+        With `safe`: names of packages, modules or types whose objects are built too, by their own code:
+        ``["sklearn"]``. No code of others is called; a crafted model may still crash.
 
     Raises
     ------
@@ -50,31 +61,39 @@ def load(
         The file is damaged or cut short.
     UnknownFormatError
         The file is no lightwork file, or of a newer release.
+    UnsafeFileError
+        With `safe`: the file asks for what is not built. The message names the types.
     OSError
         The file cannot be opened or read.
     ImportError, AttributeError
         A module or class that the value needs is not here; a note tells what wrote the file.
     """
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
+    way = chosen_way(safe, trusted)
     path = path_of(filename)
     if path is None:
         stream: Any = filename  # Any: it is checked in the next line
         _check_stream(stream, mmap_mode)
         with named(_name_of(stream)):
-            content = parcel.reader.read(parcel.inputs.StreamInput(stream))
-        return _joined(content, native, _name_of(stream))
+            content = parcel.reader.read(parcel.inputs.StreamInput(stream), *way.guards)
+        return _joined(content, native, _name_of(stream), way)
     if mmap_mode is not None:
-        return _load_mapped(path, mmap_mode)
+        return _load_mapped(path, mmap_mode, way)
     with open(path, "rb", buffering=0) as file, named(repr(path)):
-        content = _read_file(file)
-    return _joined(content, native, repr(path))
+        content = _read_file(file, way)
+    return _joined(content, native, repr(path), way)
 
 
 def loads(
-    data: bytes | bytearray | memoryview, ensure_native_byte_order: bool | Literal["auto"] = "auto"
+    data: bytes | bytearray | memoryview,
+    ensure_native_byte_order: bool | Literal["auto"] = "auto",
+    *,
+    safe: bool = False,
+    trusted: Collection[str] = (),
 ) -> Any:
-    """The value in bytes that `dumps` has made. Arrays are copies, and writable. Errors as for `load`."""
+    """The value in bytes that `dumps` has made. Arrays are copies, and writable. The rest as for `load`."""
     native = native_byte_order(ensure_native_byte_order, None)
+    way = chosen_way(safe, trusted)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidOption(f"loads needs bytes, not {type(data).__name__}; load reads files")
     if isinstance(data, memoryview) and not data.c_contiguous:
@@ -84,9 +103,9 @@ def loads(
     name = f"{memoryview(data).nbytes} bytes"
     with named(name):
         source = parcel.inputs.StreamInput(io.BytesIO(data))
-        content = parcel.reader.read(source)
+        content = parcel.reader.read(source, *way.guards)
         _check_end(memoryview(data).nbytes, source.position)
-    return _joined(content, native, name)
+    return _joined(content, native, name, way)
 
 
 @contextmanager
@@ -120,12 +139,12 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
         )
 
 
-def _read_file(file: BinaryIO) -> "Content":
+def _read_file(file: BinaryIO, way: Way) -> "Content":
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        return parcel.reader.read(parcel.inputs.StreamInput(file))
+        return parcel.reader.read(parcel.inputs.StreamInput(file), *way.guards)
     source = parcel.inputs.FileInput(file.fileno())
-    content = parcel.reader.read(source)
+    content = parcel.reader.read(source, *way.guards)
     _check_end(status.st_size, source.position)
     return content
 
@@ -135,34 +154,36 @@ def _check_end(size: int, end: int) -> None:
         raise CorruptFileError(f"it has {size - end} bytes after its end")
 
 
-def _load_mapped(path: str, mode: MmapMode) -> Any:
+def _load_mapped(path: str, mode: MmapMode, way: Way) -> Any:
     shared = mode in ("r+", "w+")
     with open(path, "r+b" if shared else "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise InvalidOption(f"mmap_mode={mode!r} needs a regular file, {path!r} is none")
         with named(repr(path)):
-            mapped = _read_mapped(file, path)
+            mapped = _read_mapped(file, path, way)
         if shared and not mapped.footer.changed:
             footer = mapped.footer._replace(changed=True)
             content = parcel.layout.pack_footer(footer)
             os.pwrite(file.fileno(), content, footer.total - len(content))
         with _explained(mapped.facts, repr(path)):
-            return join_mapped(mapped, file, mode)
+            return join_mapped(mapped, file, mode, way.join)
 
 
-def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
+def _read_mapped(file: BinaryIO, path: str, way: Way) -> "Mapped":
     source = parcel.inputs.FileInput(file.fileno())
     try:
-        mapped = parcel.reader.read_mapped(source)
+        mapped = parcel.reader.read_mapped(source, *way.guards)
     except InvalidOption as exc:
         raise InvalidOption(f"cannot map {path!r}: {exc}; load it without mmap_mode") from None
     _check_end(os.fstat(file.fileno()).st_size, source.position)
     return mapped
 
 
-def _joined(content: "Content", native: bool, name: str) -> Any:
+def _joined(content: "Content", native: bool, name: str, way: Way) -> Any:
     with _explained(content.facts, name):
-        return join_native(content) if native else parcel.parcels.join(content.skeleton, content.buffers)
+        if native:
+            return join_native(content, way.join)
+        return way.join(None, content.skeleton, content.buffers)
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """Arrays otherwise than as plain copies: mapped from the file, or turned to the byte order of the machine."""
 
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from .. import parcel
+from ..protocols import Buffer
 from ..system.optional import loaded, require
 from .options import MmapMode
 
@@ -11,19 +13,30 @@ if TYPE_CHECKING:
     from ..parcel.reader import Content, Mapped
 
 # Any: values of the user, and arrays of a library that may not be installed.
-__all__ = ["join_mapped", "join_native"]
+__all__ = ["Join", "join_mapped", "join_native", "join_trusted"]
 
 _FOREIGN, _FOREIGN_MARK = (">", b"\x8c\x01>") if sys.byteorder == "little" else ("<", b"\x8c\x01<")
 
 
-def join_native(content: "Content") -> Any:
+Join: TypeAlias = "Callable[[Callable[..., Any] | None, Buffer, Iterable[Any]], Any]"
+"""Makes a value of a skeleton and buffers, and its arrays with the function if there is one."""
+
+
+def join_trusted(make_array: Callable[..., Any] | None, skeleton: Buffer, buffers: Iterable[Any]) -> Any:
+    """The value, by unpickling: runs what the file says."""
+    if make_array is None:
+        return parcel.parcels.join(skeleton, buffers)
+    return parcel.parcels.join_with(make_array, skeleton, buffers)
+
+
+def join_native(content: "Content", join: Join) -> Any:
     """The value, with numeric arrays in the byte order of this machine.
 
     A structured array is turned only if all of its fields are of the other order.
     """
     if _FOREIGN_MARK not in content.skeleton:  # no dtype of the other order, as far as a search can tell
-        return parcel.parcels.join(content.skeleton, content.buffers)
-    return parcel.parcels.join_with(_native_array, content.skeleton, content.buffers)
+        return join(None, content.skeleton, content.buffers)
+    return join(_native_array, content.skeleton, content.buffers)
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
@@ -41,17 +54,17 @@ def _is_foreign(dtype: Any) -> bool:
     return bool(dtype.byteorder == _FOREIGN)
 
 
-def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode) -> Any:
+def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode, join: Join) -> Any:
     """The value, with arrays that are ``numpy.memmap`` views on one mapping of `file`.
 
     The mapping lives as long as one of the arrays; `file` may be closed.
     """
     if not mapped.places:
-        return parcel.parcels.join(mapped.skeleton, ())
+        return join(None, mapped.skeleton, ())
     numpy = require("numpy", purpose="mapping arrays", extra="numpy")
     whole = numpy.memmap(file, "u1", "r+" if mode == "w+" else mode)
     segments = [_segment(whole, *place) for place in mapped.places]
-    return parcel.parcels.join_with(_mapped_array, mapped.skeleton, segments)
+    return join(_mapped_array, mapped.skeleton, segments)
 
 
 def _segment(whole: Any, start: int, nbytes: int) -> Any:

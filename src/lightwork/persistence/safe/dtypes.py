@@ -1,0 +1,129 @@
+"""Constructors for dtypes. A crafted state makes numpy read beyond its memory, so none is ever given to it.
+
+Every dtype comes from ``numpy.dtype`` with a description that numpy checks itself.
+"""
+
+import re
+from functools import partial
+from typing import Any
+
+from ...errors import CorruptFileError
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .scan import Name
+
+# Any: values of a file, dtypes of a library that may not be installed.
+__all__ = ["FAMILY", "holds_objects"]
+
+_CODE = re.compile(r"(b1|[iufc](1|2|4|8|16|32)|O8|O4|[SUV][0-9]{1,9}|[mM]8?)")
+_UNITS = frozenset("Y M W D h m s ms us ns ps fs as generic".split())
+_ALIGNED = 0x80  # flag of a structured dtype whose fields lie as a C compiler would put them
+_DEPTH = 20  # structures in structures
+
+
+def _dtype(kit: Kit) -> Constructor:
+    numpy = kit.numpy
+
+    def call(code: Any, align: Any = False, copy: Any = True) -> Any:
+        if code is numpy.record:
+            return Later(partial(_record, numpy))
+        if not _CODE.fullmatch(checked(code, str, "a dtype")):
+            raise CorruptFileError(f"{code[:40]!r} is not how a pickle writes a dtype")
+        return Later(partial(_finished, numpy, code))
+
+    return Constructor(numpy.dtype, call)
+
+
+def _record(numpy: Any, state: Any) -> Any:
+    return numpy.dtype((numpy.record, _finished(numpy, "V", state)))
+
+
+def _finished(numpy: Any, code: str, state: Any) -> Any:
+    """The dtype that `code` and `state` describe."""
+    if len(checked(state, tuple, "the state of a dtype")) not in (8, 9):
+        raise CorruptFileError("the state of a dtype has a wrong length")
+    order, subarray, names, fields = state[1:5]
+    if order not in ("<", ">", "|", "="):
+        raise CorruptFileError(f"{order!r} is no byte order")
+    if subarray is not None:
+        found = _subarray(numpy, *subarray)
+    elif names is not None:
+        found = _structure(numpy, names, fields, state[5], state[7])
+    elif code[0] in "mM":
+        found = numpy.dtype(f"{code[0]}8{_unit(state)}").newbyteorder(order)
+    else:
+        found = numpy.dtype(code).newbyteorder(order)
+    depth = _depth(found)
+    if depth > _DEPTH:
+        raise CorruptFileError(f"a dtype is nested {depth} levels deep")
+    return found
+
+
+def _subarray(numpy: Any, base: Any, shape: Any) -> Any:
+    checked_all(checked(shape, tuple, "a shape"), int, "a length")
+    return numpy.dtype((_known(numpy, base), shape))
+
+
+def _structure(numpy: Any, names: Any, fields: Any, itemsize: Any, flags: Any) -> Any:
+    checked_all(checked(names, tuple, "field names"), str, "a field name")
+    checked(fields, dict, "fields")
+    description: dict[str, Any] = {"names": list(names), "formats": [], "offsets": [], "titles": []}
+    for name in names:
+        dtype, offset, *title = fields[name]
+        description["formats"].append(_known(numpy, dtype))
+        description["offsets"].append(checked(offset, int, "the offset of a field"))
+        description["titles"].append(checked(title[0], str, "the title of a field") if title else None)
+    if not any(description["titles"]):
+        del description["titles"]
+    description["itemsize"] = checked(itemsize, int, "the size of an item")
+    description["aligned"] = bool(checked(flags, int, "the flags of a dtype") & _ALIGNED)
+    return numpy.dtype(description)
+
+
+def _known(numpy: Any, dtype: Any) -> Any:
+    if not isinstance(dtype, numpy.dtype):
+        raise CorruptFileError(f"a {type(dtype).__name__} is no dtype")
+    return dtype
+
+
+def _unit(state: Any) -> str:
+    _, (unit, count, numerator, denominator) = state[8]
+    name = unit.decode("ascii") if type(unit) is bytes else unit
+    checked_all((count, numerator, denominator), int, "a unit of time")
+    if name not in _UNITS or denominator != 1:
+        raise CorruptFileError(f"{name!r} is no unit of time")
+    return "" if name == "generic" else f"[{count}{name}]"
+
+
+def _depth(dtype: Any) -> int:
+    if dtype.subdtype is not None:
+        return 1 + _depth(dtype.subdtype[0])
+    return 1 + max((_depth(dtype[name]) for name in dtype.names), default=0) if dtype.names else 0
+
+
+def holds_objects(dtype: Any) -> bool:
+    """Whether items of it are objects, or hold some."""
+    return bool(dtype.hasobject)
+
+
+def _string_dtype(kit: Kit) -> Constructor:
+    numpy = kit.numpy
+
+    def call(coerce: Any, *missing: Any) -> Any:
+        checked(coerce, (int, bool), "a choice")
+        for value in missing:
+            checked(value, (str, float, type(None)), "a missing value")
+        known = {"na_object": missing[0]} if missing else {}
+        return numpy.dtypes.StringDType(coerce=bool(coerce), **known)
+
+    return Constructor(None, call)
+
+
+def _record_class(kit: Kit) -> Constructor:
+    return Constructor(kit.numpy.record)
+
+
+FAMILY: Family = {
+    Name("numpy", "dtype"): _dtype,
+    Name("numpy", "record"): _record_class,
+    Name("numpy._core._internal", "_convert_to_stringdtype_kwargs"): _string_dtype,
+}

@@ -1,0 +1,271 @@
+"""Constructors for the dtypes, arrays and scalars of pandas, through its public functions.
+
+In blocks of a frame several columns of dates lie in one array of two dimensions, which pandas has no public
+constructor for: such an array is kept as `Rows` until the frame asks for its columns.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from ...errors import CorruptFileError
+from .arrays import checked_array
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .scan import Name
+
+# Any: values of a file, and what a library that may not be installed makes of them.
+__all__ = ["FAMILY", "Rows", "checked_strings", "columns_of"]
+
+_RESOLUTIONS = {7: "s", 8: "ms", 9: "us", 10: "ns"}
+_UNITS = frozenset(_RESOLUTIONS.values())
+_OFFSETS = (
+    *("Day", "Hour", "Minute", "Second", "Milli", "Micro", "Nano", "MonthBegin", "MonthEnd"),
+    *("QuarterBegin", "QuarterEnd", "YearBegin", "YearEnd", "Week", "BusinessDay"),
+)
+
+
+class Rows(NamedTuple):
+    """Columns of one dtype, each a row of `array`."""
+
+    dtype: Any
+    array: Any
+
+
+def columns_of(kit: Kit, rows: Rows) -> list[Any]:
+    """Each row as an array of pandas."""
+    make = _periods if isinstance(rows.dtype, kit.pandas.PeriodDtype) else _dates
+    return [make(kit, rows.dtype, row) for row in rows.array]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Dtypes
+# ---------------------------------------------------------------------------------------------------------
+
+
+def _categorical_dtype(kit: Kit) -> Constructor:
+    kind = kit.pandas.CategoricalDtype
+
+    def build(state: Any) -> Any:
+        categories, ordered = state["categories"], state["ordered"]
+        if categories is not None and not isinstance(categories, kit.pandas.Index):
+            raise CorruptFileError(f"a {type(categories).__name__} is no list of categories")
+        return kind(categories, checked(ordered, (bool, type(None)), "whether categories are ordered"))
+
+    return Constructor(kind, None, lambda: Later(build))
+
+
+def _zone_dtype(kit: Kit) -> Constructor:
+    kind = kit.pandas.DatetimeTZDtype
+
+    def build(state: Any) -> Any:
+        if state["unit"] not in _UNITS:
+            raise CorruptFileError(f"{state['unit']!r} is no unit of time")
+        return kind(state["unit"], state["tz"])
+
+    return Constructor(kind, None, lambda: Later(build))
+
+
+def _period_dtype(kit: Kit) -> Constructor:
+    kind = kit.pandas.PeriodDtype
+    return Constructor(kind, lambda text: kind(checked(text, str, "a frequency")[:100]))
+
+
+def _string_dtype(kit: Kit) -> Constructor:
+    kind, missing = kit.pandas.StringDtype, kit.pandas.NA
+
+    def call(storage: Any, na_value: Any = missing) -> Any:
+        checked(na_value, (float, type(missing)), "a missing value")
+        return kind(checked(storage, str, "a storage"), na_value)
+
+    return Constructor(kind, call)
+
+
+def _plain_dtype(name: str) -> Callable[[Kit], Constructor]:
+    def constructor(kit: Kit) -> Constructor:
+        kind = getattr(kit.pandas, name)
+        return Constructor(kind, kind, kind)
+
+    return constructor
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Arrays
+# ---------------------------------------------------------------------------------------------------------
+
+
+def _backed(kit: Kit) -> Constructor:
+    """An array of pandas that is an array of numpy and a dtype: both come as its state."""
+    pandas = kit.pandas
+    builders: dict[Any, Callable[..., Any]] = {
+        pandas.Categorical: _categorical,
+        pandas.arrays.DatetimeArray: _dates,
+        pandas.arrays.TimedeltaArray: _dates,
+        pandas.arrays.PeriodArray: _periods,
+        pandas.arrays.StringArray: _strings,
+    }
+
+    def call(kind: Any, checksum: Any, nothing: Any) -> Any:
+        if nothing is not None or kind not in builders:
+            raise CorruptFileError(f"{kind!r} is no class of arrays here")
+        return Later(partial(build, builders[kind]))
+
+    def build(builder: Callable[..., Any], state: Any) -> Any:
+        dtype, array = checked(state, tuple, "the state of an array")[:2]
+        return builder(kit, dtype, checked_array(kit, array))
+
+    return Constructor(None, call)
+
+
+def _categorical(kit: Kit, dtype: Any, codes: Any) -> Any:
+    checked(dtype, kit.pandas.CategoricalDtype, "a dtype")
+    return kit.pandas.Categorical.from_codes(checked_array(kit, codes, 1, "i"), dtype=dtype)
+
+
+def _dates(kit: Kit, dtype: Any, array: Any) -> Any:
+    if array.ndim == 2:
+        return Rows(dtype, array)
+    pandas = kit.pandas
+    checked_array(kit, array, 1, "mM")
+    if isinstance(dtype, pandas.DatetimeTZDtype):
+        return pandas.DatetimeIndex(array).tz_localize("UTC").tz_convert(dtype.tz).array
+    if dtype != array.dtype:
+        raise CorruptFileError(f"an array of {array.dtype} is said to be of {dtype}")
+    make = pandas.DatetimeIndex if array.dtype.kind == "M" else pandas.TimedeltaIndex
+    return make(array).array
+
+
+def _periods(kit: Kit, dtype: Any, ordinals: Any) -> Any:
+    if ordinals.ndim == 2:
+        return Rows(dtype, ordinals)
+    checked_array(kit, ordinals, 1, "i")
+    if not isinstance(dtype, kit.pandas.PeriodDtype):
+        raise CorruptFileError(f"{dtype} is no dtype of periods")
+    return kit.pandas.PeriodIndex.from_ordinals(ordinals, freq=dtype.freq).array
+
+
+def _strings(kit: Kit, dtype: Any, array: Any) -> Any:
+    checked(dtype, kit.pandas.StringDtype, "a dtype")
+    if array.ndim == 2:  # one column of a frame, of an old pandas
+        array = array.reshape(-1)
+    return kit.pandas.array(checked_strings(kit, array), dtype=dtype)
+
+
+def checked_strings(kit: Kit, array: Any) -> Any:
+    """`array`, if it holds texts and missing values only."""
+    if array.dtype.kind != "T":
+        kinds = (str, float, type(None), type(kit.pandas.NA))
+        checked_all(checked_array(kit, array, 1, "O"), kinds, "a text")
+    return array
+
+
+def _nullable(name: str) -> Callable[[Kit], Constructor]:
+    """Numbers and a mask."""
+
+    def constructor(kit: Kit) -> Constructor:
+        kind = getattr(kit.pandas.arrays, name)
+
+        def build(state: Any) -> Any:
+            data = checked_array(kit, state["_data"], 1, "biuf")
+            mask = checked_array(kit, state["_mask"], 1, "b")
+            if len(data) != len(mask):
+                raise CorruptFileError(f"a mask of {len(mask)} does not fit {len(data)} numbers")
+            return kind(data, mask)
+
+        return Constructor(kind, None, lambda: Later(build))
+
+    return constructor
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Scalars
+# ---------------------------------------------------------------------------------------------------------
+
+
+def _timestamp(kit: Kit) -> Constructor:
+    def call(value: Any, freq: Any, zone: Any, resolution: Any = 10) -> Any:
+        if freq is not None:
+            raise CorruptFileError("a timestamp has a frequency")
+        moment = kit.numpy.datetime64(checked(value, int, "a date"), _RESOLUTIONS[resolution])
+        found = kit.pandas.Timestamp(moment)
+        return found if zone is None else found.tz_localize("UTC").tz_convert(zone)
+
+    return Constructor(None, call)
+
+
+def _timedelta(kit: Kit) -> Constructor:
+    def call(value: Any, resolution: Any) -> Any:
+        length = kit.numpy.timedelta64(checked(value, int, "a time"), _RESOLUTIONS[resolution])
+        return kit.pandas.Timedelta(length)
+
+    return Constructor(None, call)
+
+
+def _offset(name: str) -> Callable[[Kit], Constructor]:
+    def constructor(kit: Kit) -> Constructor:
+        kind = getattr(kit.pandas.offsets, name)
+
+        def call(*arguments: Any) -> Any:
+            return kind(*checked_all(arguments, (int, bool, type(None)), "a frequency"))
+
+        return Constructor(kind, call)
+
+    return constructor
+
+
+def _value(name: str) -> Callable[[Kit], Constructor]:
+    def constructor(kit: Kit) -> Constructor:
+        value: Any = kit.pandas
+        for part in name.split("."):
+            value = getattr(value, part)
+        return Constructor(value)
+
+    return constructor
+
+
+def _interval(kit: Kit) -> Constructor:
+    pandas = kit.pandas
+
+    def call(left: Any, right: Any, closed: Any) -> Any:
+        checked_all((left, right), (int, float, pandas.Timestamp, pandas.Timedelta), "an end")
+        return pandas.Interval(left, right, checked(closed, str, "which ends are closed"))
+
+    return Constructor(pandas.Interval, call)
+
+
+_ARRAYS = "pandas.core.arrays"
+_DTYPES = "pandas.core.dtypes.dtypes"
+_NUMBERS = {"IntegerArray": "integer", "FloatingArray": "floating", "BooleanArray": "boolean"}
+_BACKED = {"Datetime": "datetimes", "Timedelta": "timedeltas", "Period": "period", "String": "string_"}
+_SIZED = [f"{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)]
+
+FAMILY: Family = {
+    **{Name(module, "CategoricalDtype"): _categorical_dtype for module in ("pandas", _DTYPES)},
+    **{Name(module, "DatetimeTZDtype"): _zone_dtype for module in ("pandas", _DTYPES)},
+    **{Name(module, "PeriodDtype"): _period_dtype for module in ("pandas", _DTYPES)},
+    **{Name(module, "StringDtype"): _string_dtype for module in ("pandas", f"{_ARRAYS}.string_")},
+    **{Name(module, "BooleanDtype"): _plain_dtype("BooleanDtype") for module in ("pandas", f"{_ARRAYS}.boolean")},
+    **{Name(module, name): _plain_dtype(name) for name in _SIZED for module in ("pandas", f"{_ARRAYS}.integer")},
+    **{
+        Name(module, name): _plain_dtype(name)
+        for name in ("Float32Dtype", "Float64Dtype")
+        for module in ("pandas", f"{_ARRAYS}.floating")
+    },
+    Name("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _backed,
+    **{Name(module, "Categorical"): _value("Categorical") for module in ("pandas", f"{_ARRAYS}.categorical")},
+    **{
+        Name(module, f"{name}Array"): _value(f"arrays.{name}Array")
+        for name, home in _BACKED.items()
+        for module in ("pandas.arrays", f"{_ARRAYS}.{home}")
+    },
+    **{
+        Name(module, name): _nullable(name)
+        for name, home in _NUMBERS.items()
+        for module in ("pandas.arrays", f"{_ARRAYS}.{home}")
+    },
+    Name("pandas._libs.tslibs.timestamps", "_unpickle_timestamp"): _timestamp,
+    Name("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle"): _timedelta,
+    Name("pandas._libs.tslibs.nattype", "_nat_unpickle"): lambda kit: Constructor(None, lambda _: kit.pandas.NaT),
+    **{Name(module, "NA"): _value("NA") for module in ("pandas", "pandas._libs.missing")},
+    **{Name(module, "Interval"): _interval for module in ("pandas", "pandas._libs.interval")},
+    **{Name("pandas._libs.tslibs.offsets", name): _offset(name) for name in _OFFSETS},
+}
