@@ -25,6 +25,9 @@ class Constructor(NamedTuple):
     new: Callable[..., Any] | None = None
     """Makes what ``name.__new__(name, *arguments)`` would, or a `Later`."""
 
+    stateless: bool = False
+    """Whether a state may come for what is made, and says nothing: a cache."""
+
 
 class Later:
     """A value that is made as soon as its state is known: the state goes to `build`."""

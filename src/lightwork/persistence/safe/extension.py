@@ -83,7 +83,7 @@ def _string_dtype(kit: Kit) -> Constructor:
 def _plain_dtype(name: str) -> Callable[[Kit], Constructor]:
     def constructor(kit: Kit) -> Constructor:
         kind = getattr(kit.pandas, name)
-        return Constructor(kind, kind, kind)
+        return Constructor(kind, kind, kind, stateless=True)
 
     return constructor
 

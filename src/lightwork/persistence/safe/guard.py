@@ -6,6 +6,7 @@ from typing import Any
 from ...errors import CorruptFileError, UnsafeFileError
 from ...protocols import Buffer
 from . import arrays, dtypes, extension, frames, plain, sparse
+from .calls import Calls
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
 from .machine import Machine
@@ -99,7 +100,8 @@ class Guard:
             make = _ADMITTED.get(name)
             return self._trusted.constructor(name) if make is None else make(kit)
 
-        return Machine(bytes(skeleton), buffers, resolve, keys, self._trusted).run()
+        calls = Calls(resolve, self._trusted)
+        return Machine(bytes(skeleton), buffers, calls, keys, self._trusted).run()
 
 
 def _refusal(names: Sequence[Name]) -> str:

@@ -3,7 +3,6 @@
 The skeleton has been scanned: arguments are complete, the stack never runs empty, the memo has what is asked
 for, each name is admitted. What is left to check is what is done with which value:
 
-- Calls, ``__new__`` and states are for names only, never for values that are called or built on.
 - Items are added to lists, dicts, sets and the containers that `plain` makes, exactly those types.
 - A `Later` is on top of the stack until its state comes, and nowhere else.
 """
@@ -14,7 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...errors import CorruptFileError, LightworkError, UnsafeFileError
-from .constructors import Constructor, Later
+from .calls import UNFINISHED, Calls
+from .constructors import Later
 from .keys import Keys
 from .opcodes import OPCODES
 from .scan import Name
@@ -26,7 +26,6 @@ __all__ = ["Machine"]
 _DOUBLE = struct.Struct(">d")
 _MAPPINGS = (dict, OrderedDict, defaultdict)
 _SEQUENCES = (list, deque)
-_UNFINISHED = "it uses a value before its state is known"
 
 
 class Machine:
@@ -38,8 +37,8 @@ class Machine:
         The skeleton, which `scan` has passed.
     buffers
         As many as it asks for.
-    resolve
-        What stands for a name.
+    calls
+        What names stand for, and what is made with them.
     keys
         Checks the keys of dicts and sets.
     trusted
@@ -50,23 +49,19 @@ class Machine:
         self,
         data: bytes,
         buffers: Iterable[Any],
-        resolve: Callable[[Name], Constructor],
+        calls: Calls,
         keys: Keys,
         trusted: Trusted,
     ) -> None:
         self._data = data
         self._buffers = iter(buffers)
-        self._resolve = resolve
+        self._calls = calls
         self._trusted = trusted
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: list[Any] = []
         self._keys = keys
-        # By the id of what stands on the stack for a name; kept in `_named`, so that ids stay theirs.
-        self._constructors: dict[int, Constructor] = {}
-        self._named: dict[Name, Any] = {}
-        self._unfinished: dict[int, tuple[Later, str]] = {}
-        self._places: dict[int, int] = {}  # of unfinished values in the memo
+        self._places: dict[int, int] = {}  # of unfinished values in the memo, by id
 
     def run(self) -> Any:
         """The value.
@@ -82,8 +77,7 @@ class Machine:
         data, at = self._data, 0
         while at >= 0:
             at = handlers[data[at]](at + 1)
-        if self._unfinished:
-            raise CorruptFileError(_UNFINISHED)
+        self._calls.check_finished()
         return self._stack.pop()
 
     # -----------------------------------------------------------------------------------------------------
@@ -127,7 +121,7 @@ class Machine:
     def _get(self, index: int) -> None:
         value = self._memo[index]
         if type(value) is Later:
-            raise CorruptFileError(_UNFINISHED)
+            raise CorruptFileError(UNFINISHED)
         self._stack.append(value)
 
     def _binget(self, at: int) -> int:
@@ -316,65 +310,30 @@ class Machine:
 
     def _stack_global(self, at: int) -> int:
         last, module = self._stack.pop(), self._stack.pop()
-        name = Name(module, last)
-        if name not in self._named:
-            constructor = self._resolve(name)
-            value = constructor if constructor.value is None else constructor.value
-            self._named[name] = value
-            self._constructors[id(value)] = constructor
-        self._stack.append(self._named[name])
+        self._stack.append(self._calls.value(Name(module, last)))
         return at
-
-    def _constructor(self, function: Any) -> Constructor:
-        constructor = self._constructors.get(id(function))
-        if constructor is None:
-            raise UnsafeFileError(f"it calls a {type(function).__name__}, which is no name that it may use")
-        return constructor
 
     def _reduce(self, at: int) -> int:
         arguments, function = self._stack.pop(), self._stack.pop()
-        self._make(self._constructor(function).call, function, arguments, {})
+        self._stack.append(self._calls.call(function, arguments))
         return at
 
     def _newobj(self, at: int) -> int:
         arguments, kind = self._stack.pop(), self._stack.pop()
-        self._make(self._constructor(kind).new, kind, arguments, {})
+        self._stack.append(self._calls.new(kind, arguments, {}))
         return at
 
     def _newobj_ex(self, at: int) -> int:
         keywords, arguments, kind = self._stack.pop(), self._stack.pop(), self._stack.pop()
-        self._make(self._constructor(kind).new, kind, arguments, keywords)
+        self._stack.append(self._calls.new(kind, arguments, keywords))
         return at
 
-    def _make(self, make: Callable[..., Any] | None, what: Any, arguments: Any, keywords: Any) -> None:
-        name = self._name(what)
-        if make is None:
-            raise UnsafeFileError(f"it calls {name}, which may only be a value here")
-        if type(arguments) is not tuple or type(keywords) is not dict or set(map(type, keywords)) - {str}:
-            raise CorruptFileError(f"the arguments of {name} are no tuple")
-        if self._trusted.owns(what):
-            value = make(*arguments, **keywords)
-        else:
-            value = _guarded(name, lambda: make(*arguments, **keywords))
-        if type(value) is Later:
-            self._unfinished[id(value)] = value, name
-        elif type(value) is Constructor:
-            self._constructors[id(value)] = value
-        self._stack.append(value)
-
-    def _name(self, what: Any) -> str:
-        return next((str(name) for name, value in self._named.items() if value is what), "what it made")
-
     def _build(self, at: int) -> int:
-        state, target = self._stack.pop(), self._stack[-1]
-        if type(target) is not Later:
-            self._trusted.set_state(target, state)
-            return at
-        _, name = self._unfinished.pop(id(target))
-        value = self._stack[-1] = _guarded(name, lambda: target.build(state))
-        place = self._places.pop(id(target), None)
-        if place is not None:
-            self._memo[place] = value
+        state, target = self._stack.pop(), self._stack.pop()
+        value = self._calls.with_state(target, state)
+        if type(target) is Later and id(target) in self._places:
+            self._memo[self._places.pop(id(target))] = value
+        self._stack.append(value)
         return at
 
 
@@ -383,16 +342,6 @@ def checked_set(target: Any) -> set[Any]:
     if type(target) is not set:
         raise UnsafeFileError(f"it adds items to a {type(target).__name__}, which is no set")
     return target
-
-
-def _guarded(name: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes of the values of the file, which may be any nonsense."""
-    try:
-        return make()
-    except (LightworkError, MemoryError):
-        raise
-    except Exception as exc:  # numpy and pandas raise many things about nonsense
-        raise CorruptFileError(f"it gives nonsense to {name}: {type(exc).__name__}: {exc}") from exc
 
 
 def _integer(content: bytes) -> int:
