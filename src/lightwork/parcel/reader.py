@@ -285,9 +285,7 @@ def _read_piece(fill: Callable[[], object], piece: memoryview, digests: list[byt
     digests[number] = blake3(piece).digest()
 
 
-def _blocks(
-    source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _Jobs, guard: Guard
-) -> Any:
+def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: _Jobs, guard: Guard) -> Any:
     """A buffer that was stored in blocks; filled when the jobs are finished."""
     source.expect(-(-nbytes // layout.CHUNK) * layout.FRAME)
     buffer = allocate(nbytes)

@@ -46,12 +46,11 @@ def load(
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
     safe
-        Build scalars, containers, dates, arrays, sparse matrices and frames with constructors of lightwork,
-        and refuse everything else before anything is imported or called on behalf of the file. Memory is
-        bounded by the size of the file: 128 MiB, and 1,000 bytes for each of its bytes.
+        Refuse everything but scalars, containers, dates, arrays, sparse matrices and frames, before anything
+        is imported or called. May take 128 MiB of memory, and 1,000 bytes for each byte of the file.
     trusted
-        With `safe`: names of packages, modules or types whose objects are built too, by their own code:
-        ``["sklearn"]``. No code of others is called; a crafted model may still crash.
+        With `safe`: packages, modules or types whose objects are built too, by their own code:
+        ``["sklearn"]``. No foreign code is called; a crafted model may still crash.
 
     Raises
     ------
@@ -62,7 +61,7 @@ def load(
     UnknownFormatError
         The file is no lightwork file, or of a newer release.
     UnsafeFileError
-        With `safe`: the file asks for what is not built. The message names the types.
+        With `safe`: the file holds what is refused. The message names the types.
     OSError
         The file cannot be opened or read.
     ImportError, AttributeError

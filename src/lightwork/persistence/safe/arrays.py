@@ -33,7 +33,7 @@ def _dtype(kit: Kit, dtype: Any) -> Any:
 
 def _shape(shape: Any, dtype: Any) -> int:
     """How many items a shape has."""
-    count = prod(checked_all(checked(shape, tuple, "a shape"), int, "a length"))
+    count: int = prod(checked_all(checked(shape, tuple, "a shape"), int, "a length"))
     if min(shape, default=0) < 0 or (not dtype.itemsize and count > _EMPTY_ITEMS):
         raise CorruptFileError(f"{shape} is no shape of an array of {dtype}")
     return count
@@ -83,7 +83,7 @@ def _recarray(kit: Kit) -> Constructor:
 
 
 def _reconstruct(kit: Kit) -> Constructor:
-    """numpy's own way: an empty array, and a state of shape, dtype, order and content."""
+    """The way of numpy itself: an empty array, and a state of shape, dtype, order and content."""
     numpy = kit.numpy
 
     def call(kind: Any, shape: Any, code: Any) -> Any:
@@ -117,7 +117,7 @@ def _of_items(kit: Kit, shape: Any, dtype: Any, fortran: Any, content: Any, coun
 
 
 def _from_buffer(kit: Kit) -> Constructor:
-    """numpy's own way with buffers, of arrays that are kept in a pickle of protocol 5 by numpy itself."""
+    """The way of numpy with buffers that it has put into the pickle."""
 
     def call(buffer: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> Any:
         return _array(kit).call(shape, dtype, buffer, 0, None, order)

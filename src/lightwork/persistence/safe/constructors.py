@@ -72,7 +72,7 @@ class Kit:
 
     @cached_property
     def make_array(self) -> Callable[..., Any]:
-        """``make_array(shape, dtype, buffer, offset=0, strides=None, order="C")``, see `parcels.join_with`."""
+        """What makes an array, with the parameters of ``numpy.ndarray``; see `parcels.join_with`."""
         make: Callable[..., Any] = self._make_array or self.numpy.ndarray
         return make
 

@@ -15,7 +15,7 @@ from .scan import Name
 __all__ = ["FAMILY", "holds_objects"]
 
 _CODE = re.compile(r"(b1|[iufc](1|2|4|8|16|32)|O8|O4|[SUV][0-9]{1,9}|[mM]8?)")
-_UNITS = frozenset("Y M W D h m s ms us ns ps fs as generic".split())
+_UNITS = frozenset(["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"])
 _ALIGNED = 0x80  # flag of a structured dtype whose fields lie as a C compiler would put them
 _DEPTH = 20  # structures in structures
 

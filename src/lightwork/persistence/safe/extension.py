@@ -232,40 +232,51 @@ def _interval(kit: Kit) -> Constructor:
     return Constructor(pandas.Interval, call)
 
 
-_ARRAYS = "pandas.core.arrays"
-_DTYPES = "pandas.core.dtypes.dtypes"
+def _missing_time(kit: Kit) -> Constructor:
+    return Constructor(None, lambda _: kit.pandas.NaT)
+
+
+def _both(home: str, *names: str) -> list[Name]:
+    """Names of pandas, which are ``pandas.X`` from pandas 3 on and ``pandas.core.home.X`` before."""
+    return [Name(module, name) for name in names for module in ("pandas", "pandas.arrays", f"pandas.{home}")]
+
+
+_ARRAYS = "core.arrays"
+_DTYPES = "core.dtypes.dtypes"
 _NUMBERS = {"IntegerArray": "integer", "FloatingArray": "floating", "BooleanArray": "boolean"}
 _BACKED = {"Datetime": "datetimes", "Timedelta": "timedeltas", "Period": "period", "String": "string_"}
-_SIZED = [f"{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)]
+_PLAIN = {
+    "integer": [f"{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)],
+    "floating": ["Float32Dtype", "Float64Dtype"],
+    "boolean": ["BooleanDtype"],
+}
 
 FAMILY: Family = {
-    **{Name(module, "CategoricalDtype"): _categorical_dtype for module in ("pandas", _DTYPES)},
-    **{Name(module, "DatetimeTZDtype"): _zone_dtype for module in ("pandas", _DTYPES)},
-    **{Name(module, "PeriodDtype"): _period_dtype for module in ("pandas", _DTYPES)},
-    **{Name(module, "StringDtype"): _string_dtype for module in ("pandas", f"{_ARRAYS}.string_")},
-    **{Name(module, "BooleanDtype"): _plain_dtype("BooleanDtype") for module in ("pandas", f"{_ARRAYS}.boolean")},
-    **{Name(module, name): _plain_dtype(name) for name in _SIZED for module in ("pandas", f"{_ARRAYS}.integer")},
+    **dict.fromkeys(_both(_DTYPES, "CategoricalDtype"), _categorical_dtype),
+    **dict.fromkeys(_both(_DTYPES, "DatetimeTZDtype"), _zone_dtype),
+    **dict.fromkeys(_both(_DTYPES, "PeriodDtype"), _period_dtype),
+    **dict.fromkeys(_both(f"{_ARRAYS}.string_", "StringDtype"), _string_dtype),
     **{
-        Name(module, name): _plain_dtype(name)
-        for name in ("Float32Dtype", "Float64Dtype")
-        for module in ("pandas", f"{_ARRAYS}.floating")
+        name: _plain_dtype(name.name)
+        for home, names in _PLAIN.items()
+        for name in _both(f"{_ARRAYS}.{home}", *names)
     },
     Name("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _backed,
-    **{Name(module, "Categorical"): _value("Categorical") for module in ("pandas", f"{_ARRAYS}.categorical")},
+    **dict.fromkeys(_both(f"{_ARRAYS}.categorical", "Categorical"), _value("Categorical")),
     **{
-        Name(module, f"{name}Array"): _value(f"arrays.{name}Array")
-        for name, home in _BACKED.items()
-        for module in ("pandas.arrays", f"{_ARRAYS}.{home}")
+        name: _value(f"arrays.{name.name}")
+        for kind, home in _BACKED.items()
+        for name in _both(f"{_ARRAYS}.{home}", f"{kind}Array")
     },
     **{
-        Name(module, name): _nullable(name)
-        for name, home in _NUMBERS.items()
-        for module in ("pandas.arrays", f"{_ARRAYS}.{home}")
+        name: _nullable(name.name)
+        for kind, home in _NUMBERS.items()
+        for name in _both(f"{_ARRAYS}.{home}", kind)
     },
     Name("pandas._libs.tslibs.timestamps", "_unpickle_timestamp"): _timestamp,
     Name("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle"): _timedelta,
-    Name("pandas._libs.tslibs.nattype", "_nat_unpickle"): lambda kit: Constructor(None, lambda _: kit.pandas.NaT),
-    **{Name(module, "NA"): _value("NA") for module in ("pandas", "pandas._libs.missing")},
-    **{Name(module, "Interval"): _interval for module in ("pandas", "pandas._libs.interval")},
+    Name("pandas._libs.tslibs.nattype", "_nat_unpickle"): _missing_time,
+    **dict.fromkeys(_both("_libs.missing", "NA"), _value("NA")),
+    **dict.fromkeys(_both("_libs.interval", "Interval"), _interval),
     **{Name("pandas._libs.tslibs.offsets", name): _offset(name) for name in _OFFSETS},
 }

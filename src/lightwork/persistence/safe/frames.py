@@ -88,9 +88,11 @@ def _range_index(kit: Kit, state: dict[str, Any]) -> Any:
 def _index_of(kit: Kit, state: dict[str, Any], *, kind: Any) -> Any:
     data = checked(state["data"], kind, "the data of an index")
     index = kit.pandas.Index(data, name=_label(kit, state))
-    if state.get("freq") is not None:
-        checked_offset = isinstance(state["freq"], kit.pandas.offsets.BaseOffset)
-        index.freq = state["freq"] if checked_offset else None
+    frequency = state.get("freq")
+    if isinstance(frequency, kit.pandas.offsets.BaseOffset):
+        index.freq = frequency  # compared with the dates
+    elif frequency is not None:
+        raise CorruptFileError(f"a {type(frequency).__name__} is no frequency")
     return index
 
 
@@ -191,9 +193,7 @@ def _frame(kit: Kit) -> Constructor:
 def _assembled(kit: Kit, blocks: Any, labels: Any, index: Any) -> Any:
     pandas = kit.pandas
     checked_all(checked(blocks, tuple, "blocks"), _Block, "a block")
-    if len(blocks) == 1 and isinstance(blocks[0].values, kit.numpy.ndarray) and blocks[0].places == slice(
-        0, len(labels), 1
-    ):
+    if len(blocks) == 1 and _is_whole(kit, blocks[0], len(labels)):
         values = checked_array(kit, blocks[0].values, 2, _KINDS)
         return pandas.DataFrame(values.T, index, labels, dtype=values.dtype, copy=False)
     found: dict[int, Any] = {}
@@ -211,6 +211,12 @@ def _assembled(kit: Kit, blocks: Any, labels: Any, index: Any) -> Any:
     return frame
 
 
+def _is_whole(kit: Kit, block: _Block, count: int) -> bool:
+    """Whether a block is all of a frame: no column needs to be taken out of it."""
+    plain = isinstance(block.values, kit.numpy.ndarray)
+    return plain and type(block.places) is slice and block.places == slice(0, count, 1)
+
+
 def _finished(value: Any, state: dict[str, Any]) -> Any:
     """With what the caller has attached."""
     if state.get("attrs"):
@@ -222,9 +228,14 @@ def _finished(value: Any, state: dict[str, Any]) -> Any:
 
 
 _INDEXES = {
-    **{"Index": "base", "RangeIndex": "range", "MultiIndex": "multi", "CategoricalIndex": "category"},
-    **{"DatetimeIndex": "datetimes", "TimedeltaIndex": "timedeltas", "PeriodIndex": "period"},
-    **{"IntervalIndex": "interval"},
+    "Index": "base",
+    "RangeIndex": "range",
+    "MultiIndex": "multi",
+    "CategoricalIndex": "category",
+    "DatetimeIndex": "datetimes",
+    "TimedeltaIndex": "timedeltas",
+    "PeriodIndex": "period",
+    "IntervalIndex": "interval",
 }
 _MODULES = "pandas.core.indexes"
 

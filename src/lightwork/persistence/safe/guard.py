@@ -81,9 +81,7 @@ class Guard:
             raise CorruptFileError(f"its skeleton asks for {found.buffers} buffers, it has {buffers}")
         self.expand(0, found.cost)
 
-    def join(
-        self, make_array: Callable[..., Any] | None, skeleton: Buffer, buffers: Iterable[Any]
-    ) -> Any:
+    def join(self, make_array: Callable[..., Any] | None, skeleton: Buffer, buffers: Iterable[Any]) -> Any:
         """The value. Parameters as of `parcel.parcels.join_with`; ``None`` makes plain arrays.
 
         Raises

@@ -24,7 +24,7 @@ class Keys:
         self._alike: Counter[tuple[int, int]] = Counter()
 
     def check(self, owner: object, keys: Any) -> None:  # Any: an iterable of the values of a file
-        """Raise `UnsafeFileError` if hashing or comparing `keys` may take long; `TypeError` as `hash` does."""
+        """Raise `UnsafeFileError` if hashing or comparing `keys` may take long; else what `hash` raises."""
         for key in keys:
             kind = type(key)
             if kind in _CHEAP or (kind is int and -_CHEAP_INT < key < _CHEAP_INT):

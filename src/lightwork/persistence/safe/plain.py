@@ -12,7 +12,7 @@ from .constructors import Constructor, Family, Kit, Later, as_value, checked, ch
 from .scan import Name
 
 # Any: values of a file.
-__all__ = ["FAMILY", "FACTORIES"]
+__all__ = ["FACTORIES", "FAMILY"]
 
 FACTORIES = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, set, str, tuple)
 """Classes that may be values: `defaultdict` calls them, others only name them."""
@@ -22,7 +22,9 @@ _DIGITS = 4300  # of a fraction: beyond, making one takes a time that grows with
 
 
 def _complex(real: float, imaginary: float) -> complex:
-    return complex(checked(real, float, "a part of a number"), checked(imaginary, float, "a part of a number"))
+    return complex(
+        checked(real, float, "a part of a number"), checked(imaginary, float, "a part of a number")
+    )
 
 
 def _slice(*parts: Any) -> slice:
@@ -43,6 +45,10 @@ def _bytearray(content: Any = b"") -> bytearray:
 
 def _counter(counts: Any) -> Counter[Any]:
     return Counter(checked(counts, dict, "counts"))
+
+
+def _ordered() -> OrderedDict[Any, Any]:
+    return OrderedDict()
 
 
 def _defaultdict(factory: Any = None) -> defaultdict[Any, Any]:
@@ -92,7 +98,7 @@ def _of_bytes(name: str, length: int) -> Callable[[Kit], Constructor]:
                 raise CorruptFileError(f"{len(content)} bytes are no {name}")
             for zone_info in zone:
                 _check_zone(zone_info)
-            return kind(content, *zone).replace()  # which checks the fields, as taking them from bytes does not
+            return kind(content, *zone).replace()  # checks the fields; taking them from bytes does not
 
         return Constructor(kind, make)
 
@@ -168,7 +174,7 @@ FAMILY: Family = {
     Name("builtins", "range"): _called(range, _range),
     Name("builtins", "slice"): _called(slice, _slice),
     Name("collections", "Counter"): _called(Counter, _counter),
-    Name("collections", "OrderedDict"): _called(OrderedDict, lambda: OrderedDict()),
+    Name("collections", "OrderedDict"): _called(OrderedDict, _ordered),
     Name("collections", "defaultdict"): _called(defaultdict, _defaultdict),
     Name("collections", "deque"): _called(deque, _deque),
     Name("datetime", "date"): _of_bytes("date", 4),

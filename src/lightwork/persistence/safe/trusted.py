@@ -27,7 +27,9 @@ def checked_names(trusted: Any) -> tuple[str, ...]:  # Any: it is checked here
         No list of dotted names.
     """
     if isinstance(trusted, str | bytes) or not isinstance(trusted, Collection):
-        raise InvalidOption(f'trusted={trusted!r} is no list of names: write trusted=["sklearn"], for example')
+        raise InvalidOption(
+            f'trusted={trusted!r} is no list of names: write trusted=["sklearn"], for example'
+        )
     for name in trusted:
         if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
             raise InvalidOption(
