@@ -56,10 +56,18 @@ def _zstd_compressor(zstd: Any, level: int) -> _Compress:
     return lambda data: context.compress(data, mode=context.FLUSH_FRAME)
 
 
+def _zstd_decompressor(zstd: Any) -> Any:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW})
+
+
+# What decompressors may take: files say how much they want, and ours want less (lzma at level 9: 65 MiB).
+_LZMA_MEMORY = 80 << 20
+_ZSTD_WINDOW = 24  # log2 of bytes
+
 # Levels as in joblib. zstd 1 is the default because more gains little after the shuffle: for running sums a
 # ratio of 7.8 at levels 1 and 3, at 6.3 against 4.5 GB/s.
 CODECS = {
-    "zstd": Codec(1, _ZSTD, 1, _zstd_compressor, lambda zstd: zstd.ZstdDecompressor()),
+    "zstd": Codec(1, _ZSTD, 1, _zstd_compressor, _zstd_decompressor),
     "zlib": Codec(
         2,
         "zlib",
@@ -79,7 +87,7 @@ CODECS = {
         "lzma",
         6,
         lambda lzma, level: lambda data: lzma.compress(data, preset=level),
-        lambda lzma: lzma.LZMADecompressor(),
+        lambda lzma: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY),
     ),
 }
 _BY_NUMBER = {codec.number: (name, codec) for name, codec in CODECS.items()}

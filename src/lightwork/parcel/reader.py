@@ -21,6 +21,7 @@ from .inputs import Input
 
 __all__ = ["Content", "Guard", "Mapped", "Survey", "read", "read_mapped", "survey"]
 
+_BEYOND = (ValueError, OverflowError)  # sizes that no memory can have
 _GROUP = 4 << 20  # bytes per job of a helper thread: large against the 50 µs that handing it over costs
 
 
@@ -77,7 +78,7 @@ def read(source: Input, guard: Guard = _OPEN) -> Content:
         It is damaged or cut short; the message tells where.
     """
     skeleton, slots = _front(source, guard)
-    allocate = _allocator(skeleton)
+    allocate = _allocator(skeleton, impossible=_BEYOND if guard is _OPEN else (*_BEYOND, MemoryError))
     buffers: list[Any] = []
     digests: list[list[bytes]] = []  # of raw buffers, in their order
     with _Jobs() as jobs:
@@ -222,12 +223,22 @@ def _compare(places: Sequence[layout.Place], digests: Sequence[Sequence[bytes]])
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _allocator(skeleton: bytes) -> Callable[[int], Any]:
-    """A function that gives memory. numpy's is better: not cleared first, and in large pages."""
+def _allocator(skeleton: bytes, *, impossible: tuple[type[Exception], ...]) -> Callable[[int], Any]:
+    """A function that gives memory. numpy's is better: not cleared first, and in large pages.
+
+    Errors that are `impossible` for an honest file say that this one is none.
+    """
     numpy = loaded("numpy") or (installed("numpy") if b"numpy" in skeleton else None)
-    if numpy is None:
-        return bytearray
-    return lambda nbytes: numpy.empty(nbytes, "u1")
+
+    def allocate(nbytes: int) -> Any:
+        try:
+            return bytearray(nbytes) if numpy is None else numpy.empty(nbytes, "u1")
+        except impossible as exc:
+            raise CorruptFileError(
+                f"it promises a buffer of {nbytes} bytes, for which there is no memory"
+            ) from exc
+
+    return allocate
 
 
 class _Jobs:

@@ -71,11 +71,7 @@ def load(
     way = chosen_way(safe, trusted)
     path = path_of(filename)
     if path is None:
-        stream: Any = filename  # Any: it is checked in the next line
-        _check_stream(stream, mmap_mode)
-        with named(_name_of(stream)):
-            content = parcel.reader.read(parcel.inputs.StreamInput(stream), *way.guards)
-        return _joined(content, native, _name_of(stream), way)
+        return _load_stream(filename, mmap_mode, native, way)
     if mmap_mode is not None:
         return _load_mapped(path, mmap_mode, way)
     with open(path, "rb", buffering=0) as file, named(repr(path)):
@@ -101,10 +97,18 @@ def loads(
         )
     name = f"{memoryview(data).nbytes} bytes"
     with named(name):
-        source = parcel.inputs.StreamInput(io.BytesIO(data))
+        source = parcel.inputs.StreamInput(io.BytesIO(data), memoryview(data).nbytes)
         content = parcel.reader.read(source, *way.guards)
         _check_end(memoryview(data).nbytes, source.position)
     return _joined(content, native, name, way)
+
+
+def _load_stream(stream: Any, mmap_mode: MmapMode | None, native: bool, way: Way) -> Any:
+    # Any: whatever the caller gave
+    _check_stream(stream, mmap_mode)
+    with named(_name_of(stream)):
+        content = parcel.reader.read(parcel.inputs.StreamInput(stream), *way.guards)
+    return _joined(content, native, _name_of(stream), way)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What stands between a stranger's file and the process that loads it."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -23,7 +24,6 @@ _ADMITTED: Family = {name: make for family in _FAMILIES for name, make in family
 _FREE = 128 << 20
 _PER_BYTE = 1000
 _NAMED = 20  # types in a message
-_TO_TRUST = 'if you trust where they come from, name them: trusted=["{package}"]'
 
 
 class Guard:
@@ -105,5 +105,6 @@ class Guard:
 def _refusal(names: Sequence[Name]) -> str:
     texts = [ascii(str(name)[:200])[1:-1] for name in names[:_NAMED]]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    advice = _TO_TRUST.format(package=texts[0].partition(".")[0])
-    return f"safe=True does not build {', '.join(texts)}{more}; {advice}"
+    packages = sorted({text.partition(".")[0] for text in texts} - sys.stdlib_module_names)
+    advice = f"; libraries that you trust can be named: trusted={packages}" if packages else ""
+    return f"safe=True does not build {', '.join(texts)}{more}{advice}"
