@@ -28,20 +28,26 @@ _GROUP = 4 << 20  # bytes per job of a helper thread: large against the 50 µs t
 class Guard(Protocol):
     """Who reads the file of a stranger: it may end the reading by raising an error of its own."""
 
-    def expand(self, stored: int, plain: int) -> None:
-        """Take note of `stored` bytes of the file that become `plain` bytes of memory, before they do."""
+    def unfold(self, stored: int, plain: int) -> None:
+        """Take note of `stored` bytes of the file that become `plain` bytes of skeleton, before they do."""
 
     def admit(self, skeleton: bytes, buffers: int) -> None:
         """Judge the skeleton of a container with so many buffers, before these are read."""
+
+    def expand(self, stored: int, plain: int) -> None:
+        """Take note of `stored` bytes of the file that become `plain` bytes of a buffer, before they do."""
 
 
 class _Open:
     """The guard of files that are trusted."""
 
-    def expand(self, stored: int, plain: int) -> None:
+    def unfold(self, stored: int, plain: int) -> None:
         pass
 
     def admit(self, skeleton: bytes, buffers: int) -> None:
+        pass
+
+    def expand(self, stored: int, plain: int) -> None:
         pass
 
 
@@ -159,7 +165,7 @@ def _front(source: Input, guard: Guard) -> tuple[bytes, list[layout.Slot]]:
                 break
             if max(frame.stored, frame.plain) > layout.CHUNK:
                 raise CorruptFileError("a part of its skeleton is longer than it may be")
-            guard.expand(layout.FRAME + frame.stored, frame.plain)
+            guard.unfold(layout.FRAME + frame.stored, frame.plain)
             chunks.append(b"")
             payload = source.take(frame.stored)
             jobs.add(partial(_read_chunk, head, frame, payload, chunks, len(chunks) - 1), frame.plain)

@@ -168,7 +168,7 @@ def _load_mapped(path: str, mode: MmapMode, way: Way) -> Any:
             footer = mapped.footer._replace(changed=True)
             content = parcel.layout.pack_footer(footer)
             os.pwrite(file.fileno(), content, footer.total - len(content))
-        with _explained(mapped.facts, repr(path)):
+        with _explained(mapped.facts, repr(path)), named(repr(path)):
             return join_mapped(mapped, file, mode, way.join)
 
 
@@ -183,7 +183,7 @@ def _read_mapped(file: BinaryIO, path: str, way: Way) -> "Mapped":
 
 
 def _joined(content: "Content", native: bool, name: str, way: Way) -> Any:
-    with _explained(content.facts, name):
+    with _explained(content.facts, name), named(name):
         if native:
             return join_native(content, way.join)
         return way.join(None, content.skeleton, content.buffers)

@@ -2,9 +2,10 @@
 
 ::
 
-    container ──► Guard.expand    what the file decodes to is held against what it holds
-    skeleton ───► scan            structure, lengths, names: refuses before anything is built or imported
-                  machine         builds with constructors of ours: plain, arrays, sparse, frames
+    container ──► guard      what the file becomes is held against what it holds
+    skeleton ───► scan       structure, lengths, names: refuses before anything is built or imported
+             └──► machine    builds with constructors of ours: plain, arrays, sparse, frames and others
+                  trusted    and with those of libraries that the caller trusts
 """
 
 from typing import TYPE_CHECKING

@@ -65,6 +65,10 @@ def _ndarray(kit: Kit) -> Constructor:
     return Constructor(kit.numpy.ndarray)
 
 
+def _memmap(kit: Kit) -> Constructor:
+    return Constructor(kit.numpy.memmap)  # not to be called, whoever is trusted: it opens files
+
+
 def _view_as(kit: Kit) -> Constructor:
     def call(array: Any, kind: Any) -> Any:
         if kind is not kit.numpy.matrix:
@@ -176,6 +180,7 @@ FAMILY: Family = {
     Name("lightwork.parcel.rebuild", "view_as"): _view_as,
     Name("numpy", "ndarray"): _ndarray,
     Name("numpy", "matrix"): _matrix,
+    Name("numpy", "memmap"): _memmap,
     Name("numpy.rec", "recarray"): _recarray,
     Name("numpy.ma", "MaskedArray"): _masked_class,
     Name("numpy.ma.core", "MaskedArray"): _masked_class,

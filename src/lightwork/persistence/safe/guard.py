@@ -11,7 +11,7 @@ from .calls import Calls
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
 from .machine import Machine
-from .scan import Name, Scan, scan
+from .scan import Name, scan
 from .trusted import Trusted, checked_names
 
 # Any: the value of a file, arrays of a library that may not be installed.
@@ -23,11 +23,12 @@ _ADMITTED: Family = {name: make for family in _FAMILIES for name, make in family
 # size; up to the first number of bytes they have it here too.
 _FREE = 128 << 20
 _PER_BYTE = 1000
+_LEAST = 8  # bytes of memory per byte of a skeleton
 _NAMED = 20  # types in a message
 
 
 class Guard:
-    """Watches over the reading of one file: `expand` and `admit` by the reader, then `join`.
+    """Watches over the reading of one file: the reader calls `unfold`, `admit` and `expand`; `join` follows.
 
     Parameters
     ----------
@@ -44,7 +45,32 @@ class Guard:
     def __init__(self, trusted: Collection[str] = ()) -> None:
         self._trusted = Trusted(checked_names(trusted))
         self._stored = self._memory = 0
-        self._scan: Scan | None = None
+
+    def unfold(self, stored: int, plain: int) -> None:
+        """Take note of a part of the skeleton. Raises as `expand`.
+
+        Until `admit` has counted, each of its bytes stands for the least that an instruction takes.
+        """
+        self.expand(stored, _LEAST * plain)
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        """Look through the skeleton of a file that has so many buffers, before these are read.
+
+        Raises
+        ------
+        UnsafeFileError
+            It asks for what is not built here; the message names all types.
+        CorruptFileError
+            It contradicts itself.
+        """
+        found = scan(skeleton)
+        refused = [name for name in found.names if name not in _ADMITTED and not self._trusted.admits(name)]
+        if refused:
+            raise UnsafeFileError(_refusal(refused))
+        if found.buffers != buffers:
+            raise CorruptFileError(f"its skeleton asks for {found.buffers} buffers, it has {buffers}")
+        self._memory = 0
+        self.expand(0, found.cost)
 
     def expand(self, stored: int, plain: int) -> None:
         """Take note of `stored` bytes of the file that become `plain` bytes of memory.
@@ -62,24 +88,6 @@ class Guard:
                 f"{self._stored:,} bytes of it become {self._memory:,} bytes of memory, more than safe=True "
                 f"allows ({allowed:,}); a file that you trust can be loaded without it"
             )
-
-    def admit(self, skeleton: bytes, buffers: int) -> None:
-        """Look through the skeleton of a file that has so many buffers, before these are read.
-
-        Raises
-        ------
-        UnsafeFileError
-            It asks for what is not built here; the message names all types.
-        CorruptFileError
-            It contradicts itself.
-        """
-        self._scan = found = scan(skeleton)
-        refused = [name for name in found.names if name not in _ADMITTED and not self._trusted.admits(name)]
-        if refused:
-            raise UnsafeFileError(_refusal(refused))
-        if found.buffers != buffers:
-            raise CorruptFileError(f"its skeleton asks for {found.buffers} buffers, it has {buffers}")
-        self.expand(0, found.cost)
 
     def join(self, make_array: Callable[..., Any] | None, skeleton: Buffer, buffers: Iterable[Any]) -> Any:
         """The value. Parameters as of `parcel.parcels.join_with`; ``None`` makes plain arrays.

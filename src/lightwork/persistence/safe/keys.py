@@ -12,7 +12,7 @@ _CHEAP = frozenset({str, bytes, bool, float, type(None)})  # hashed once, or at 
 _CHEAP_INT = 1 << 60  # smaller ones are their own hash
 _DEPTH = 50  # tuples in tuples; the interpreter descends without a limit and would overrun its stack
 _ALIKE = 100  # keys of one hash in one container: more take a time that grows with their square
-_PER_BYTE, _AT_LEAST = 64, 1_000_000
+_PER_BYTE, _AT_LEAST = 64, 100_000
 _UNIT = 64  # bytes of a number or text that count as one step
 
 

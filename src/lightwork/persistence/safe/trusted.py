@@ -6,6 +6,7 @@ fetch files, read files, run what they are told.
 """
 
 import importlib
+import re
 import sys
 from collections.abc import Collection
 from typing import Any
@@ -16,6 +17,9 @@ from .scan import Name
 
 # Any: objects of the libraries that the caller trusts.
 __all__ = ["Trusted", "checked_names"]
+
+# Functions that libraries rebuild their own objects with: Cython's, and what they are usually called.
+_REBUILDS = re.compile(r"newObj|__\w+_ctor|_+(pyx_unpickle|unpickle|reconstruct|rebuild|restore)\w*")
 
 
 def checked_names(trusted: Any) -> tuple[str, ...]:  # Any: it is checked here
@@ -76,7 +80,7 @@ class Trusted:
             raise UnsafeFileError(f"{name} is {home}, which is not trusted")
         self._found[id(value)] = value
         is_class = isinstance(value, type)
-        may_call = is_class or _rebuilds(name.name) or str(name) in self._names
+        may_call = is_class or _REBUILDS.fullmatch(name.name) is not None or str(name) in self._names
         return Constructor(value, value if may_call else None, _new(value) if is_class else None)
 
     def _check(self, target: Any, purpose: str) -> None:
@@ -111,11 +115,6 @@ class Trusted:
             if name.startswith("__"):
                 raise UnsafeFileError(f"it sets {name} of a {type(target).__qualname__}")
             setattr(target, name, value)
-
-
-def _rebuilds(name: str) -> bool:
-    """Whether a function is one that pickles call: Cython's, and those that a library keeps to itself."""
-    return name.startswith("_") or name == "newObj"
 
 
 def _new(kind: type) -> Any:

@@ -1,0 +1,72 @@
+"""`load(safe=True)` on files of strangers: refused with a reason, before anything is imported or called."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from lightwork import inspect, load, loads
+from lightwork.errors import FileFormatError, UnsafeFileError
+from tests.unit.persistence.hostile_files import CANARY, Hostile, hostile_files
+from tests.unit.persistence.hostile_skeletons import call, pickled, text
+
+FOLDER = (
+    "/tmp/lightwork-hostile"  # the files are made when this module is read; nothing may ever be written here
+)
+FILES = hostile_files(FOLDER)
+
+
+def test_there_are_many_hostile_files() -> None:
+    """At least fifty, and each tells what it is after."""
+    assert len(FILES) >= 50
+    assert all(file.why for file in FILES.values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason; as bytes, as a stream, as a file; and nothing of it has been imported or has run."""
+    (tmp_path / f"{CANARY}.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file: Hostile = FILES[name]
+    before = set(sys.modules)
+    with pytest.raises(FileFormatError) as caught:
+        loads(file.data, safe=True)
+    assert file.message in str(caught.value)
+    assert not effects(before)
+    path = tmp_path / "x.lw"
+    path.write_bytes(file.data)
+    with pytest.raises(FileFormatError, match="cannot read"):
+        load(path, safe=True)
+    with pytest.raises(FileFormatError):
+        load(io.BytesIO(file.data), safe=True)
+    assert not effects(before)
+
+
+def effects(before: set[str]) -> list[str]:
+    """Modules that were imported and are not what we stand on, and the mark of code that ran."""
+    own = ("lightwork", "numpy", "pandas", "scipy", "backports", "compression", "zoneinfo", "encodings")
+    new = [name for name in set(sys.modules) - before if name.partition(".")[0] not in own]
+    new = [name for name in new if name.partition(".")[0] not in sys.stdlib_module_names]
+    return [*new, *(["mark"] if Path(FOLDER).exists() else [])]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_can_be_inspected(name: str, tmp_path: Path) -> None:
+    """`inspect` tells what is in it, or gives one of our errors."""
+    path = tmp_path / "x.lw"
+    path.write_bytes(FILES[name].data)
+    try:
+        assert str(inspect(path))
+    except FileFormatError as exc:
+        assert "cannot read" in str(exc)  # noqa: PT017 - either way is right
+
+
+def test_all_refused_types_are_named_with_what_to_do() -> None:
+    """Libraries can be trusted; of the standard library nothing is offered."""
+    data = pickled(b"(", call("os:system", text("x")), call("evil.inner:Thing"), call("more:Thing"), b"t")
+    with pytest.raises(UnsafeFileError) as caught:
+        loads(data, safe=True)
+    message = str(caught.value)
+    assert "does not build os.system, evil.inner.Thing, more.Thing" in message
+    assert "trusted=['evil', 'more']" in message
