@@ -12,7 +12,7 @@ from .constructors import Constructor, Family, Kit, Later, checked, checked_all
 from .scan import Name
 
 # Any: values of a file, dtypes of a library that may not be installed.
-__all__ = ["FAMILY", "holds_objects"]
+__all__ = ["FAMILY"]
 
 _CODE = re.compile(r"(b1|[iufc](1|2|4|8|16|32)|O8|O4|[SUV][0-9]{1,9}|[mM]8?)")
 _UNITS = frozenset(["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"])
@@ -49,13 +49,19 @@ def _finished(numpy: Any, code: str, state: Any) -> Any:
     elif names is not None:
         found = _structure(numpy, names, fields, state[5], state[7])
     elif code[0] in "mM":
-        found = numpy.dtype(f"{code[0]}8{_unit(state)}").newbyteorder(order)
+        found = _ordered(numpy.dtype(f"{code[0]}8{_unit(state)}"), order)
     else:
-        found = numpy.dtype(code).newbyteorder(order)
+        found = _ordered(numpy.dtype(code), order)
     depth = _depth(found)
     if depth > _DEPTH:
         raise CorruptFileError(f"a dtype is nested {depth} levels deep")
     return found
+
+
+def _ordered(dtype: Any, order: str) -> Any:
+    """`dtype` in a byte order; itself if it has it already, since numpy knows its own dtypes by identity."""
+    found = dtype.newbyteorder(order)
+    return dtype if found == dtype else found
 
 
 def _subarray(numpy: Any, base: Any, shape: Any) -> Any:
@@ -98,11 +104,6 @@ def _depth(dtype: Any) -> int:
     if dtype.subdtype is not None:
         return 1 + _depth(dtype.subdtype[0])
     return 1 + max((_depth(dtype[name]) for name in dtype.names), default=0) if dtype.names else 0
-
-
-def holds_objects(dtype: Any) -> bool:
-    """Whether items of it are objects, or hold some."""
-    return bool(dtype.hasobject)
 
 
 def _string_dtype(kit: Kit) -> Constructor:

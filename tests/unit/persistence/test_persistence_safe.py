@@ -1,0 +1,136 @@
+"""`load(safe=True)`: what is built equals what was dumped; `trusted` admits more, by name."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightwork import dump, dumps, load, loads
+from lightwork.errors import InvalidOption, UnsafeFileError
+from tests.unit.persistence.hostile_skeletons import Reduced
+from tests.unit.persistence.safe_samples import SAMPLES, same
+
+
+class Model:
+    """A class of the user."""
+
+    def __init__(self, weights: Any) -> None:
+        self.weights = weights
+        self.me = self
+
+
+def function(value: object) -> object:
+    """Of a trusted module, and not to be called for a file."""
+    raise AssertionError("a function was called")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_built_equals_what_was_dumped(name: str) -> None:
+    """In type, content, dtype, order, names, zones and flags; raw and compressed."""
+    value = SAMPLES[name]
+    for compress in (0, True):
+        assert same(value, loads(dumps(value, compress), safe=True))
+
+
+def test_values_that_contain_themselves() -> None:
+    """Cycles through lists, and through tuples, which pickles write in a way of their own."""
+    inner: list[Any] = []
+    inner.append((inner,))
+    found = loads(dumps(inner, 0), safe=True)
+    assert found[0][0] is found
+    again = loads(dumps(inner[0]), safe=True)
+    assert again[0][0] is again
+
+
+def test_shared_parts_stay_shared() -> None:
+    """One array in two places is one array in two places."""
+    array = np.arange(5)
+    first, second = loads(dumps([array, array]), safe=True)
+    assert first is second
+
+
+def test_every_way_of_loading_can_be_safe(tmp_path: Path) -> None:
+    """Paths, streams, bytes, mapped; arrays turned to the byte order of the machine or left."""
+    path = tmp_path / "x.lw"
+    value: dict[str, Any] = {"a": np.arange(50_000, dtype=">i4"), "b": [np.arange(3.0)]}
+    dump(value, path)
+    for found in (
+        load(path, safe=True),
+        load(io.BytesIO(path.read_bytes()), safe=True),
+        loads(path.read_bytes(), safe=True),
+        load(path, mmap_mode="c", safe=True),
+    ):
+        assert (found["a"] == value["a"]).all()
+        assert (found["b"][0] == value["b"][0]).all()
+    assert load(path, safe=True)["a"].dtype.isnative
+    assert load(path, None, False, safe=True)["a"].dtype == value["a"].dtype
+    mapped = load(path, mmap_mode="r", safe=True)["a"]
+    assert isinstance(mapped, np.memmap)
+    assert not mapped.flags.writeable
+
+
+def test_objects_of_trusted_modules_are_built() -> None:
+    """By module, by package, by the full name of the type; a part of a name is no name."""
+    data = dumps(Model([1, 2]))
+    for trusted in (["tests"], [__name__], [f"{__name__}.Model"]):
+        found = loads(data, safe=True, trusted=trusted)
+        assert type(found) is Model
+        assert found.weights == [1, 2]
+        assert found.me is found
+    for trusted in ([], ["test"], [f"{__name__}.Mod"], ["Model"]):
+        with pytest.raises(UnsafeFileError, match=r"test_persistence_safe\.Model"):
+            loads(data, safe=True, trusted=trusted)
+
+
+def test_functions_of_trusted_modules_are_values() -> None:
+    """They are called only if they are trusted by their full names."""
+    assert loads(dumps(function), safe=True, trusted=["tests"]) is function
+    data = dumps(Reduced(function, (1,)))
+    with pytest.raises(UnsafeFileError, match="only be a value"):
+        loads(data, safe=True, trusted=["tests"])
+    with pytest.raises(AssertionError, match="was called"):
+        loads(data, safe=True, trusted=[f"{__name__}.function"])
+
+
+def test_borrowed_names_are_not_trusted() -> None:
+    """What a trusted module has imported from elsewhere is not its own."""
+    from tests.unit.persistence.hostile_skeletons import call, pickled, text
+
+    data = pickled(call(f"{__name__}:io.open", text("x")))
+    with pytest.raises(UnsafeFileError, match="which is not trusted"):
+        loads(data, safe=True, trusted=["tests"])
+
+
+@pytest.mark.slow
+def test_models_of_scikit_learn() -> None:
+    """`trusted=["sklearn"]` is enough for a forest; without it the refusal names every type."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    rng = np.random.default_rng(0)
+    data, target = rng.random((50, 3)), rng.integers(0, 2, 50)
+    model = ensemble.RandomForestClassifier(5, random_state=0).fit(data, target)
+    content = dumps(model, True)
+    found = loads(content, safe=True, trusted=["sklearn"])
+    assert (found.predict_proba(data) == model.predict_proba(data)).all()
+    with pytest.raises(UnsafeFileError, match=r"sklearn\.tree\._tree\.Tree.*trusted=\['sklearn'\]"):
+        loads(content, safe=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"safe": 1}, "safe=1 is not possible"),
+        ({"trusted": ["sklearn"]}, "needs safe=True"),
+        ({"safe": True, "trusted": "sklearn"}, "is no list of names"),
+        ({"safe": True, "trusted": [np]}, "is not the name of a package"),
+        ({"safe": True, "trusted": ["sk learn"]}, "is not the name of a package"),
+        ({"safe": True, "trusted": ["sklearn."]}, "is not the name of a package"),
+    ],
+)
+def test_options_are_checked_before_the_file_is_opened(options: dict[str, Any], message: str) -> None:
+    """A wrong name would otherwise be found when the file is refused."""
+    with pytest.raises(InvalidOption, match=message):
+        load("there-is-no-such-file", **options)
+    with pytest.raises(InvalidOption, match=message):
+        loads(b"", **options)
