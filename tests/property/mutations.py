@@ -75,28 +75,71 @@ def mutated_seed(seeds: list[Seed], chance: random.Random) -> bytes:
     buffers = list(seed.buffers)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
         place = chance.randrange(1, len(parts))
-        kind = chance.randrange(9)
-        if kind == 0:
-            del parts[place]
-        elif kind == 1:
-            parts.insert(place, chance.choice(parts))
-        elif kind == 2:
-            other = chance.randrange(1, len(parts))
-            parts[place], parts[other] = parts[other], parts[place]
-        elif kind == 3:
-            parts[place] = chance.choice(instructions(chance.choice(seeds).skeleton))
-        elif kind == 4:
-            parts[place] = name(chance.choice(NAMES))
-        elif kind == 5 and buffers:
-            index = chance.randrange(len(buffers))
-            buffers[index] = chance.choice(
-                (b"", buffers[index][:-1], buffers[index] * 2, chance.randbytes(16))
-            )
-        else:
+        kind = chance.random()
+        if kind < 0.3:  # most changes leave the structure as it is, so that constructors get to see them
             parts[place] = _other_argument(parts[place], chance)
+        elif kind < 0.45:
+            _other_value(parts, place, seeds, chance)
+        elif kind < 0.6:
+            _other_name(parts, place, chance)
+        elif kind < 0.8 and buffers:
+            index = chance.randrange(len(buffers))
+            buffers[index] = _other_buffer(buffers[index], chance)
+        else:
+            _other_structure(parts, place, seeds, chance)
         if len(parts) < 3:
             break
     return sealed(b"".join(parts), buffers=tuple(buffers))
+
+
+def _other_value(parts: list[bytes], place: int, seeds: list[Seed], chance: random.Random) -> None:
+    """A scalar in the place of the next scalar."""
+    scalars = [part for part in instructions(chance.choice(seeds).skeleton) if _is_scalar(part)]
+    for at in range(place, len(parts)):
+        if _is_scalar(parts[at]) and scalars:
+            parts[at] = chance.choice(scalars)
+            return
+
+
+def _is_scalar(part: bytes) -> bool:
+    opcode = OPCODES.get(part[0])
+    return opcode is not None and (opcode.takes, opcode.gives, opcode.to_mark) == (0, 1, False)
+
+
+def _other_name(parts: list[bytes], place: int, chance: random.Random) -> None:
+    """Another name in the place of the next one that is written out."""
+    for at in range(place, len(parts)):
+        if parts[at] == b"\x93":
+            texts = [before for before in range(max(0, at - 4), at) if parts[before][:1] in (b"\x8c", b"X")]
+            module, _, last = chance.choice(NAMES).rpartition(":")
+            for before, content in zip(texts[-2:], (module, last), strict=False):
+                parts[before] = text(content)
+            return
+
+
+def _other_buffer(buffer: bytes, chance: random.Random) -> bytes:
+    if chance.random() < 0.3:
+        return chance.choice((b"", buffer[:-1], buffer * 2, chance.randbytes(16)))
+    content = bytearray(buffer)
+    for _ in range(chance.choice((1, 2, 8))):
+        place = chance.randrange(len(content) + 1)
+        edge = (chance.choice(EDGES) * chance.choice((1, -1))).to_bytes(9, "little", signed=True)
+        content[place : place + 8] = edge[: len(content[place : place + 8])]
+    return bytes(content)
+
+
+def _other_structure(parts: list[bytes], place: int, seeds: list[Seed], chance: random.Random) -> None:
+    other, kind = chance.randrange(1, len(parts)), chance.randrange(5)
+    if kind == 0:
+        del parts[place]
+    elif kind == 1:
+        parts.insert(place, parts[other])
+    elif kind == 2:
+        parts[place], parts[other] = parts[other], parts[place]
+    elif kind == 3:
+        parts[place] = chance.choice(instructions(chance.choice(seeds).skeleton))
+    else:
+        parts[place] = name(chance.choice(NAMES))
 
 
 def _other_argument(part: bytes, chance: random.Random) -> bytes:
@@ -114,7 +157,7 @@ def _other_argument(part: bytes, chance: random.Random) -> bytes:
             chance.choice(("", "f8", "O8", "i1", "V8", "U1000000000", "M8", "<", ">", "x" * 300, "\0"))
         )
     if len(part) <= start:
-        return bytes([chance.choice(list(OPCODES))])
+        return bytes([chance.choice(list(OPCODES))]) if chance.random() < 0.2 else part
     changed = bytearray(part)
     changed[chance.randrange(start, len(part))] = chance.randrange(256)
     return bytes(changed)

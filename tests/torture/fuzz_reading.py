@@ -140,7 +140,10 @@ def guided(seconds: int, folder: str) -> None:
         atheris.instrument_func  # noqa: B018 - see below
     atheris.instrument_all()
     options = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000", "-max_len=4000"]
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/", corpus], lambda data: read(sealed(data, buffers=(buffer,))))
+    atheris.Setup(
+        [sys.argv[0], *options, f"-artifact_prefix={folder}/", corpus],
+        lambda data: read(sealed(data, buffers=(buffer,))),
+    )
     atheris.Fuzz()
 
 

@@ -363,6 +363,25 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             ),
             "nonsense",
         ),
+        "unit": (
+            "a unit of zero nanoseconds, by which numpy divides",
+            pickled(
+                call("numpy:dtype", text("M8"), b"\x89", b"\x88"),
+                group(
+                    number(4),
+                    text("<"),
+                    NONE,
+                    NONE,
+                    NONE,
+                    number(-1),
+                    number(-1),
+                    number(0),
+                    group(NONE, group(data(b"ns"), number(0), number(1), number(1))),
+                ),
+                BUILD,
+            ),
+            "no unit of time",
+        ),
         "dtype text": (
             "a dtype written as a long text",
             pickled(call("numpy:dtype", text("f8," * 100_000))),

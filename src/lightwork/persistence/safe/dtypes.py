@@ -95,8 +95,8 @@ def _unit(state: Any) -> str:
     _, (unit, count, numerator, denominator) = state[8]
     name = unit.decode("ascii") if type(unit) is bytes else unit
     checked_all((count, numerator, denominator), int, "a unit of time")
-    if name not in _UNITS or denominator != 1:
-        raise CorruptFileError(f"{name!r} is no unit of time")
+    if name not in _UNITS or denominator != 1 or count < 1:  # numpy divides by the count
+        raise CorruptFileError(f"{count} {name!r} is no unit of time")
     return "" if name == "generic" else f"[{count}{name}]"
 
 
