@@ -1,8 +1,7 @@
 """Reads mutated files, one after another, in a process with little memory and a watchdog.
 
-``python fuzz_reading.py KIND FIRST COUNT FOLDER``: the cases of a kind are numbered, so each can be repeated
-alone. The case at hand lies in FOLDER while it is read, for the case that the process dies of it.
-``python fuzz_reading.py guided SECONDS FOLDER`` lets atheris choose the skeletons.
+``python -m tests.torture.fuzz_reading KIND FIRST COUNT FOLDER``: the cases of a kind are numbered, so each can
+be repeated alone. The file at hand lies in FOLDER while it is read, for the case that the process dies of it.
 """
 
 import faulthandler
@@ -22,7 +21,6 @@ from lightwork import dumps, inspect, loads
 from lightwork.errors import FileFormatError
 from lightwork.parcel.parcels import split
 from tests.property.mutations import Seed, damaged_file, mutated_container, mutated_seed
-from tests.unit.persistence.hostile_skeletons import sealed
 from tests.unit.persistence.safe_samples import SAMPLES
 
 _MEMORY = 2 << 30  # bytes beyond what the process has when it begins
@@ -103,7 +101,7 @@ def limit() -> None:
 
 def run(kind: str, first: int, count: int, folder: str) -> None:
     """The cases ``first`` to ``first + count - 1``."""
-    known_seeds, known_files = seeds(), files()
+    known_seeds, known_files = (seeds(), []) if kind == "skeleton" else ([], files())
     limit()
     case = os.path.join(folder, f"case-{kind}-{first}")
     for number in range(first, first + count):
@@ -124,32 +122,6 @@ def run(kind: str, first: int, count: int, folder: str) -> None:
     os.unlink(case)
 
 
-def guided(seconds: int, folder: str) -> None:
-    """Let atheris look for skeletons that reach new code."""
-    import atheris
-
-    corpus = os.path.join(folder, "corpus")
-    os.makedirs(corpus, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        with open(os.path.join(corpus, f"seed{number}"), "wb") as file:
-            file.write(seed.skeleton)
-    buffer = bytes(256)
-    import lightwork.persistence.safe as package
-
-    for name in sorted(name for name in sys.modules if name.startswith(package.__name__)):
-        atheris.instrument_func  # noqa: B018 - see below
-    atheris.instrument_all()
-    options = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000", "-max_len=4000"]
-    atheris.Setup(
-        [sys.argv[0], *options, f"-artifact_prefix={folder}/", corpus],
-        lambda data: read(sealed(data, buffers=(buffer,))),
-    )
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if sys.argv[1] == "guided":
-        guided(int(sys.argv[2]), sys.argv[3])
-    else:
-        run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
