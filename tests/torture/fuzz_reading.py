@@ -1,7 +1,7 @@
 """Reads mutated files, one after another, in a process with little memory and a watchdog.
 
-``python -m tests.torture.fuzz_reading KIND FIRST COUNT FOLDER``: the cases of a kind are numbered, so each can
-be repeated alone. The file at hand lies in FOLDER while it is read, for the case that the process dies of it.
+``python -m tests.torture.fuzz_reading KIND FIRST COUNT FOLDER``: the cases of a kind are numbered, so that
+each can be repeated alone. The file at hand lies in FOLDER while it is read, in case the process dies of it.
 """
 
 import faulthandler

@@ -57,3 +57,6 @@ assert_type(dumps({"a": 1}), bytes)
 dump([1], "x.lw", compress=True)
 value: Any = load("x.lw")
 again: Any = loads(dumps(value))
+stranger: Any = load("x.lw", safe=True, trusted=["sklearn"])
+loads(dumps(value), safe=True)
+load("x.lw", None, "auto", True)  # type: ignore[call-arg]  # additions to joblib's parameters go by keyword

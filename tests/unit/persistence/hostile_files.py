@@ -26,6 +26,7 @@ from tests.unit.persistence.hostile_skeletons import (
     data,
     doubled_tuples,
     dtype,
+    frame,
     group,
     mapping,
     name,
@@ -34,6 +35,7 @@ from tests.unit.persistence.hostile_skeletons import (
     object_array,
     old,
     pickled,
+    ranges,
     sealed,
     sparse,
     text,
@@ -441,6 +443,86 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             "a fraction of a million digits",
             pickled(call("fractions:Fraction", text("1" * 1_000_000))),
             "digits",
+        ),
+        "exponent": (
+            "a fraction whose exponent is worked out",
+            pickled(call("fractions:Fraction", text("1e1000000000"))),
+            "no fraction",
+        ),
+        "zone by name": (
+            "a time zone by name, which pandas would read from any file",
+            pickled(
+                call(
+                    "pandas._libs.tslibs.timestamps:_unpickle_timestamp",
+                    number(0),
+                    NONE,
+                    text("dateutil//dev/zero"),
+                    number(10),
+                )
+            ),
+            "no time zone",
+        ),
+        "function": (
+            "a function of ours as a value",
+            pickled(name("builtins:getattr")),
+            "function as a value",
+        ),
+        "copies": (
+            "a text of 10 KB, copied 20,000 times",
+            pickled(
+                data(bytes(10_000)),
+                MEMO,
+                name("builtins:bytearray"),
+                MEMO,
+                b"00](",
+                b"h\x01h\x00\x85R" * 20_000,
+                b"e",
+            ),
+            "bytes of memory",
+        ),
+        "counters": (
+            "a dict of 1,000 items, counted 5,000 times",
+            pickled(
+                mapping(**{f"k{i}": number(i) for i in range(1000)}),
+                MEMO,
+                name("collections:Counter"),
+                MEMO,
+                b"00](",
+                b"h\x01h\x00\x85R" * 5_000,
+                b"e",
+            ),
+            "bytes of memory",
+        ),
+        "frames": (
+            "one frame, made over and over",
+            pickled(
+                mapping(start=number(0), stop=number(1), step=number(1), name=NONE),
+                MEMO,
+                name("pandas:RangeIndex"),
+                MEMO,
+                name("pandas.core.indexes.base:_new_Index"),
+                MEMO,
+                b"00" + b"0](",
+                b"h\x02h\x01h\x00\x86R" * 10_000,
+                b"e",
+            ),
+            "bytes of memory",
+        ),
+        "columns": (
+            "a frame of 10**12 columns, none of them there",
+            pickled(frame(ranges(10**12), ranges(1))),
+            "bytes of memory",
+        ),
+        "ranges": (
+            "intervals between two ranges, written out",
+            pickled(
+                call(
+                    "pandas.core.indexes.interval:_new_IntervalIndex",
+                    name("pandas:IntervalIndex"),
+                    mapping(left=ranges(10**9), right=ranges(10**9), closed=text("left"), name=NONE),
+                )
+            ),
+            "bytes of memory",
         ),
         "facts": (
             "facts so deep that reading them overruns the stack",

@@ -190,3 +190,16 @@ def categorical(codes: Any) -> bytes:
         "pandas._libs.arrays:__pyx_unpickle_NDArrayBacked", name("pandas:Categorical"), number(82904607), NONE
     )
     return start + group(kind, array(np.array(codes, "i1"))) + BUILD
+
+
+def ranges(stop: int) -> bytes:
+    """A range as an index."""
+    state = mapping(name=NONE, start=number(0), stop=number(stop), step=number(1))
+    return call("pandas.core.indexes.base:_new_Index", name("pandas:RangeIndex"), state)
+
+
+def frame(labels: bytes, index: bytes) -> bytes:
+    """A frame without a block."""
+    axes = b"](" + labels + index + b"e"
+    manager = call("pandas.core.internals.managers:BlockManager", b")", axes)
+    return name("pandas:DataFrame") + b")" + NEW + mapping(_mgr=manager) + BUILD

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from lightwork import inspect, load, loads
-from lightwork.errors import FileFormatError, UnsafeFileError
+from lightwork.errors import CorruptFileError, FileFormatError, UnsafeFileError
+from lightwork.parcel import layout
 from tests.unit.persistence.hostile_files import CANARY, Hostile, hostile_files
-from tests.unit.persistence.hostile_skeletons import call, pickled, text
+from tests.unit.persistence.hostile_skeletons import call, pickled, record, sealed, text
 
 MARK = (
     "/tmp/lightwork-hostile"  # the files are made when this module is read; nothing may ever be written here
@@ -82,6 +83,36 @@ def test_a_hostile_file_can_be_inspected(name: str, tmp_path: Path) -> None:
         assert str(inspect(path))
     except FileFormatError as exc:
         assert "cannot read" in str(exc)  # noqa: PT017 - either way is right
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("nbytes", [1 << 47, (1 << 64) - 1])
+def test_a_promise_is_not_believed(nbytes: int, in_blocks: bool, tmp_path: Path) -> None:
+    """A table that promises a buffer no memory can hold; as bytes, a file, a stream of unknown length."""
+    skeleton, table = b"\x80\x05\x97.", layout.pack_table([layout.Slot(nbytes, in_blocks)])
+    data = (
+        layout.pack_header() + record(layout.SKELETON, skeleton) + record(layout.TABLE, table) + bytes(1000)
+    )
+    path = tmp_path / "x.lw"
+    path.write_bytes(data)
+    for file in (path, io.BytesIO(data)):
+        with pytest.raises(FileFormatError):
+            load(file, safe=True)
+    with pytest.raises(FileFormatError):
+        loads(data, safe=True)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [b"[]", b'{"packages": []}', b'{"packages": {"a": 1}}', b'{"types": 1}', b'{"types": [1]}', b'{"a": {}}'],
+)
+def test_facts_that_are_none_are_refused(facts: bytes, tmp_path: Path) -> None:
+    """The tail of a file tells what wrote it; `inspect` prints that, so it must be text."""
+    path = tmp_path / "x.lw"
+    path.write_bytes(sealed(b"\x80\x05N.", facts=facts))
+    for read in (load, inspect):
+        with pytest.raises(CorruptFileError, match="tells nonsense"):
+            read(path)
 
 
 def test_all_refused_types_are_named_with_what_to_do() -> None:

@@ -39,11 +39,17 @@ class Later:
 
 
 class Kit:
-    """What constructors need: libraries, loaded when the first name of theirs is met, and the array class."""
+    """What constructors need: libraries, loaded when the first name of theirs is met, and the array class.
 
-    def __init__(self, make_array: Callable[..., Any] | None, keys: Keys) -> None:
+    `keys` checks what is hashed, `spend` takes note of the bytes that are gone over.
+    """
+
+    def __init__(
+        self, make_array: Callable[..., Any] | None, keys: Keys, spend: Callable[[int], None]
+    ) -> None:
         self._make_array = make_array
         self.keys = keys
+        self.spend = spend
         # How deep arrays of objects lie in one another, by id; kept, so that ids stay theirs.
         self._depths: dict[int, tuple[Any, int]] = {}
 

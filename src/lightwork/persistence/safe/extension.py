@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ...errors import CorruptFileError
 from .arrays import checked_array
 from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .plain import check_zone
 from .scan import Name
 
 # Any: values of a file, and what a library that may not be installed makes of them.
@@ -60,6 +61,7 @@ def _zone_dtype(kit: Kit) -> Constructor:
     def build(state: Any) -> Any:
         if state["unit"] not in _UNITS:
             raise CorruptFileError(f"{state['unit']!r} is no unit of time")
+        check_zone(state["tz"])
         return kind(state["unit"], state["tz"])
 
     return Constructor(kind, None, lambda: Later(build))
@@ -187,6 +189,8 @@ def _timestamp(kit: Kit) -> Constructor:
             raise CorruptFileError("a timestamp has a frequency")
         moment = kit.numpy.datetime64(checked(value, int, "a date"), _RESOLUTIONS[resolution])
         found = kit.pandas.Timestamp(moment)
+        if zone is not None:
+            check_zone(zone)
         return found if zone is None else found.tz_localize("UTC").tz_convert(zone)
 
     return Constructor(None, call)

@@ -100,13 +100,17 @@ class Guard:
             From a trusted library, as from an ordinary load.
         """
         keys = Keys(len(skeleton))
-        kit = Kit(make_array, keys)
+
+        def spend(nbytes: int) -> None:
+            self.expand(0, nbytes)
+
+        kit = Kit(make_array, keys, spend)
 
         def resolve(name: Name) -> Constructor:
             make = _ADMITTED.get(name)
             return self._trusted.constructor(name) if make is None else make(kit)
 
-        calls = Calls(resolve, self._trusted)
+        calls = Calls(resolve, self._trusted, spend)
         return Machine(bytes(skeleton), buffers, calls, keys, self._trusted).run()
 
 

@@ -122,6 +122,7 @@ class Machine:
         value = self._memo[index]
         if type(value) is Later:
             raise CorruptFileError(UNFINISHED)
+        self._calls.pushed(value)
         self._stack.append(value)
 
     def _binget(self, at: int) -> int:

@@ -12,12 +12,13 @@ from .constructors import Constructor, Family, Kit, Later, as_value, checked, ch
 from .scan import Name
 
 # Any: values of a file.
-__all__ = ["FACTORIES", "FAMILY"]
+__all__ = ["FACTORIES", "FAMILY", "check_zone"]
 
 FACTORIES = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, set, str, tuple)
 """Classes that may be values: `defaultdict` calls them, others only name them."""
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+_RATIO = re.compile(r"-?[0-9]+(/[0-9]+)?")
 _DIGITS = 4300  # of a fraction: beyond, making one takes a time that grows with their square
 
 
@@ -73,6 +74,8 @@ def _fraction(kit: Kit) -> Constructor:
         for part in checked_all(parts, (int, str), "a part of a number"):
             if (len(part) if type(part) is str else part.bit_length() // 4) > _DIGITS:
                 raise CorruptFileError("a number has too many digits")
+            if type(part) is str and not _RATIO.fullmatch(part):  # an exponent would be worked out
+                raise CorruptFileError(f"{part[:40]!r} is no fraction")
         return kind(*parts)
 
     return Constructor(kind, make)
@@ -97,7 +100,7 @@ def _of_bytes(name: str, length: int) -> Callable[[Kit], Constructor]:
             if len(checked(content, bytes, "a date")) != length or len(zone) > 1:
                 raise CorruptFileError(f"{len(content)} bytes are no {name}")
             for zone_info in zone:
-                _check_zone(zone_info)
+                check_zone(zone_info)
             return kind(content, *zone).replace()  # checks the fields; taking them from bytes does not
 
         return Constructor(kind, make)
@@ -105,7 +108,8 @@ def _of_bytes(name: str, length: int) -> Callable[[Kit], Constructor]:
     return constructor
 
 
-def _check_zone(zone: Any) -> None:
+def check_zone(zone: Any) -> None:
+    """Raise `CorruptFileError` unless `zone` was built here: a name may lead pandas to any file."""
     kinds = [on_demand("datetime").timezone, on_demand("zoneinfo").ZoneInfo]
     if type(zone) not in kinds:
         raise CorruptFileError(f"a {type(zone).__name__} is no time zone")
@@ -136,7 +140,7 @@ def _zone_info(kit: Kit) -> Constructor:
 def _zone(key: Any, from_cache: Any = True) -> Any:
     """A zone by its key, which names a file of the system: only keys that cannot leave its folder."""
     if not _ZONE.fullmatch(checked(key, str, "the name of a time zone")):
-        raise CorruptFileError(f"{key!r} is no time zone")
+        raise CorruptFileError(f"{key[:40]!r} is no time zone")
     kind = on_demand("zoneinfo").ZoneInfo
     return kind(key) if from_cache else kind.no_cache(key)
 

@@ -5,13 +5,13 @@ functions may be values; to be called they must be trusted by their full names, 
 fetch files, read files, run what they are told.
 """
 
-import importlib
 import re
 import sys
 from collections.abc import Collection
 from typing import Any
 
 from ...errors import InvalidOption, UnsafeFileError
+from ...system.optional import imported
 from .constructors import Constructor
 from .scan import Name
 
@@ -71,8 +71,7 @@ class Trusted:
         ImportError, AttributeError
             As from an ordinary load.
         """
-        importlib.import_module(name.module)
-        value: Any = sys.modules[name.module]
+        value: Any = imported(name.module)
         for part in name.name.split("."):
             value = getattr(value, part)
         home = f"{getattr(value, '__module__', None)}.{getattr(value, '__qualname__', None)}"
