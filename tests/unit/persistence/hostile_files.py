@@ -468,14 +468,14 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             "function as a value",
         ),
         "copies": (
-            "a text of 10 KB, copied 20,000 times",
+            "100 KB, copied 5,000 times",
             pickled(
-                data(bytes(10_000)),
+                data(bytes(100_000)),
                 MEMO,
                 name("builtins:bytearray"),
                 MEMO,
                 b"00](",
-                b"h\x01h\x00\x85R" * 20_000,
+                b"h\x01h\x00\x85R" * 5_000,
                 b"e",
             ),
             "bytes of memory",

@@ -53,7 +53,7 @@ def _array(kit: Kit) -> Any:
             raise CorruptFileError(f"an array of {nbytes} bytes is not in a buffer of {room} bytes")
         return kit.make_array(shape, dtype, buffer, offset, strides, order)
 
-    return Constructor(None, make)
+    return Constructor(None, make, views=True)
 
 
 def _array_type(kit: Kit) -> Constructor:

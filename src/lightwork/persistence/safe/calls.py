@@ -84,7 +84,8 @@ class Calls:
             raise UnsafeFileError(f"it calls {name}, which may only be a value here")
         if type(arguments) is not tuple or type(keywords) is not dict or set(map(type, keywords)) - {str}:
             raise CorruptFileError(f"the arguments of {name} are no tuple")
-        _guarded(name, lambda: self._spend(_weight(arguments) + _cost_of(name)))
+        if not constructor.views:
+            _guarded(name, lambda: self._spend(_weight(arguments) + _cost_of(name)))
         if self._trusted.owns(constructor.value):
             return make(*arguments, **keywords)
         value = _guarded(name, lambda: make(*arguments, **keywords))

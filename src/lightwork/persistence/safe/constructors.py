@@ -28,6 +28,9 @@ class Constructor(NamedTuple):
     stateless: bool = False
     """Whether a state may come for what is made, and says nothing: a cache."""
 
+    views: bool = False
+    """Whether it only looks at what it is given, however much that is."""
+
 
 class Later:
     """A value that is made as soon as its state is known: the state goes to `build`."""
