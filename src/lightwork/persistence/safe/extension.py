@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...errors import CorruptFileError
+from ...system.optional import require
 from .arrays import checked_array
 from .constructors import Constructor, Family, Kit, Later, checked, checked_all
 from .plain import check_zone
@@ -77,6 +78,8 @@ def _string_dtype(kit: Kit) -> Constructor:
 
     def call(storage: Any, na_value: Any = missing) -> Any:
         checked(na_value, (float, type(missing)), "a missing value")
+        if storage == "pyarrow":
+            require("pyarrow", purpose="texts that Arrow keeps", extra="all")
         return kind(checked(storage, str, "a storage"), na_value)
 
     return Constructor(kind, call)

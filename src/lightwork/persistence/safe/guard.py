@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import CorruptFileError, UnsafeFileError
 from ...protocols import Buffer
-from . import arrays, dtypes, extension, frames, plain, sparse
+from . import arrays, arrow, dtypes, extension, frames, plain, sparse
 from .calls import Calls
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
@@ -17,7 +17,15 @@ from .trusted import Trusted, checked_names
 # Any: the value of a file, arrays of a library that may not be installed.
 __all__ = ["Guard"]
 
-_FAMILIES = (plain.FAMILY, dtypes.FAMILY, arrays.FAMILY, sparse.FAMILY, frames.FAMILY, extension.FAMILY)
+_FAMILIES = (
+    plain.FAMILY,
+    dtypes.FAMILY,
+    arrays.FAMILY,
+    sparse.FAMILY,
+    frames.FAMILY,
+    extension.FAMILY,
+    arrow.FAMILY,
+)
 _ADMITTED: Family = {name: make for family in _FAMILIES for name, make in family.items()}
 # Constant data of 1 MiB is compressed to some 100 bytes, so honest files of zeros can have 10,000 times their
 # size; up to the first number of bytes they have it here too.
