@@ -18,6 +18,7 @@ from tests.unit.persistence.hostile_skeletons import (
     REDUCE,
     Reduced,
     array,
+    arrow,
     bomb_in_skeleton,
     bomb_of_zeros,
     call,
@@ -364,6 +365,40 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
                 BUILD,
             ),
             "nonsense",
+        ),
+        "offset": (
+            "a field at 2**31 - 1: the sum overflows when numpy checks it",
+            pickled(
+                call("numpy:dtype", text("V8"), b"\x89", b"\x88"),
+                group(
+                    number(3),
+                    text("|"),
+                    NONE,
+                    group(text("a")),
+                    mapping(a=group(dtype("f8"), number(2**31 - 1))),
+                    number(8),
+                    number(1),
+                    number(0),
+                ),
+                BUILD,
+            ),
+            "outside of items",
+        ),
+        "arrow": (
+            "texts of Arrow that lie outside of their buffer",
+            pickled(
+                name("pandas.arrays:ArrowStringArray"),
+                b")",
+                NEW,
+                mapping(_pa_array=arrow([0, 10**9]), _dtype=call("pandas:StringDtype", text("python"))),
+                BUILD,
+            ),
+            "outside of its buffer",
+        ),
+        "arrow type": (
+            "another type of Arrow",
+            pickled(call("pyarrow.lib:type_for_alias", text("int64"))),
+            "not 'int64'",
         ),
         "unit": (
             "a unit of zero nanoseconds, by which numpy divides",

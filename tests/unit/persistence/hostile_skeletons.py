@@ -203,3 +203,16 @@ def frame(labels: bytes, index: bytes) -> bytes:
     axes = b"](" + labels + index + b"e"
     manager = call("pandas.core.internals.managers:BlockManager", b")", axes)
     return name("pandas:DataFrame") + b")" + NEW + mapping(_mgr=manager) + BUILD
+
+
+def arrow(ends: list[int], texts: bytes = b"abc", valid: bytes | None = None) -> bytes:
+    """An array of texts, as Arrow's own pickles have it."""
+    parts = [np.array(ends, "<i8").tobytes(), texts]
+    buffers = [NONE if valid is None else call("pyarrow.lib:py_buffer", data(valid))]
+    buffers += [call("pyarrow.lib:py_buffer", data(part)) for part in parts]
+    kind = call("pyarrow.lib:type_for_alias", text("large_string"))
+    inside = b"](" + b"".join(buffers) + b"e"
+    return call(
+        "pyarrow.lib:_restore_array",
+        group(kind, number(len(ends) - 1), number(-1), number(0), inside, b"]", NONE),
+    )

@@ -5,11 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lightwork import dump, dumps, load, loads
 from lightwork.errors import InvalidOption, UnsafeFileError
-from tests.unit.persistence.hostile_skeletons import Reduced
+from tests.unit.persistence.hostile_skeletons import (
+    BUILD,
+    NEW,
+    Reduced,
+    arrow,
+    call,
+    mapping,
+    name,
+    pickled,
+    text,
+)
 from tests.unit.persistence.safe_samples import SAMPLES, same
 
 
@@ -26,10 +37,10 @@ def function(value: object) -> object:
     raise AssertionError("a function was called")
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_built_equals_what_was_dumped(name: str) -> None:
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_what_is_built_equals_what_was_dumped(sample: str) -> None:
     """In type, content, dtype, order, names, zones and flags; raw and compressed."""
-    value = SAMPLES[name]
+    value = SAMPLES[sample]
     for compress in (0, True):
         assert same(value, loads(dumps(value, compress), safe=True))
 
@@ -96,11 +107,19 @@ def test_functions_of_trusted_modules_are_values() -> None:
 
 def test_borrowed_names_are_not_trusted() -> None:
     """What a trusted module has imported from elsewhere is not its own."""
-    from tests.unit.persistence.hostile_skeletons import call, pickled, text
-
     data = pickled(call(f"{__name__}:io.open", text("x")))
     with pytest.raises(UnsafeFileError, match="which is not trusted"):
         loads(data, safe=True, trusted=["tests"])
+
+
+def test_texts_that_arrow_keeps_need_no_arrow() -> None:
+    """pandas writes texts in this way where pyarrow is installed; they are decoded here."""
+    texts = arrow([0, 1, 1, 3], b"abc", valid=b"\x05")
+    kind = call("pandas:StringDtype", text("python"))
+    data = pickled(
+        name("pandas.arrays:ArrowStringArray"), b")", NEW, mapping(_pa_array=texts, _dtype=kind), BUILD
+    )
+    assert list(loads(data, safe=True)) == ["a", pd.NA, "bc"]
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 """Constructors for dtypes. A crafted state makes numpy read beyond its memory, so none is ever given to it.
 
-Every dtype comes from ``numpy.dtype`` with a description that numpy checks itself.
+Every dtype comes from ``numpy.dtype`` with a description that numpy checks itself, and sizes that are checked here:
+numpy's own check of offsets overflows.
 """
 
 import re
 from functools import partial
+from math import prod
 from typing import Any
 
 from ...errors import CorruptFileError
@@ -17,6 +19,7 @@ __all__ = ["FAMILY"]
 _CODE = re.compile(r"(b1|[iufc](1|2|4|8|16|32)|O8|O4|[SUV][0-9]{1,9}|[mM]8?)")
 _UNITS = frozenset(["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"])
 _ALIGNED = 0x80  # flag of a structured dtype whose fields lie as a C compiler would put them
+_SIZE = 1 << 31  # bytes of an item; numpy adds and multiplies them as C integers, which overflow
 _DEPTH = 20  # structures in structures
 
 
@@ -66,7 +69,9 @@ def _ordered(dtype: Any, order: str) -> Any:
 
 def _subarray(numpy: Any, base: Any, shape: Any) -> Any:
     checked_all(checked(shape, tuple, "a shape"), int, "a length")
-    return numpy.dtype((_known(numpy, base), shape))
+    if min(shape, default=0) < 0 or _known(numpy, base).itemsize * prod(shape) >= _SIZE:
+        raise CorruptFileError(f"{shape} is no shape of a part of an item")
+    return numpy.dtype((base, shape))
 
 
 def _structure(numpy: Any, names: Any, fields: Any, itemsize: Any, flags: Any) -> Any:
@@ -77,10 +82,18 @@ def _structure(numpy: Any, names: Any, fields: Any, itemsize: Any, flags: Any) -
         dtype, offset, *title = fields[name]
         description["formats"].append(_known(numpy, dtype))
         description["offsets"].append(checked(offset, int, "the offset of a field"))
+        if (
+            not 0
+            <= offset
+            <= offset + dtype.itemsize
+            <= checked(itemsize, int, "the size of an item")
+            < _SIZE
+        ):
+            raise CorruptFileError(f"a field at {offset} lies outside of items of {itemsize} bytes")
         description["titles"].append(checked(title[0], str, "the title of a field") if title else None)
     if not any(description["titles"]):
         del description["titles"]
-    description["itemsize"] = checked(itemsize, int, "the size of an item")
+    description["itemsize"] = itemsize
     description["aligned"] = bool(checked(flags, int, "the flags of a dtype") & _ALIGNED)
     return numpy.dtype(description)
 
