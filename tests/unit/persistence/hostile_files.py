@@ -26,11 +26,13 @@ from tests.unit.persistence.hostile_skeletons import (
     colliding_keys,
     data,
     doubled_tuples,
+    doubled_value,
     dtype,
     frame,
     group,
     mapping,
     name,
+    nested_arrays,
     nested_tuples,
     number,
     object_array,
@@ -364,7 +366,7 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
                 ),
                 BUILD,
             ),
-            "nonsense",
+            "outside of items",
         ),
         "offset": (
             "a field at 2**31 - 1: the sum overflows when numpy checks it",
@@ -558,6 +560,44 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
                 )
             ),
             "bytes of memory",
+        ),
+        "printed": (
+            "a value that takes 2**40 steps to be printed in a message",
+            pickled(
+                doubled_value(40),
+                b"0",
+                name("numpy._core.multiarray:_reconstruct"),
+                b"h\x28",
+                group(number(0)),
+                data(b"b"),
+                b"\x87R",
+            ),
+            "class of arrays",
+        ),
+        "hashed": (
+            "a value that takes 2**40 steps to be hashed, where a class should be",
+            pickled(
+                doubled_value(40), b"0", name("pandas.core.indexes.base:_new_Index"), b"h\x28", b"}", b"\x86R"
+            ),
+            "class of indexes",
+        ),
+        "compared": (
+            "a value that takes 2**40 steps to be hashed, where a unit should be",
+            pickled(
+                doubled_value(40),
+                b"0",
+                name("pandas:DatetimeTZDtype"),
+                b")",
+                NEW,
+                mapping(unit=b"h\x28", tz=NONE),
+                BUILD,
+            ),
+            "unit of time",
+        ),
+        "nested arrays": (
+            "arrays in arrays, freed without a limit",
+            pickled(nested_arrays(200)),
+            "levels deep",
         ),
         "facts": (
             "facts so deep that reading them overruns the stack",

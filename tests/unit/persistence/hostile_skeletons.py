@@ -158,11 +158,16 @@ def nested_tuples(depth: int) -> bytes:
 
 
 def doubled_tuples(levels: int) -> bytes:
-    """Each tuple holds the one before twice: few bytes, and a hash that takes 2 ** levels steps."""
-    parts = [b"}", b")", MEMO]
+    """As a key."""
+    return b"}" + doubled_value(levels) + NONE + b"s"
+
+
+def doubled_value(levels: int) -> bytes:
+    """Each tuple holds the one before twice: few bytes, 2 ** levels steps to hash, compare or print it."""
+    parts = [b")", MEMO]
     for level in range(levels):
-        parts += [b"h" + bytes([level]), b"\x86", MEMO]
-    return b"".join([*parts, NONE, b"s"])
+        parts += [b"0h" + bytes([level]) + b"h" + bytes([level]), b"\x86", MEMO]
+    return b"".join(parts)
 
 
 def colliding_keys(count: int) -> bytes:
@@ -216,3 +221,11 @@ def arrow(ends: list[int], texts: bytes = b"abc", valid: bytes | None = None) ->
         "pyarrow.lib:_restore_array",
         group(kind, number(len(ends) - 1), number(-1), number(0), inside, b"]", NONE),
     )
+
+
+def nested_arrays(depth: int) -> bytes:
+    """An array of objects in an array of objects in one."""
+    found = object_array(1, NONE)
+    for _ in range(depth):
+        found = object_array(1, found)
+    return found

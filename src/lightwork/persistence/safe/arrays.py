@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from ...errors import CorruptFileError
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class
 from .scan import Name
 
 # Any: values of a file, arrays of a library that may not be installed.
@@ -71,8 +71,7 @@ def _memmap(kit: Kit) -> Constructor:
 
 def _view_as(kit: Kit) -> Constructor:
     def call(array: Any, kind: Any) -> Any:
-        if kind is not kit.numpy.matrix:
-            raise CorruptFileError(f"{kind!r} is no class of arrays here")
+        checked_class(kind, [kit.numpy.matrix], "a class of arrays")
         return checked_array(kit, array, 2).view(kind)
 
     return Constructor(None, call)
@@ -91,8 +90,7 @@ def _reconstruct(kit: Kit) -> Constructor:
     numpy = kit.numpy
 
     def call(kind: Any, shape: Any, code: Any) -> Any:
-        if kind not in (numpy.ndarray, numpy.recarray):
-            raise CorruptFileError(f"{kind!r} is no class of arrays here")
+        checked_class(kind, [numpy.ndarray, numpy.recarray], "a class of arrays")
         return Later(partial(_filled, kit, kind))
 
     return Constructor(None, call)
@@ -148,8 +146,8 @@ def _masked(kit: Kit) -> Constructor:
     numpy = kit.numpy
 
     def call(kind: Any, base: Any, shape: Any, code: Any) -> Any:
-        if kind is not numpy.ma.MaskedArray or base is not numpy.ndarray:
-            raise CorruptFileError(f"{kind!r} is no class of arrays here")
+        checked_class(kind, [numpy.ma.MaskedArray], "a class of arrays")
+        checked_class(base, [numpy.ndarray], "a class of arrays")
         return Later(build)
 
     def build(state: Any) -> Any:
@@ -158,10 +156,16 @@ def _masked(kit: Kit) -> Constructor:
         hidden = _filled(kit, numpy.ndarray, (1, shape, numpy.ma.make_mask_descr(dtype), fortran, mask))
         array = numpy.ma.MaskedArray(data, hidden)
         if fill is not None:
-            array.fill_value = fill
+            array.fill_value = _fill_value(kit, fill)
         return array
 
     return Constructor(None, call)
+
+
+def _fill_value(kit: Kit, value: Any) -> Any:
+    if isinstance(value, kit.numpy.generic) or (isinstance(value, kit.numpy.ndarray) and not value.ndim):
+        return value
+    return checked(value, (bool, int, float, complex, str, bytes), "a fill value")
 
 
 def _scalar_class(name: str) -> Any:

@@ -15,7 +15,7 @@ _ITEM = 64  # bytes that an object counts as: it is looked at by itself
 _NUMBER = 8
 _CALL, _HEAVY_CALL = 100, 20_000  # bytes that a call counts as, by the time it takes: 1 µs, 100 µs
 _HEAVY = ("pandas", "scipy")
-_LEVELS, _FEW = 5, 32  # arguments and states are small containers of large values
+_LEVELS, _FEW = 3, 16  # arguments and states are small containers of large values
 UNFINISHED = "it uses a value before its state is known"
 
 

@@ -1,6 +1,6 @@
 """What stands for the names of a file: constructors of ours, that check what they are given."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,7 +10,7 @@ from .keys import Keys
 from .scan import Name
 
 # Any: values of a file, and what libraries that may not be installed make of them.
-__all__ = ["Constructor", "Family", "Kit", "Later", "as_value", "checked", "checked_all"]
+__all__ = ["Constructor", "Family", "Kit", "Later", "as_value", "checked", "checked_all", "checked_class"]
 
 
 class Constructor(NamedTuple):
@@ -95,10 +95,21 @@ def as_value(value: Any) -> Callable[[Kit], Constructor]:
 
 
 def checked(value: Any, kinds: type | tuple[type, ...], purpose: str) -> Any:
-    """`value`, which must be of exactly one of `kinds`: a subclass could have methods of its own."""
+    """`value`, which must be of exactly one of `kinds`: a subclass could have methods of its own.
+
+    Nothing else may be done with a value before this: to compare, hash or print one may take for ever.
+    """
     if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
         raise CorruptFileError(f"it gives a {type(value).__name__} as {purpose}")
     return value
+
+
+def checked_class(kind: Any, classes: Collection[type], purpose: str) -> Any:
+    """`kind`, which must be one of `classes`."""
+    if not isinstance(kind, type) or kind not in classes:
+        given = kind.__name__ if isinstance(kind, type) else f"a {type(kind).__name__}"
+        raise CorruptFileError(f"it gives {given} as {purpose}")
+    return kind
 
 
 def checked_all(values: Any, kinds: type | tuple[type, ...], purpose: str) -> Any:

@@ -1,7 +1,7 @@
 """Constructors for dtypes. A crafted state makes numpy read beyond its memory, so none is ever given to it.
 
-Every dtype comes from ``numpy.dtype`` with a description that numpy checks itself, and sizes that are checked here:
-numpy's own check of offsets overflows.
+Every dtype comes from ``numpy.dtype`` with a description that numpy checks itself, and with sizes that are
+checked here, since numpy's own check of them overflows.
 """
 
 import re
@@ -45,7 +45,7 @@ def _finished(numpy: Any, code: str, state: Any) -> Any:
     if len(checked(state, tuple, "the state of a dtype")) not in (8, 9):
         raise CorruptFileError("the state of a dtype has a wrong length")
     order, subarray, names, fields = state[1:5]
-    if order not in ("<", ">", "|", "="):
+    if checked(order, str, "a byte order") not in ("<", ">", "|", "="):
         raise CorruptFileError(f"{order!r} is no byte order")
     if subarray is not None:
         found = _subarray(numpy, *subarray)
@@ -106,7 +106,7 @@ def _known(numpy: Any, dtype: Any) -> Any:
 
 def _unit(state: Any) -> str:
     _, (unit, count, numerator, denominator) = state[8]
-    name = unit.decode("ascii") if type(unit) is bytes else unit
+    name = checked(unit, bytes, "a unit of time").decode("ascii")
     checked_all((count, numerator, denominator), int, "a unit of time")
     if name not in _UNITS or denominator != 1 or count < 1:  # numpy divides by the count
         raise CorruptFileError(f"{count} {name!r} is no unit of time")

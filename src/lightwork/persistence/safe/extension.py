@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...errors import CorruptFileError
 from ...system.optional import require
 from .arrays import checked_array
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class
 from .plain import check_zone
 from .scan import Name
 
@@ -60,7 +60,7 @@ def _zone_dtype(kit: Kit) -> Constructor:
     kind = kit.pandas.DatetimeTZDtype
 
     def build(state: Any) -> Any:
-        if state["unit"] not in _UNITS:
+        if checked(state["unit"], str, "a unit of time") not in _UNITS:
             raise CorruptFileError(f"{state['unit']!r} is no unit of time")
         check_zone(state["tz"])
         return kind(state["unit"], state["tz"])
@@ -110,9 +110,9 @@ def _backed(kit: Kit) -> Constructor:
     }
 
     def call(kind: Any, checksum: Any, nothing: Any) -> Any:
-        if nothing is not None or kind not in builders:
-            raise CorruptFileError(f"{kind!r} is no class of arrays here")
-        return Later(partial(build, builders[kind]))
+        if nothing is not None:
+            raise CorruptFileError("an array of pandas begins with more than its class")
+        return Later(partial(build, builders[checked_class(kind, builders, "a class of arrays")]))
 
     def build(builder: Callable[..., Any], state: Any) -> Any:
         dtype, array = checked(state, tuple, "the state of an array")[:2]
@@ -133,8 +133,8 @@ def _dates(kit: Kit, dtype: Any, array: Any) -> Any:
     checked_array(kit, array, 1, "mM")
     if isinstance(dtype, pandas.DatetimeTZDtype):
         return pandas.DatetimeIndex(array).tz_localize("UTC").tz_convert(dtype.tz).array
-    if dtype != array.dtype:
-        raise CorruptFileError(f"an array of {array.dtype} is said to be of {dtype}")
+    if not isinstance(dtype, kit.numpy.dtype) or dtype != array.dtype:
+        raise CorruptFileError(f"an array of {array.dtype} is said to be of another dtype")
     make = pandas.DatetimeIndex if array.dtype.kind == "M" else pandas.TimedeltaIndex
     return make(array).array
 
@@ -144,7 +144,7 @@ def _periods(kit: Kit, dtype: Any, ordinals: Any) -> Any:
         return Rows(dtype, ordinals)
     checked_array(kit, ordinals, 1, "i")
     if not isinstance(dtype, kit.pandas.PeriodDtype):
-        raise CorruptFileError(f"{dtype} is no dtype of periods")
+        raise CorruptFileError(f"a {type(dtype).__name__} is no dtype of periods")
     return kit.pandas.PeriodIndex.from_ordinals(ordinals, freq=dtype.freq).array
 
 
@@ -190,7 +190,9 @@ def _timestamp(kit: Kit) -> Constructor:
     def call(value: Any, freq: Any, zone: Any, resolution: Any = 10) -> Any:
         if freq is not None:
             raise CorruptFileError("a timestamp has a frequency")
-        moment = kit.numpy.datetime64(checked(value, int, "a date"), _RESOLUTIONS[resolution])
+        moment = kit.numpy.datetime64(
+            checked(value, int, "a date"), _RESOLUTIONS[checked(resolution, int, "a unit of time")]
+        )
         found = kit.pandas.Timestamp(moment)
         if zone is not None:
             check_zone(zone)
@@ -201,7 +203,9 @@ def _timestamp(kit: Kit) -> Constructor:
 
 def _timedelta(kit: Kit) -> Constructor:
     def call(value: Any, resolution: Any) -> Any:
-        length = kit.numpy.timedelta64(checked(value, int, "a time"), _RESOLUTIONS[resolution])
+        length = kit.numpy.timedelta64(
+            checked(value, int, "a time"), _RESOLUTIONS[checked(resolution, int, "a unit of time")]
+        )
         return kit.pandas.Timedelta(length)
 
     return Constructor(None, call)

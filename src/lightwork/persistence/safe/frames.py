@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...errors import CorruptFileError
 from .arrays import checked_array
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class
 from .extension import Rows, columns_of
 from .scan import Name
 
@@ -61,9 +61,8 @@ def _new_index(kit: Kit) -> Constructor:
     }
 
     def call(kind: Any, state: Any) -> Any:
-        if kind not in builders:
-            raise CorruptFileError(f"{kind!r} is no class of indexes here")
-        return builders[kind](kit, checked(state, dict, "the state of an index"))
+        build = builders[checked_class(kind, builders, "a class of indexes")]
+        return build(kit, checked(state, dict, "the state of an index"))
 
     return Constructor(None, call)
 

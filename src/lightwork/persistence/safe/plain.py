@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import CorruptFileError
 from ...system.optional import on_demand
-from .constructors import Constructor, Family, Kit, Later, as_value, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, as_value, checked, checked_all, checked_class
 from .scan import Name
 
 # Any: values of a file.
@@ -53,8 +53,8 @@ def _ordered() -> OrderedDict[Any, Any]:
 
 
 def _defaultdict(factory: Any = None) -> defaultdict[Any, Any]:
-    if factory is not None and factory not in FACTORIES:
-        raise CorruptFileError(f"{factory!r} is not what a defaultdict may call here")
+    if factory is not None:
+        checked_class(factory, FACTORIES, "what a defaultdict may call")
     return defaultdict(factory)
 
 
@@ -83,7 +83,7 @@ def _fraction(kit: Kit) -> Constructor:
 
 def _uuid(kit: Kit) -> Constructor:
     def build(state: Any) -> uuid.UUID:
-        safe = uuid.SafeUUID(state.get("is_safe", uuid.SafeUUID.unknown.value))
+        safe = uuid.SafeUUID(checked(state.get("is_safe"), (int, type(None)), "whether it is safe"))
         return uuid.UUID(int=checked(state["int"], int, "a number"), is_safe=safe)
 
     return Constructor(uuid.UUID, None, lambda: Later(build))
@@ -147,8 +147,8 @@ def _zone(key: Any, from_cache: Any = True) -> Any:
 
 def _attribute(owner: Any, name: Any) -> Any:
     """``getattr``, for the one use that pickles of the standard library make of it."""
-    if owner is not on_demand("zoneinfo").ZoneInfo or name != "_unpickle":
-        raise CorruptFileError(f"it asks for an attribute {name!r}")
+    if owner is not on_demand("zoneinfo").ZoneInfo or checked(name, str, "a name") != "_unpickle":
+        raise CorruptFileError("it asks for an attribute")
     return ZONE
 
 
