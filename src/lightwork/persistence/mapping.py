@@ -42,7 +42,8 @@ def join_native(content: "Content", join: Join) -> Any:
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
     array = loaded("numpy").ndarray(shape, dtype, buffer, *layout)
     if _is_foreign(dtype):
-        array = array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+        # Not in place: in a crafted file another array, checked already, may lie in the same bytes.
+        array = array.byteswap().view(dtype.newbyteorder("="))
     return array
 
 

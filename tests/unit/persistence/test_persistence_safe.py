@@ -12,13 +12,21 @@ from lightwork import dump, dumps, load, loads
 from lightwork.errors import InvalidOption, UnsafeFileError
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
+    MARK,
+    MEMO,
     NEW,
+    NONE,
+    REDUCE,
     Reduced,
     arrow,
     call,
+    dtype,
+    group,
     mapping,
     name,
+    number,
     pickled,
+    sparse,
     text,
 )
 from tests.unit.persistence.safe_samples import SAMPLES, same
@@ -120,6 +128,20 @@ def test_texts_that_arrow_keeps_need_no_arrow() -> None:
         name("pandas.arrays:ArrowStringArray"), b")", NEW, mapping(_pa_array=texts, _dtype=kind), BUILD
     )
     assert list(loads(data, safe=True)) == ["a", pd.NA, "bc"]
+
+
+def test_checked_indices_stay_as_they_were_checked() -> None:
+    """An array of the other byte order in the same buffer, turned round in place, would turn them too."""
+    shared = b"\x96" + (8).to_bytes(8, "little") + np.array([0, 2], "<i4").tobytes() + MEMO
+    made = call("lightwork.parcel.rebuild:array_type") + MEMO
+    native = made + group(group(number(2)), dtype("i4"), b"h\x00") + REDUCE
+    state = group(number(3), b"\x8c\x01>", NONE, NONE, NONE, number(-1), number(-1), number(0))
+    turned = call("numpy:dtype", text("i4"), b"\x89", b"\x88") + state + BUILD
+    foreign = b"h\x01" + group(group(number(2)), turned, b"h\x00") + REDUCE
+    data = pickled(MARK, shared, sparse(indices=native), foreign, b"t")
+    _, matrix, array = loads(data, safe=True)
+    assert matrix.indices.tolist() == [0, 2]
+    assert array.tolist() == [0, 2 << 24]
 
 
 @pytest.mark.slow
