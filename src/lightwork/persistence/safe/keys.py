@@ -13,6 +13,7 @@ _CHEAP_INT = 1 << 60  # smaller ones are their own hash
 _DEPTH = 50  # tuples in tuples; the interpreter descends without a limit and would overrun its stack
 _ALIKE = 100  # keys of one hash in one container: more take a time that grows with their square
 _PER_BYTE, _AT_LEAST = 64, 100_000
+_CATEGORY = 5
 _UNIT = 64  # bytes of a number or text that count as one step
 
 
@@ -45,7 +46,15 @@ class Keys:
                 self._weigh(item, depth + 1)
         elif kind is frozenset:  # its hash is kept, its items have been weighed
             self._left -= 1 + len(key)
+        elif kind in _CHEAP:
+            self._left -= 1
         else:
-            self._left -= 1 if kind in _CHEAP else 1 + sys.getsizeof(key, 0) // _UNIT
+            # categories, of a dtype of pandas, are hashed anew each time
+            self._left -= 1 + sys.getsizeof(key, 0) // _UNIT + _CATEGORY * len(_categories(key))
         if self._left < 0:
             raise UnsafeFileError("hashing its keys would take very long")
+
+
+def _categories(key: Any) -> Any:
+    found = getattr(key, "categories", None) if type(key).__module__.startswith("pandas") else None
+    return () if found is None else found
