@@ -278,24 +278,18 @@ def unpack_tail(payload: bytes) -> Tail:
         while at < len(payload):
             offset, marks, nbytes, in_blocks = _PLACE.unpack_from(payload, at)
             at += _PLACE.size + marks
-            if marks != _marks_nbytes(nbytes, in_blocks):
-                raise CorruptFileError(f"its tail has {marks} bytes of marks for a buffer of {nbytes} bytes")
             places.append(Place(Slot(nbytes, bool(in_blocks)), offset, payload[at - marks : at]))
-    except (struct.error, RecursionError) as exc:
+    except (ValueError, RecursionError, struct.error) as exc:
         raise CorruptFileError(f"its tail cannot be read: {exc}") from exc
-    except CorruptFileError:
-        raise
-    except ValueError as exc:
-        raise CorruptFileError(f"its tail cannot be read: {exc}") from exc
-    if at != len(payload):
+    if at != len(payload) or any(len(place.marks) != _marks_nbytes(place.slot) for place in places):
         raise CorruptFileError("its tail has a wrong length")
     if not _is_told_right(facts):
         raise CorruptFileError("its tail tells nonsense about the file")
     return Tail(facts, places)
 
 
-def _marks_nbytes(nbytes: int, in_blocks: int) -> int:
-    return -(-nbytes // CHUNK) * 4 if in_blocks else -(-nbytes // PIECE) * DIGEST
+def _marks_nbytes(slot: Slot) -> int:
+    return -(-slot.nbytes // CHUNK) * 4 if slot.in_blocks else -(-slot.nbytes // PIECE) * DIGEST
 
 
 def _is_told_right(facts: Any) -> bool:  # Any: JSON

@@ -125,6 +125,7 @@ def read_mapped(source: Input, guard: Guard = _OPEN) -> Mapped:
         _to_alignment(source)
         places.append((source.position, slot.nbytes))
         source.take(slot.nbytes)
+        guard.expand(slot.nbytes, 0)
     tail, footer = _back(source, slots, len(skeleton))
     return Mapped(skeleton, places, tail.facts, footer)
 

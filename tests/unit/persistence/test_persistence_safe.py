@@ -10,6 +10,8 @@ import pytest
 
 from lightwork import dump, dumps, load, loads
 from lightwork.errors import InvalidOption, UnsafeFileError
+from lightwork.parcel import reader
+from lightwork.parcel.inputs import FileInput
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
     MARK,
@@ -88,6 +90,38 @@ def test_every_way_of_loading_can_be_safe(tmp_path: Path) -> None:
     mapped = load(path, mmap_mode="r", safe=True)["a"]
     assert isinstance(mapped, np.memmap)
     assert not mapped.flags.writeable
+
+
+class Notes:
+    """A guard that admits everything, and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.skeleton = self.stored = self.plain = 0
+
+    def unfold(self, stored: int, plain: int) -> None:
+        self.skeleton += plain
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        assert len(skeleton) == self.skeleton
+
+    def expand(self, stored: int, plain: int) -> None:
+        self.stored, self.plain = self.stored + stored, self.plain + plain
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_guard_learns_what_the_file_becomes(compress: bool, tmp_path: Path) -> None:
+    """Bytes of the file against bytes of memory; mapped buffers are in the file and take no memory."""
+    path = tmp_path / "x.lw"
+    dump(np.zeros(500_000), path, compress)
+    with open(path, "rb") as file:
+        notes = Notes()
+        reader.read(FileInput(file.fileno()), notes)
+        assert notes.plain == 4_000_000
+        assert (notes.stored < 1000) if compress else (notes.stored == 4_000_000)
+        if not compress:
+            mapped = Notes()
+            reader.read_mapped(FileInput(file.fileno()), mapped)
+            assert (mapped.stored, mapped.plain) == (4_000_000, 0)
 
 
 def test_objects_of_trusted_modules_are_built() -> None:
