@@ -71,6 +71,8 @@ class Trusted:
         ImportError, AttributeError
             As from an ordinary load.
         """
+        if not self.admits(name):  # the scan has seen to that; what is imported is worth a second look
+            raise UnsafeFileError(f"{name} is not trusted")
         value: Any = imported(name.module)
         for part in name.name.split("."):
             value = getattr(value, part)
