@@ -52,7 +52,7 @@ bench:  ## measure lightwork and its peers, and write benchmarks/RESULTS.md
 	@$(RUN) benchmarks/run.py --write
 
 torture:  ## the long form of the kill, fork, fill and fuzz tests
-	$(ENVIRONMENT) test
+	$(ENVIRONMENT) test torture
 	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800 -o faulthandler_timeout=1700
 
 clean:  ## remove what the targets above have made

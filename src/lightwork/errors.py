@@ -9,7 +9,8 @@
     ├── UnpicklableError     (PicklingError)   a value cannot be taken apart; names the path inside it
     ├── FileFormatError      (ValueError)
     │   ├── CorruptFileError                   damaged or truncated bytes
-    │   └── UnknownFormatError                 bytes that are not ours, or from a newer release
+    │   ├── UnknownFormatError                 bytes that are not ours, or from a newer release
+    │   └── UnsafeFileError                    what ``safe=True`` does not build; names the types
     ├── StoreError
     │   ├── EntryMissing     (KeyError)        the record was there once and is gone
     │   └── StoreUnavailable (OSError)         the store cannot be opened or written
@@ -51,6 +52,7 @@ __all__ = [
     "UnhashableError",
     "UnknownFormatError",
     "UnpicklableError",
+    "UnsafeFileError",
     "WorkerDied",
 ]
 
@@ -85,6 +87,10 @@ class CorruptFileError(FileFormatError):
 
 class UnknownFormatError(FileFormatError):
     """The file is not one of ours, or was written by a newer release."""
+
+
+class UnsafeFileError(FileFormatError):
+    """The file asks for what is not built under ``safe=True``. Nothing of it was imported or called."""
 
 
 class StoreError(LightworkError):

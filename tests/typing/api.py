@@ -88,3 +88,6 @@ moved: Any = load("x.lw", "r", renames={"old.module": "new.module"})
 dump([1], "x", format="pickle")  # type: ignore[call-overload]  # no such format
 register_compressor("mine", CompressorWrapper(open, prefix=b"mine", extension=".mine"), force=True)
 register_compressor("mine", open)  # type: ignore[arg-type]  # no compressor
+stranger: Any = load("x.lw", safe=True, trusted=["sklearn"])
+loads(dumps(value), safe=True)
+load("x.lw", None, "auto", ["a"])  # type: ignore[call-arg]  # additions to joblib's parameters go by keyword

@@ -116,11 +116,20 @@ class FileInput:
 
 
 class StreamInput:
-    """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor."""
+    """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor.
 
-    def __init__(self, file: Readable, head: bytes = b"") -> None:
+    Parameters
+    ----------
+    head
+        What was read from it before.
+    size
+        How many bytes it has in all, if that is known.
+    """
+
+    def __init__(self, file: Readable, head: bytes = b"", *, size: int | None = None) -> None:
         self._file = file
-        self._head = head  # what was read from it before
+        self._head = head
+        self._size = size
         self.position = 0
 
     def read(self, nbytes: int) -> bytes:
@@ -140,7 +149,9 @@ class StreamInput:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def expect(self, nbytes: int) -> None:
-        """Nothing is known beforehand of a stream."""
+        """As `Input.expect`; mostly nothing is known beforehand of a stream."""
+        if self._size is not None and nbytes > self._size - self.position:
+            raise CorruptFileError(f"it ends after {self._size} bytes, {self.position + nbytes} are needed")
 
     def take(self, nbytes: int) -> Callable[[], bytes]:
         """As `Input.take`."""

@@ -285,10 +285,27 @@ def unpack_tail(payload: bytes) -> Tail:
             offset, marks, nbytes, in_blocks = _PLACE.unpack_from(payload, at)
             at += _PLACE.size + marks
             places.append(Place(Slot(nbytes, bool(in_blocks)), offset, payload[at - marks : at]))
-    except (ValueError, struct.error) as exc:
+    except (ValueError, RecursionError, struct.error) as exc:
         raise CorruptFileError(f"its tail cannot be read: {exc}") from exc
-    if at != len(payload):
+    if at != len(payload) or any(len(place.marks) != _marks_nbytes(place.slot) for place in places):
         raise CorruptFileError("its tail has a wrong length")
-    if not isinstance(facts, dict) or not isinstance(facts.get("packages", {}), dict):
+    if not _is_told_right(facts):
         raise CorruptFileError("its tail tells nonsense about the file")
     return Tail(facts, places)
+
+
+def _marks_nbytes(slot: Slot) -> int:
+    return -(-slot.nbytes // CHUNK) * 4 if slot.in_blocks else -(-slot.nbytes // PIECE) * DIGEST
+
+
+def _is_told_right(facts: Any) -> bool:  # Any: JSON
+    """Whether the facts have the types that they are written with; what is not there may be missing."""
+    if not isinstance(facts, dict):
+        return False
+    packages, types = facts.get("packages", {}), facts.get("types", [])
+    texts = [value for name, value in facts.items() if name not in ("packages", "types")]
+    return (
+        isinstance(packages, dict)
+        and isinstance(types, list)
+        and all(isinstance(text, str) for text in (*packages.values(), *types, *texts))
+    )

@@ -77,7 +77,7 @@ def unpack_planes(payload: memoryview, width: int, out: memoryview, decompress: 
     """
     count = len(out) // width
     start, rest = width * _PLANE.size, len(out) - count * width
-    if len(payload) < start:
+    if len(payload) < start or not count:
         raise CorruptFileError("the planes of a block do not add up")
     heads = list(_PLANE.iter_unpack(payload[:start]))
     if sum(head[3] for head in heads) + start + rest != len(payload):

@@ -6,7 +6,7 @@ believed before the file is known to have as many bytes.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -18,7 +18,49 @@ from .codecs import RAW, decode
 from .inputs import Input
 from .jobs import Jobs
 
-__all__ = ["Content", "Mapped", "Outer", "Survey", "allocator", "read", "read_mapped", "read_outer", "survey"]
+__all__ = [
+    "Content",
+    "Guard",
+    "Mapped",
+    "Outer",
+    "Survey",
+    "allocator",
+    "read",
+    "read_mapped",
+    "read_outer",
+    "survey",
+]
+
+_BEYOND = (ValueError, OverflowError)  # sizes that no memory can have
+
+
+class Guard(Protocol):
+    """Who reads the file of a stranger: it may end the reading by raising an error of its own."""
+
+    def unfold(self, stored: int, plain: int) -> None:
+        """Take note of `stored` bytes of the file that become `plain` bytes of skeleton, before they do."""
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        """Judge the skeleton of a container with so many buffers, before these are read."""
+
+    def expand(self, stored: int, plain: int) -> None:
+        """Take note of `stored` bytes of the file that become `plain` bytes of a buffer, before they do."""
+
+
+class _Open:
+    """The guard of files that are trusted."""
+
+    def unfold(self, stored: int, plain: int) -> None:
+        pass
+
+    def admit(self, skeleton: bytes, buffers: int) -> None:
+        pass
+
+    def expand(self, stored: int, plain: int) -> None:
+        pass
+
+
+_OPEN = _Open()
 
 
 class Content(NamedTuple):
@@ -40,8 +82,8 @@ class Mapped(NamedTuple):
     footer: layout.Footer
 
 
-def read(source: Input) -> Content:
-    """All of a container.
+def read(source: Input, guard: Guard = _OPEN) -> Content:
+    """All of a container. `guard` judges it first; its errors pass through.
 
     Raises
     ------
@@ -50,17 +92,18 @@ def read(source: Input) -> Content:
     CorruptFileError
         It is damaged or cut short; the message tells where.
     """
-    skeleton, slots = _front(source)
-    allocate = allocator(skeleton)
+    skeleton, slots = _front(source, guard)
+    allocate = allocator(skeleton, impossible=_BEYOND if guard is _OPEN else (*_BEYOND, MemoryError))
     buffers: list[Any] = []
     digests: list[list[bytes]] = []  # of raw buffers, in their order
     with Jobs() as jobs:
         for slot in slots:
             if slot.in_blocks:
-                buffers.append(_blocks(source, slot.nbytes, allocate, jobs))
+                buffers.append(_blocks(source, slot.nbytes, allocate, jobs, guard))
             else:
                 _to_alignment(source)
                 source.expect(slot.nbytes)
+                guard.expand(slot.nbytes, slot.nbytes)
                 buffers.append(allocate(slot.nbytes))
                 digests.append(_pieces(source, memoryview(buffers[-1]), jobs))
     tail, footer = _back(source, slots, len(skeleton))
@@ -71,8 +114,10 @@ def read(source: Input) -> Content:
     return Content(skeleton, buffers, tail.facts)
 
 
-def read_mapped(source: Input) -> Mapped:
+def read_mapped(source: Input, guard: Guard = _OPEN) -> Mapped:
     """A container whose buffers are to be mapped: everything but the buffers is read and verified.
+
+    `guard` judges it first; its errors pass through.
 
     Raises
     ------
@@ -81,7 +126,7 @@ def read_mapped(source: Input) -> Mapped:
     UnknownFormatError, CorruptFileError
         As `read`.
     """
-    skeleton, slots = _front(source)
+    skeleton, slots = _front(source, guard)
     places = []
     for number, slot in enumerate(slots):
         if slot.in_blocks:
@@ -89,6 +134,7 @@ def read_mapped(source: Input) -> Mapped:
         _to_alignment(source)
         places.append((source.position, slot.nbytes))
         source.take(slot.nbytes)
+        guard.expand(slot.nbytes, 0)
     tail, footer = _back(source, slots, len(skeleton))
     return Mapped(skeleton, places, tail.facts, footer)
 
@@ -116,7 +162,7 @@ class Outer(NamedTuple):
 
 def read_outer(source: Input, size: int) -> Outer:
     """All of a container of `size` bytes but its buffers, which are stepped over. Errors as from `read`."""
-    skeleton, slots = _front(source)
+    skeleton, slots = _front(source, _OPEN)
     tail, footer = _ends(source, size)
     if footer.skeleton_nbytes != len(skeleton) or [place.slot for place in tail.places] != slots:
         raise CorruptFileError("its parts do not belong together")
@@ -138,8 +184,8 @@ def _ends(source: Input, size: int) -> Survey:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _front(source: Input) -> tuple[bytes, list[layout.Slot]]:
-    """Header, skeleton and table."""
+def _front(source: Input, guard: Guard) -> tuple[bytes, list[layout.Slot]]:
+    """Header, skeleton and table; `guard` has admitted them."""
     layout.check_header(source.read(layout.HEADER))
     chunks: list[Buffer] = []
     with Jobs() as jobs:
@@ -150,10 +196,13 @@ def _front(source: Input) -> tuple[bytes, list[layout.Slot]]:
                 break
             if max(frame.stored, frame.plain) > layout.CHUNK:
                 raise CorruptFileError("a part of its skeleton is longer than it may be")
+            guard.unfold(layout.FRAME + frame.stored, frame.plain)
             chunks.append(b"")
             payload = source.take(frame.stored)
             jobs.add(partial(_read_chunk, head, frame, payload, chunks, len(chunks) - 1), frame.plain)
-    return bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks), slots
+    skeleton = bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
+    guard.admit(skeleton, len(slots))
+    return skeleton, slots
 
 
 def _read_chunk(
@@ -211,12 +260,22 @@ def _compare(places: Sequence[layout.Place], digests: Sequence[Sequence[bytes]])
 # ---------------------------------------------------------------------------------------------------------
 
 
-def allocator(skeleton: bytes) -> Callable[[int], Any]:
-    """A function that gives memory. numpy's is better: not cleared first, and in large pages."""
+def allocator(skeleton: bytes, *, impossible: tuple[type[Exception], ...] = _BEYOND) -> Callable[[int], Any]:
+    """A function that gives memory. numpy's is better: not cleared first, and in large pages.
+
+    Errors that are `impossible` for an honest file say that this one is none.
+    """
     numpy = loaded("numpy") or (installed("numpy") if b"numpy" in skeleton else None)
-    if numpy is None:
-        return bytearray
-    return lambda nbytes: numpy.empty(nbytes, "u1")
+
+    def allocate(nbytes: int) -> Any:
+        try:
+            return bytearray(nbytes) if numpy is None else numpy.empty(nbytes, "u1")
+        except impossible as exc:
+            raise CorruptFileError(
+                f"it promises a buffer of {nbytes} bytes, for which there is no memory"
+            ) from exc
+
+    return allocate
 
 
 def _pieces(source: Input, out: memoryview, jobs: Jobs) -> list[bytes]:
@@ -234,7 +293,7 @@ def _read_piece(fill: Callable[[], object], piece: memoryview, digests: list[byt
     digests[number] = blake3(piece).digest()
 
 
-def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: Jobs) -> Any:
+def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: Jobs, guard: Guard) -> Any:
     """A buffer that was stored in blocks; filled when the jobs are finished."""
     source.expect(-(-nbytes // layout.CHUNK) * layout.FRAME)
     buffer = allocate(nbytes)
@@ -243,6 +302,7 @@ def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: Jo
         head, frame = _frame(source, (layout.BLOCK,))
         if frame.plain != min(len(out), layout.CHUNK) or frame.stored > frame.plain:
             raise CorruptFileError("a block has a wrong length")
+        guard.expand(layout.FRAME + frame.stored, frame.plain)
         payload = source.take(frame.stored)
         jobs.add(partial(_decode_block, head, frame, payload, out[: frame.plain]), frame.plain)
         out = out[frame.plain :]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import keyed
+    from . import foreign, keyed, safe
     from .compressors.registry import CompressorWrapper, register_compressor
     from .inspection import Inspection, inspect
     from .loading import load, loads
@@ -24,17 +24,19 @@ __all__ = [
     "Parts",
     "dump",
     "dumps",
+    "foreign",
     "inspect",
     "keyed",
     "load",
     "loads",
     "open",
     "register_compressor",
+    "safe",
 ]
 
 __getattr__ = on_first_use(
     __name__,
-    parts=["keyed"],
+    parts=["foreign", "keyed", "safe"],
     names={
         "CompressorWrapper": "compressors.registry",
         "Inspection": "inspection",

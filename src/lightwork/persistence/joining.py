@@ -8,7 +8,7 @@ from .. import parcel
 from ..errors import FileFormatError, LightworkError
 from .mapping import join_native
 from .options import MmapMode
-from .renames import Rename
+from .ways import TRUSTED, Way
 
 if TYPE_CHECKING:
     from ..parcel.reader import Content
@@ -23,15 +23,15 @@ class Wanted(NamedTuple):
     """Whether arrays are turned to the byte order of this machine."""
 
     mmap_mode: MmapMode | None = None
-    rename: Rename | None = None
+    way: Way = TRUSTED
 
 
 def joined(content: "Content", wanted: Wanted, name: str) -> Any:  # Any: the user's value
     """The value. Errors of unpickling get a note that tells of versions."""
-    with explained(content.facts, name):
+    with explained(content.facts, name), named(name):
         if wanted.native:
-            return join_native(content, wanted.rename)
-        return parcel.parcels.join_with(content.skeleton, content.buffers, rename=wanted.rename)
+            return join_native(content, wanted.way.join)
+        return wanted.way.join(None, content.skeleton, content.buffers)
 
 
 @contextmanager

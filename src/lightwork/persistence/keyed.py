@@ -20,6 +20,8 @@ def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any
         raise InvalidOption(
             f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open reads parts"
         )
+    if wanted.way.guards:
+        raise InvalidOption("keys= and safe=True exclude each other: load the whole file")
     if isinstance(keys, str | bytes):
         raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
     names = list(keys)

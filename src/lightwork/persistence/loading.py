@@ -3,16 +3,16 @@
 import io
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from .. import parcel, persistence  # `keyed` is loaded when it is needed
-from ..errors import CorruptFileError, InvalidOption
-from . import foreign
+from .. import parcel, persistence  # whose parts are loaded when they are needed
+from ..errors import CorruptFileError, InvalidOption, UnknownFormatError
 from .joining import Wanted, explained, joined, named
 from .mapping import join_mapped
 from .options import MmapMode, native_byte_order, path_of
 from .renames import renaming
+from .ways import Way, chosen_way
 
 if TYPE_CHECKING:
     from ..parcel.inputs import Readable
@@ -30,14 +30,15 @@ def load(
     *,
     keys: Iterable[object] | None = None,
     renames: Mapping[str, str] | None = None,
+    safe: bool = False,
+    trusted: Collection[str] = (),
 ) -> Any:
     """The value that `dump` has kept. Its arrays are writable.
 
-    The format is seen from the first bytes: a file of ours, the same compressed as a whole, a file of joblib
-    0.8 to 1.6, or a plain pickle. joblib itself is not needed, and never imported.
-
-    Every byte of our own files is compared with its checksum before anything is unpickled, except for mapped
-    arrays, which are not read. Unpickling runs what the file says: load only files that you trust.
+    Reads files of ours, also compressed as a whole, files of joblib 0.8 to 1.6 (joblib is not needed), and
+    plain pickles. Every byte of our own is compared with its checksum before anything is unpickled, except
+    for mapped arrays, which are not read. Unpickling runs what the file says: load files that you do not
+    trust with ``safe=True``.
 
     Parameters
     ----------
@@ -45,42 +46,43 @@ def load(
         A path, or an object with ``read`` for bytes, which is read forwards from its position to the end
         of one dumped value; the next `load` finds the next value.
     mmap_mode
-        Leave the arrays of an uncompressed file where they are: ``"r"`` read-only; ``"r+"`` or ``"w+"``
-        changes go to the file (which then loses the checksums of its arrays); ``"c"`` changes are private.
-        They are ``numpy.memmap`` arrays. Nothing may truncate the file while they live; `dump` to the same
-        path does not, it makes a new file.
+        Leave the arrays of an uncompressed file where they are, as ``numpy.memmap``: ``"r"`` read-only;
+        ``"r+"``, ``"w+"`` changes go to the file (which loses the checksums of its arrays); ``"c"`` changes
+        are private. Nothing may truncate the file while they live; `dump` to its path makes a new one.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
     keys
-        Load these alone, as a dictionary: keys of a dictionary, positions of a list or tuple, names of
-        attributes of an object. Only their bytes are read and verified, and only their objects built. Needs
-        the path of a file of ours; `lightwork.open` shows which keys there are, and reads parts of arrays.
+        Load these alone, as a dictionary: keys of a dictionary, positions of a list or tuple, attributes of
+        an object. Nothing else is read or built. Needs the path of a file of ours; see `lightwork.open`.
     renames
-        For what has moved since the file was written: ``{"old.module": "new.module"}`` counts for all in that
-        module and the modules in it, ``{"old.module.Class": "new.module.Class"}`` for one class or function.
+        What has moved since: ``{"old.module": "new.module"}`` for all in it and the modules in it, or
+        ``{"old.module.Class": "new.module.Class"}``.
+    safe
+        Refuse everything but scalars, containers, dates, arrays, sparse matrices and frames, before anything
+        is imported or called. May take 128 MiB of memory, and 1,000 bytes for each byte of the file.
+    trusted
+        With `safe`: packages, modules or types whose objects are built too, by their own code:
+        ``["sklearn"]``. No foreign code is called; a crafted model may still crash.
 
     Raises
     ------
     InvalidOption
         An argument that cannot be right, such as mapping a compressed file.
-    CorruptFileError
-        The file is damaged or cut short.
-    UnknownFormatError
-        The file is in no format that is read here, or of a newer release.
+    CorruptFileError, UnknownFormatError
+        The file is damaged or cut short; it is in no format that is read here, or of a newer release.
+    UnsafeFileError
+        With `safe`: it holds what is refused. The message names the types.
     OSError
         The file cannot be opened or read.
     ImportError, AttributeError
         A module or class that the value needs is not here; a note tells what wrote the file.
     """
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
-    wanted = Wanted(native, mmap_mode, renaming(renames))
+    wanted = Wanted(native, mmap_mode, chosen_way(safe, trusted, renaming(renames)))
     path = path_of(filename)
     if keys is not None:
         return persistence.keyed.load_keys(path, keys, wanted)
-    if path is None:
-        _check_stream(filename, mmap_mode)
-        return _load_stream(filename, wanted, _name_of(filename))
-    return _load_path(path, wanted)
+    return _load_checked(filename, wanted) if path is None else _load_path(path, wanted)
 
 
 def loads(
@@ -88,9 +90,12 @@ def loads(
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
     *,
     renames: Mapping[str, str] | None = None,
+    safe: bool = False,
+    trusted: Collection[str] = (),
 ) -> Any:
-    """The value in bytes that `dumps` has made. Arrays are copies, and writable. Errors as for `load`."""
-    wanted = Wanted(native_byte_order(ensure_native_byte_order, None), rename=renaming(renames))
+    """The value in bytes that `dumps` has made. Arrays are copies, and writable. The rest as for `load`."""
+    way = chosen_way(safe, trusted, renaming(renames))
+    wanted = Wanted(native_byte_order(ensure_native_byte_order, None), way=way)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidOption(f"loads needs bytes, not {type(data).__name__}; load reads files")
     if isinstance(data, memoryview) and not data.c_contiguous:
@@ -100,7 +105,7 @@ def loads(
     nbytes = memoryview(data).nbytes
     name = f"{nbytes} bytes"
     file = io.BytesIO(data)
-    value = _load_stream(file, wanted, name)
+    value = _load_stream(file, wanted, name, size=nbytes)
     with named(name):
         _check_end(nbytes, file.tell())
     return value
@@ -115,11 +120,12 @@ def _load_path(path: str, wanted: Wanted) -> Any:  # Any: the user's value
                 raise InvalidOption(f"mmap_mode={mmap_mode!r} needs a regular file, {path!r} is none")
             return _load_stream(file, wanted, repr(path))
         if not _is_container(os.pread(file.fileno(), _TELLING, 0)):
-            return foreign.opening.load_file(file, path, wanted)
+            _check_foreign(repr(path), wanted.way)
+            return persistence.foreign.opening.load_file(file, path, wanted)
         if mmap_mode is not None:
-            return _load_mapped(file, path, mmap_mode, wanted)
+            return _load_mapped(file, path, mmap_mode, wanted.way)
         with named(repr(path)):
-            content = _read_file(file)
+            content = _read_file(file, wanted.way)
     return joined(content, wanted, repr(path))
 
 
@@ -128,14 +134,30 @@ def _is_container(head: bytes) -> bool:
     return head == parcel.layout.MAGIC[: len(head)]
 
 
-def _load_stream(stream: Any, wanted: Wanted, name: str) -> Any:  # Any: an object with `read`
+# Any: whatever the caller gave; the user's value.
+def _load_checked(file: Any, wanted: Wanted) -> Any:
+    _check_stream(file, wanted.mmap_mode)
+    return _load_stream(file, wanted, _name_of(file))
+
+
+# Any: an object with `read`; the user's value.
+def _load_stream(stream: Any, wanted: Wanted, name: str, *, size: int | None = None) -> Any:
     with named(name):
         head = parcel.inputs.StreamInput(stream).read(1)
     if not _is_container(head):
-        return foreign.opening.load_stream(stream, head, wanted, name)
+        _check_foreign(name, wanted.way)
+        return persistence.foreign.opening.load_stream(stream, head, wanted, name)
     with named(name):
-        content = parcel.reader.read(parcel.inputs.StreamInput(stream, head))
+        source = parcel.inputs.StreamInput(stream, head, size=size)
+        content = parcel.reader.read(source, *wanted.way.guards)
     return joined(content, wanted, name)
+
+
+def _check_foreign(name: str, way: Way) -> None:
+    if way.guards:
+        raise UnknownFormatError(
+            f"cannot read {name}: safe=True reads files of lightwork alone, and this is none (joblib's, say)"
+        )
 
 
 def _name_of(file: object) -> str:
@@ -160,9 +182,9 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
         )
 
 
-def _read_file(file: BinaryIO) -> "Content":
+def _read_file(file: BinaryIO, way: Way) -> "Content":
     source = parcel.inputs.FileInput(file.fileno())
-    content = parcel.reader.read(source)
+    content = parcel.reader.read(source, *way.guards)
     _check_end(os.fstat(file.fileno()).st_size, source.position)
     return content
 
@@ -172,21 +194,21 @@ def _check_end(size: int, end: int) -> None:
         raise CorruptFileError(f"it has {size - end} bytes after its end")
 
 
-def _load_mapped(file: BinaryIO, path: str, mode: MmapMode, wanted: Wanted) -> Any:  # Any: the user's value
+def _load_mapped(file: BinaryIO, path: str, mode: MmapMode, way: Way) -> Any:  # Any: the user's value
     with named(repr(path)):
-        mapped = _read_mapped(file, path)
+        mapped = _read_mapped(file, path, way)
     if mode in ("r+", "w+") and not mapped.footer.changed:
         footer = mapped.footer._replace(changed=True)
         content = parcel.layout.pack_footer(footer)
         os.pwrite(file.fileno(), content, footer.total - len(content))
-    with explained(mapped.facts, repr(path)):
-        return join_mapped(mapped, file, mode, wanted.rename)
+    with explained(mapped.facts, repr(path)), named(repr(path)):
+        return join_mapped(mapped, file, mode, way.join)
 
 
-def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
+def _read_mapped(file: BinaryIO, path: str, way: Way) -> "Mapped":
     source = parcel.inputs.FileInput(file.fileno())
     try:
-        mapped = parcel.reader.read_mapped(source)
+        mapped = parcel.reader.read_mapped(source, *way.guards)
     except InvalidOption as exc:
         raise InvalidOption(f"cannot map {path!r}: {exc}; load it without mmap_mode") from None
     _check_end(os.fstat(file.fileno()).st_size, source.position)

@@ -1,9 +1,11 @@
 """Arrays otherwise than as plain copies: mapped from the file, or turned to the byte order of the machine."""
 
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from .. import parcel
+from ..protocols import Buffer
 from ..system.optional import loaded, require
 from .options import MmapMode
 from .renames import Rename
@@ -12,23 +14,40 @@ if TYPE_CHECKING:
     from ..parcel.reader import Content, Mapped
 
 # Any: values of the user, and arrays of a library that may not be installed.
-__all__ = ["join_mapped", "join_native", "map_file", "mapped_array", "turned"]
+__all__ = ["Join", "join_mapped", "join_native", "join_trusted", "map_file", "mapped_array", "turned"]
 
 _FOREIGN, _FOREIGN_MARK = (">", b"\x8c\x01>") if sys.byteorder == "little" else ("<", b"\x8c\x01<")
 
 
-def join_native(content: "Content", rename: Rename | None) -> Any:
+Join: TypeAlias = "Callable[[Callable[..., Any] | None, Buffer, Iterable[Any]], Any]"
+"""Makes a value of a skeleton and buffers, and its arrays with the function if there is one."""
+
+
+def join_trusted(rename: Rename | None) -> Join:
+    """Makes values by unpickling: runs what the file says."""
+
+    def join(make_array: Callable[..., Any] | None, skeleton: Buffer, buffers: Iterable[Any]) -> Any:
+        return parcel.parcels.join_with(skeleton, buffers, make_array=make_array, rename=rename)
+
+    return join
+
+
+def join_native(content: "Content", join: Join) -> Any:
     """The value, with numeric arrays in the byte order of this machine.
 
     A structured array is turned only if all of its fields are of the other order.
     """
     # No dtype of the other order, as far as a search can tell?
     make_array = _native_array if _FOREIGN_MARK in content.skeleton else None
-    return parcel.parcels.join_with(content.skeleton, content.buffers, make_array=make_array, rename=rename)
+    return join(make_array, content.skeleton, content.buffers)
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
-    return turned(loaded("numpy").ndarray(shape, dtype, buffer, *layout))
+    array = loaded("numpy").ndarray(shape, dtype, buffer, *layout)
+    if _is_foreign(dtype):
+        # Not in place: in a crafted file another array, checked already, may lie in the same bytes.
+        array = array.byteswap().view(dtype.newbyteorder("="))
+    return array
 
 
 def turned(array: Any) -> Any:
@@ -46,16 +65,16 @@ def _is_foreign(dtype: Any) -> bool:
     return bool(dtype.byteorder == _FOREIGN)
 
 
-def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode, rename: Rename | None) -> Any:
+def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode, join: Join) -> Any:
     """The value, with arrays that are ``numpy.memmap`` views on one mapping of `file`.
 
     The mapping lives as long as one of the arrays; `file` may be closed.
     """
     if not mapped.places:
-        return parcel.parcels.join_with(mapped.skeleton, (), rename=rename)
+        return join(None, mapped.skeleton, ())
     whole = map_file(file, mode)
     segments = [_segment(whole, *place) for place in mapped.places]
-    return parcel.parcels.join_with(mapped.skeleton, segments, make_array=_array_in_segment, rename=rename)
+    return join(_array_in_segment, mapped.skeleton, segments)
 
 
 def map_file(file: BinaryIO, mode: MmapMode) -> Any:

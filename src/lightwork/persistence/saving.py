@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from .. import parcel
+from .. import parcel, persistence
 from ..errors import InvalidOption, UnpicklableError
 from ..system.atomic import atomic_writer
-from . import compressors, foreign
+from . import compressors
 from .compressors.registry import COMPRESSORS
 from .options import (
     Compress,
@@ -154,7 +154,7 @@ def _writer(
     elif by_value:
         raise InvalidOption("pickler='cloudpickle' is for our own format: leave it or format='joblib' out")
     else:
-        write = partial(foreign.joblib_writing.write, protocol=number)
+        write = partial(persistence.foreign.joblib_writing.write, protocol=number)
     return partial(_compressed, write, chosen) if chosen is not None and chosen.whole else write
 
 

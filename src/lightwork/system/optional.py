@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import MissingDependency
 
-__all__ = ["installed", "loaded", "on_demand", "on_first_use", "require"]
+__all__ = ["imported", "installed", "loaded", "on_demand", "on_first_use", "require"]
 
 
 def loaded(name: str) -> Any:  # Any: a module whose attributes only its users know
@@ -49,6 +49,11 @@ def require(name: str, *, purpose: str, extra: str) -> Any:  # Any: as `loaded`
         raise MissingDependency(
             f"{purpose} needs {name!r}, which cannot be imported ({exc}): pip install 'lightwork[{extra}]'"
         ) from exc
+
+
+def imported(name: str) -> Any:  # Any: as `loaded`
+    """The module `name`, imported now because the user asks for it by name. Errors as from ``import``."""
+    return importlib.import_module(name)
 
 
 def on_demand(name: str) -> Any:  # Any: as `loaded`

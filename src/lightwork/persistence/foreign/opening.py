@@ -28,7 +28,7 @@ def load_file(file: BinaryIO, path: str, wanted: Wanted) -> Any:
             if wanted.mmap_mode is not None:
                 raise InvalidOption(f"cannot map {name}: it is compressed; load it without mmap_mode")
             return _compressed(file, found, wanted, name, os.path.dirname(path))
-        around = Surroundings(wanted.native, wanted.rename, os.path.dirname(path), file, wanted.mmap_mode)
+        around = Surroundings(wanted.native, wanted.way.rename, os.path.dirname(path), file, wanted.mmap_mode)
         return _pickled(FileInput(file.fileno()), head, around, name)
 
 
@@ -39,7 +39,7 @@ def load_stream(stream: Any, head: bytes, wanted: Wanted, name: str) -> Any:
         file = Resumed(head, stream)
         if found.kind != "pickle":
             return _compressed(file, found, wanted, name, None)
-        return _pickled(StreamInput(file), head, Surroundings(wanted.native, wanted.rename), name)
+        return _pickled(StreamInput(file), head, Surroundings(wanted.native, wanted.way.rename), name)
 
 
 def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str | None) -> Any:
@@ -60,7 +60,7 @@ def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str 
         return joined(content, wanted, name)
     if inside.kind != "pickle":
         raise UnknownFormatError("it is compressed twice: decompress it once")
-    value = _pickled(source, head, Surroundings(wanted.native, wanted.rename, folder), name)
+    value = _pickled(source, head, Surroundings(wanted.native, wanted.way.rename, folder), name)
     _check_end(plain)
     return value
 

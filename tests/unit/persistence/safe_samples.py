@@ -1,0 +1,194 @@
+"""Values of every kind that `load(safe=True)` builds."""
+
+import collections
+import datetime
+import decimal
+import fractions
+import pathlib
+import uuid
+import zoneinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+_RNG = np.random.default_rng(0)
+_BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+_FRAME = pd.DataFrame(
+    {
+        "whole": [1, 2],
+        "text": ["x", "y"],
+        "real": [1.0, 2.0],
+        "day": pd.date_range("2020", periods=2),
+        "night": pd.date_range("2021", periods=2),
+        "berlin": pd.date_range("2020", periods=2, tz="Europe/Berlin"),
+        "category": pd.Categorical(["u", "v"]),
+        "nullable": pd.array([1, None], dtype="Int64"),
+        "truth": [True, False],
+        "object": [None, (1, 2)],
+        "length": pd.to_timedelta([1, 2]),
+        "month": pd.period_range("2020", periods=2, freq="M"),
+        "string": pd.array(["a", None], dtype="string[python]"),
+    }
+)
+
+
+def _labelled() -> pd.DataFrame:
+    frame = _FRAME.set_index("text")
+    frame.index.name = "label"
+    frame.attrs = {"source": "here"}
+    return frame
+
+
+# Any: values of all types
+PLAIN: dict[str, Any] = {
+    "none": None,
+    "integers": [0, 1, 255, 256, 65536, -1, 2**31, 2**70, -(2**70)],
+    "reals": [1.5, float("inf"), -0.0],
+    "texts": ["", "ü", "\ud800", "x" * 300, "y" * 70_000],
+    "bytes": [b"", b"a" * 300, b"q" * 70_000, bytearray(b"abc")],
+    "nested": {"a": [{"b": (1, 2, 3, 4, ())}], ("t", 1): True},
+    "sets": [{1, 2}, frozenset({1}), set(), {(1, 2), frozenset({(3,)})}],
+    "uuid": uuid.UUID(int=5),
+    "paths": [pathlib.Path("/a/b"), pathlib.PurePosixPath("x"), pathlib.PureWindowsPath("c:/x")],
+    "zone": _BERLIN,
+    "dates": [
+        datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC),
+        datetime.datetime(2020, 1, 1, 2, fold=1, tzinfo=_BERLIN),
+        datetime.date(2020, 1, 1),
+        datetime.time(1, 2, 3, 4),
+        datetime.timedelta(1, 2, 3),
+        datetime.timezone(datetime.timedelta(hours=1), "X"),
+    ],
+    "numbers": [decimal.Decimal("1.50"), fractions.Fraction(1, 3), 1 + 2j],
+    "ordered": collections.OrderedDict(a=1),
+    "deque": collections.deque([1], 3),
+    "defaultdict": collections.defaultdict(list, {1: [2]}),
+    "counter": collections.Counter("aab"),
+    "ranges": [slice(1, 2), range(3), ...],
+    "classes": [int, float, np.float64, np.ndarray],
+}
+ARRAYS: dict[str, Any] = {
+    "small": np.arange(3),
+    "large": np.arange(100_000.0).reshape(100, 1000),
+    "Fortran": np.asfortranarray(_RNG.random((300, 200))),
+    "small Fortran": np.asfortranarray(_RNG.random((3, 2))),
+    "structured": np.zeros(2, dtype=[("a", "f4"), ("b", "i8", (2,))]),
+    "aligned": np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+    "titled": np.zeros(2, dtype=[(("title", "a"), "f4")]),
+    "dtypes": [np.dtype(x) for x in ("f8", ">i4", "U5", "S3", "V7", "M8[25s]", "m8", "O", "?", "c16")],
+    "scalars": [
+        np.float32(2),
+        np.int8(1),
+        np.datetime64("2020", "D"),
+        np.bool_(True),
+        np.str_("a"),
+        np.void(b"abc"),
+    ],
+    "objects": np.array([1, "a", None, [1, 2]], object),
+    "objects, Fortran": np.asfortranarray(np.array([[1, "a"], ["b", 2]], object)),
+    "matrix": np.matrix([[1, 2]]),
+    "masked": np.ma.array([[1.0, 2.0]], mask=[[False, True]], fill_value=7),
+    "texts": np.array(["a", "bb"]),
+    "dates": np.array(["2020", "NaT"], dtype="M8[D]"),
+    "no dimension": np.array(5),
+    "no item": np.zeros((0, 3)),
+    "strings": np.array(["a", None], dtype=np.dtypes.StringDType(na_object=None)),
+    "records": np.rec.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
+}
+SPARSE: dict[str, Any] = {
+    "csr": sp.random(5, 6, 0.3, "csr", rng=_RNG),
+    "csc": sp.random(5, 6, 0.3, "csc", rng=_RNG),
+    "coo": sp.random_array((5, 6), density=0.3, rng=_RNG),
+    "dia": sp.dia_array(np.eye(3)),
+    "bsr": sp.bsr_matrix(np.eye(4), blocksize=(2, 2)),
+    "empty": sp.csr_array((3, 4)),
+    "one dimension": sp.coo_array(np.array([1, 0, 2])),
+}
+FRAMES: dict[str, Any] = {
+    "every kind": _FRAME,
+    "labelled": _labelled(),
+    "one block": pd.DataFrame(np.eye(3)),
+    "one text": pd.DataFrame({"a": ["x"]}),
+    "empty": pd.DataFrame(),
+    "tuples as columns": pd.DataFrame([[1, 2]], columns=pd.Index([("a", 1), ("b", 2)], tupleize_cols=False)),
+    "levels as columns": pd.DataFrame(
+        [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["p", "q"])
+    ),
+    "columns of one name": pd.DataFrame([[1, "x", 2]], columns=["a", "a", "b"]),
+    "no duplicates": pd.DataFrame([[1]]).set_flags(allows_duplicate_labels=False),
+    "series": pd.Series([1, 2], name="n", index=["a", "b"]),
+    "series of objects": pd.Series(["a", None], dtype=object),
+    "series of dates": pd.Series(pd.date_range("2020", periods=2, tz="UTC")),
+    "series of nothing": pd.Series([], dtype=float),
+}
+INDEXES: dict[str, Any] = {
+    "days": pd.date_range("2020", periods=3, freq="D", name="d"),
+    "month ends": pd.date_range("2020", periods=3, freq="ME"),
+    "lengths": pd.timedelta_range("1D", periods=3),
+    "periods": pd.period_range("2020", periods=2, freq="M"),
+    "levels": pd.MultiIndex.from_tuples([(1, "a"), (2, "b")], names=["x", "y"]),
+    "categories": pd.CategoricalIndex(["a", "b"], ordered=True, name="c"),
+    "range": pd.RangeIndex(3, name="r"),
+    "intervals": pd.interval_range(0, 2),
+}
+EXTENSION: dict[str, Any] = {
+    "integers": pd.array([1, None]),
+    "truths": pd.array([True, None]),
+    "reals": pd.array([1.5, None]),
+    "scalars": [
+        pd.Timestamp("2020", tz="UTC"),
+        pd.Timestamp("2020-01-01 12:00:00.123456789"),
+        pd.Timestamp("2020", tz="Europe/Berlin"),
+        pd.Timedelta(1),
+        pd.NaT,
+        pd.NA,
+        pd.Interval(1, 2),
+    ],
+    "dtypes": [
+        pd.StringDtype("python"),
+        pd.CategoricalDtype(["a"]),
+        pd.Int64Dtype(),
+        pd.DatetimeTZDtype("ns", "UTC"),
+        pd.BooleanDtype(),
+    ],
+}
+FAMILIES = {
+    "plain": PLAIN,
+    "arrays": ARRAYS,
+    "sparse": SPARSE,
+    "frames": FRAMES,
+    "indexes": INDEXES,
+    "ext": EXTENSION,
+}
+SAMPLES: dict[str, Any] = {
+    f"{family}: {name}": value for family, values in FAMILIES.items() for name, value in values.items()
+}
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values agree in type, content, and what else there is to tell them apart."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, pd.DataFrame):
+        pd.testing.assert_frame_equal(left, right, check_freq=True, check_flags=True)
+        return bool(left.attrs == right.attrs and (left.dtypes == right.dtypes).all())
+    if isinstance(left, pd.Series):
+        pd.testing.assert_series_equal(left, right)
+        return True
+    if isinstance(left, pd.Index):
+        pd.testing.assert_index_equal(left, right, exact=True)
+        return bool(getattr(left, "freq", None) == getattr(right, "freq", None))
+    if sp.issparse(left):
+        return bool(left.dtype == right.dtype and (left.toarray() == right.toarray()).all())
+    if isinstance(left, np.ma.MaskedArray):
+        return bool(left.fill_value == right.fill_value) and str(left) == str(right)
+    if isinstance(left, np.ndarray):
+        return (
+            (left.dtype, left.dtype.isalignedstruct, left.shape, left.flags.writeable, left.flags.fnc)
+            == (right.dtype, right.dtype.isalignedstruct, right.shape, right.flags.writeable, right.flags.fnc)
+        ) and repr(left) == repr(right)
+    return left is right or repr(left) == repr(right)
