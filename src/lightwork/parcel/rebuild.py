@@ -9,9 +9,10 @@ in the place of `array_type`, and meets no other use of ``numpy.ndarray``.
 from collections.abc import Callable
 from typing import Any
 
+from ..protocols import Buffer
 from ..system.optional import require
 
-__all__ = ["ARRAY_TYPE", "ArrayMaker", "array_type", "view_as"]
+__all__ = ["ARRAY_TYPE", "ArrayMaker", "array_type", "masked_array", "text_array", "view_as"]
 
 
 def array_type() -> Any:  # Any: a class of a library that may not be installed
@@ -28,6 +29,42 @@ def array_type() -> Any:  # Any: a class of a library that may not be installed
 def view_as(array: Any, kind: type) -> Any:  # Any: a numpy array
     """The same elements as an array of another class, such as ``numpy.matrix``."""
     return array.view(kind)
+
+
+# Any: arrays of a library that may not be installed.
+def masked_array(data: Any, mask: Any, fill_value: Any, hard: bool) -> Any:
+    """A ``numpy.ma.MaskedArray`` with the memory of two arrays. ``None``: no mask, the default fill value."""
+    masked = require("numpy.ma", purpose="a value that holds masked arrays", extra="numpy")
+    made = masked.MaskedArray(data, masked.nomask if mask is None else mask, copy=False, hard_mask=hard)
+    if fill_value is not None:
+        made.fill_value = fill_value
+    return made
+
+
+def text_array(
+    shape: tuple[int, ...],
+    dtype: Any,
+    order: str,
+    content: Buffer,
+    separator: str,
+    missing: tuple[tuple[object, Any], ...],
+) -> Any:
+    """An array of ``str`` objects or of ``StringDType``.
+
+    Parameters
+    ----------
+    order
+        ``"C"`` or ``"F"``: in which order the texts follow each other, and lie in the array.
+    content
+        The texts in UTF-8 (lone surrogates too), with `separator` between them.
+    missing
+        What takes the place of the (empty) text at some positions: pairs of a value and the positions.
+    """
+    numpy = require("numpy", purpose="a value that holds arrays", extra="numpy")
+    array = numpy.array(str(content, "utf-8", "surrogatepass").split(separator), dtype)
+    for value, places in missing:
+        array[places] = value
+    return array.reshape(shape, order=order)
 
 
 class ArrayMaker:
