@@ -14,6 +14,6 @@ def frame(table: Any) -> Any:
     return polars.from_arrow(table, rechunk=False)
 
 
-def series(table: Any) -> Any:
-    """The ``polars.Series`` that is the only column of an arrow table."""
-    return frame(table).to_series(0)
+def series(table: Any, name: str) -> Any:
+    """The ``polars.Series`` that is the only column of an arrow table, under its own name."""
+    return frame(table).to_series(0).alias(name)

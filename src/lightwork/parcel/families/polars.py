@@ -30,8 +30,8 @@ def _reduce_frame(value: Any) -> tuple[Any, ...]:
 
 def _reduce_series(value: Any) -> tuple[Any, ...]:
     """The table of a ``polars.Series``, with one column."""
-    table = _table(value.to_frame())
-    return _own_way(value) if table is None else (series, (table,))
+    table = _table(value.alias("values").to_frame())  # a column without a name would be given one
+    return _own_way(value) if table is None else (series, (table, value.name))
 
 
 def _own_way(value: Any) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ joining and splitting run at the speed of C, a million texts take a third of pic
 ``None``, a NaN or ``pandas.NA``: these are noted by position.
 """
 
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from ...system.optional import loaded
@@ -44,7 +45,7 @@ def reduce_texts(array: Array) -> tuple[Any, ...] | None:
     gaps = _take_gaps(items)
     if gaps is None:
         return None
-    joined = next(filter(None, (_joined(items, separator) for separator in _SEPARATORS)), None)
+    joined = next(filter(None, map(partial(_joined, items), _SEPARATORS)), None)
     if joined is None:
         return None
     numpy = loaded("numpy")
@@ -60,22 +61,22 @@ def _is_repetitive(items: list[Any]) -> bool:
 
 def _take_gaps(items: list[Any]) -> list[_Gap] | None:
     """What is no text, replaced by empty texts; ``None`` if there is anything that cannot be noted."""
-    kinds = set(map(type, items))
-    others = kinds - {str}
+    kinds = list(map(type, items))
+    found = set(kinds)
+    others = found - {str}
     pandas = loaded("pandas")
     allowed = {type(None), float} | ({type(pandas.NA)} if pandas is not None else set())
-    if str not in kinds or not others <= allowed:
+    if str not in found or not others <= allowed:
         return None
-    gaps = []
-    for kind in sorted(others, key=lambda kind: kind.__name__):
-        places = [place for place, item in enumerate(items) if type(item) is kind]
-        value = items[places[0]]
-        if kind is float and any(items[place] == items[place] for place in places):
-            return None  # a number, not only NaN
-        gaps.append(_Gap(value, places))
-        for place in places:
+    gaps: dict[type, _Gap] = {}
+    for place, kind in enumerate(kinds) if others else ():
+        if kind is not str:
+            value = items[place]
+            if kind is float and value == value:
+                return None  # a number, not only NaN
+            gaps.setdefault(kind, _Gap(value, [])).places.append(place)
             items[place] = ""
-    return gaps
+    return list(gaps.values())
 
 
 class _Joined(NamedTuple):
