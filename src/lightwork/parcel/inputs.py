@@ -37,8 +37,11 @@ class Input(Protocol):
     def take(self, nbytes: int) -> Callable[[], bytes]:
         """Step over the next bytes; the function gives them. `CorruptFileError` if they are not there."""
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
-        """Step over the next ``len(out)`` bytes; they are in `out` when the function has been called."""
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
+        """Step over `padding` bytes that must be zero and the ``len(out)`` that follow.
+
+        These are in `out` when the function has been called.
+        """
 
 
 class FileInput:
@@ -76,12 +79,12 @@ class FileInput:
         self.position += nbytes
         return lambda: self._exactly(start, nbytes)
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
         """As `Input.fill`."""
-        self.expect(len(out))
+        self.expect(padding + len(out))
         start = self.position
-        self.position += len(out)
-        return lambda: self._into(start, out)
+        self.position += padding + len(out)
+        return lambda: self._into(start, out, padding)
 
     def _exactly(self, start: int, nbytes: int) -> bytes:
         data = self._read_at(start, nbytes)
@@ -96,12 +99,16 @@ class FileInput:
             parts.append(os.pread(self._descriptor, nbytes - done, start + done))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _into(self, start: int, out: memoryview) -> None:
-        while out:
-            count = os.preadv(self._descriptor, [out], start)
+    def _into(self, start: int, out: memoryview, padding: int) -> None:
+        before = bytearray(b"?" * padding)  # one call of the system for both
+        rest = [memoryview(before), out]
+        while any(rest):
+            count = os.preadv(self._descriptor, rest, start)
             if not count:
                 raise CorruptFileError("it became shorter while it was read")
-            start, out = start + count, out[count:]
+            start += count
+            rest = [rest[0][count:], rest[1][max(0, count - len(rest[0])) :]]
+        _check_padding(before)
 
 
 class StreamInput:
@@ -138,8 +145,9 @@ class StreamInput:
             )
         return lambda: data
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
         """As `Input.fill`."""
+        _check_padding(self.take(padding)())
         readinto = getattr(self._file, "readinto", None)
         rest = out
         while rest:
@@ -154,3 +162,8 @@ class StreamInput:
         data = self._file.read(min(len(out), 1 << 20))
         out[: len(data)] = data
         return len(data)
+
+
+def _check_padding(found: bytes | bytearray) -> None:
+    if any(found):
+        raise CorruptFileError("the bytes before one of its buffers are damaged")
