@@ -16,7 +16,7 @@ __all__ = ["reduce_texts"]
 
 _SEPARATORS = ("\0", "\x1f", "\x1e", "\n", "\x01")
 _AT_ONCE = 1 << 16  # items that are joined at a time: what is held besides the result
-_LOOKED_AT = 512
+_RUNS, _RUN = 8, 64
 
 # Any: arrays of a library that may not be installed.
 Array: TypeAlias = Any
@@ -55,8 +55,10 @@ def reduce_texts(array: Array) -> tuple[Any, ...] | None:
 
 
 def _is_repetitive(items: list[Any]) -> bool:
-    looked_at = items[:: max(1, len(items) // _LOOKED_AT)]
-    return len(set(map(id, looked_at))) * 2 <= len(looked_at)
+    """Whether texts are met again, by a look at runs of them here and there."""
+    starts = range(0, len(items), max(1, len(items) // _RUNS))
+    texts = [item for start in starts for item in items[start : start + _RUN] if type(item) is str]
+    return len(set(map(id, texts))) * 2 <= len(texts)
 
 
 def _take_gaps(items: list[Any]) -> list[_Gap] | None:
