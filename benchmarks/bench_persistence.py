@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from families import peer, pickle_dump, pickle_load
 from families import cases as family_cases
+from families import peer, pickle_dump, pickle_load
 from harness import Case, Side
 
 import lightwork

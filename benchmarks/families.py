@@ -44,9 +44,7 @@ def cases(scratch: Path) -> Iterator[Case]:
     yield from _weights(scratch)
 
 
-def _compared(
-    work: str, runs: dict[str, Callable[[], object]], note: str, *, rounds: int = 5
-) -> Case:
+def _compared(work: str, runs: dict[str, Callable[[], object]], note: str, *, rounds: int = 5) -> Case:
     """A row whose aim is to be the fastest, or near it."""
     return Case(
         work,

@@ -4,6 +4,8 @@ Both give out *deferred* reads, to be run by helper threads: a file reads when i
 threads at once; a stream has read already.
 """
 
+import errno
+import io
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -12,14 +14,15 @@ from ..errors import CorruptFileError, InvalidOption
 
 __all__ = ["FileInput", "Input", "Readable", "StreamInput"]
 
+_WOULD_BLOCK = "the file is in non-blocking mode and empty: call os.set_blocking(file.fileno(), True) first"
 _STEP = 1 << 20  # a stream of unknown length must prove that it has the bytes it promises, step by step
 
 
 class Readable(Protocol):
     """A file object opened for bytes."""
 
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+    def read(self, size: int, /) -> bytes | None:
+        """At most `size` bytes; none at the end; ``None`` if there are none yet."""
 
 
 class Input(Protocol):
@@ -116,6 +119,7 @@ class StreamInput:
 
     def __init__(self, file: Readable) -> None:
         self._file = file
+        self._readinto: Callable[[memoryview], int | None] | None = getattr(file, "readinto", None)
         self.position = 0
 
     def read(self, nbytes: int) -> bytes:
@@ -123,15 +127,21 @@ class StreamInput:
         parts: list[bytes] = []
         left = nbytes
         while left:
-            part = self._file.read(min(left, _STEP))
+            part = self._read_some(min(left, _STEP))
             if not part:
                 break
-            if not isinstance(part, bytes | bytearray | memoryview):
-                raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
             parts.append(part)
             left -= len(part)
         self.position += nbytes - left
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_some(self, nbytes: int) -> bytes:
+        part = self._file.read(nbytes)
+        if part is None:
+            raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
+        return bytes(part)
 
     def expect(self, nbytes: int) -> None:
         """Nothing is known beforehand of a stream."""
@@ -148,18 +158,26 @@ class StreamInput:
     def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
         """As `Input.fill`."""
         _check_padding(self.take(padding)())
-        readinto = getattr(self._file, "readinto", None)
         rest = out
         while rest:
-            count = readinto(rest) if readinto else self._copy(rest)
+            count = self._fill_some(rest)
             if not count:
                 raise CorruptFileError(f"it ends after {self.position} bytes, {len(rest)} more are needed")
             self.position += count
             rest = rest[count:]
         return lambda: None
 
-    def _copy(self, out: memoryview) -> int:
-        data = self._file.read(min(len(out), 1 << 20))
+    def _fill_some(self, out: memoryview) -> int:
+        if self._readinto is not None:
+            try:
+                count = self._readinto(out)
+            except io.UnsupportedOperation:
+                self._readinto = None  # it has the method and not the ability
+            else:
+                if count is None:
+                    raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
+                return count
+        data = self._read_some(min(len(out), _STEP))
         out[: len(data)] = data
         return len(data)
 

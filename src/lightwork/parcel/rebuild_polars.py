@@ -1,4 +1,4 @@
-"""What skeletons call to build values of polars again. The names are part of the file format: never move them."""
+"""What skeletons call to build frames of polars. The names are part of the file format: never move them."""
 
 from typing import Any
 

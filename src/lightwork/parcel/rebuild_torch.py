@@ -1,4 +1,4 @@
-"""What skeletons call to build values of torch again. The names are part of the file format: never move them."""
+"""What skeletons call to build tensors again. The names are part of the file format: never move them."""
 
 from typing import Any
 
@@ -48,4 +48,4 @@ def _is_here(device: Any) -> bool:
     backend = getattr(_torch(), device.type, None)
     if backend is None or not hasattr(backend, "is_available") or not backend.is_available():
         return False
-    return (device.index or 0) < backend.device_count()
+    return bool((device.index or 0) < backend.device_count())

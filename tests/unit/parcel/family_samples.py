@@ -1,6 +1,7 @@
 """Large values of every library, for whom nothing large may stay in the pickle."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ NUMPY: dict[str, Callable[[], Any]] = {
     "matrix": lambda: NUMBERS.reshape(2, -1).view(np.matrix),
     "texts": lambda: np.array(TEXTS, object),
     "texts, Fortran": lambda: np.array(TEXTS, object).reshape(2, -1).T,
-    "texts, strided": lambda: np.array(TEXTS * 2, object)[::2],
+    "texts, strided": lambda: np.array([str(row) for row in range(2 * ROWS)], object)[::2],
     "texts, not ASCII": lambda: np.array([f"é€\ud800 {row} 🎉" for row in range(ROWS)], object),
     "texts with separators": lambda: np.array([f"a\0b\n{row}" for row in range(ROWS)], object),
     "texts and empty ones": lambda: np.array([str(row) if row % 3 else "" for row in range(ROWS)], object),
@@ -53,7 +54,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
     "sparse": lambda: pd.DataFrame({"a": pd.arrays.SparseArray(NUMBERS)}),
 }
 SPARSE: dict[str, Callable[[], Any]] = {
-    kind: lambda kind=kind: scipy.sparse.random(400, 400, 0.3, kind, random_state=0)
+    kind: partial(scipy.sparse.random, 400, 400, 0.3, kind, random_state=0)
     for kind in ("csr", "csc", "coo", "bsr")
 }
 ARROW: dict[str, Callable[[], Any]] = {
@@ -72,7 +73,9 @@ ARROW: dict[str, Callable[[], Any]] = {
 }
 POLARS: dict[str, Callable[[], Any]] = {
     "frame": lambda: pl.DataFrame({"a": TEXTS, "b": NUMBERS}),
-    "frame of chunks": lambda: pl.concat([pl.DataFrame({"a": TEXTS}), pl.DataFrame({"a": COLOURS})], rechunk=False),
+    "frame of chunks": lambda: pl.concat(
+        [pl.DataFrame({"a": TEXTS}), pl.DataFrame({"a": COLOURS})], rechunk=False
+    ),
     "series": lambda: pl.Series("x", np.arange(20_000.0)),
     "series without a name": lambda: pl.Series(TEXTS * 3),
     "slice": lambda: pl.Series([text * 5 for text in TEXTS * 20])[5:10_000],
