@@ -1,7 +1,7 @@
 """How arrays leave the pickle.
 
 Protocol 5 on its own copies arrays that are strided, read-only buffers come back read-only, ``datetime64``
-and ``matrix`` stay inside, and each small array costs a buffer of its own. The reducers here send every
+stays inside, and each small array costs a buffer of its own. The reducers here send every
 array of plain items to one of three places, by size:
 
 ==============  =======================================================================================
@@ -12,10 +12,11 @@ large           a buffer of its own; a strided array stays as it is until its by
 
 In each case the skeleton calls ``numpy.ndarray(shape, dtype, buffer, offset, strides, order)`` (see
 `rebuild`), which makes a view, writable if the buffer is. The order of the elements is kept for C and Fortran
-layout; any other layout comes back in C order. Arrays that hold objects, and other subclasses of
-``ndarray``, keep their own way of being pickled.
+layout; any other layout comes back in C order. Arrays of many texts become one run of bytes; other arrays
+that hold objects keep their own way of being pickled.
 
-numpy is never imported here: only an array in the user's value makes a reducer run.
+Values of pandas, polars, pyarrow and torch, and what numpy has besides ``ndarray``, are taken apart into such
+arrays by `families`. No library is imported here: only a value of it in the user's value makes a reducer run.
 """
 
 import copyreg
