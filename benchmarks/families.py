@@ -4,6 +4,7 @@ A peer that is not installed is left out of its rows, and a library that is not,
 """
 
 import importlib
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,7 @@ from harness import Case, Side
 import lightwork
 
 _ROWS = 1_000_000
-_SYNCED = "to a file; lightwork alone syncs and renames it"
+_SYNCED = "to a file that every side syncs; lightwork renames it too"
 _VERIFIED = "lightwork alone verifies checksums"
 
 
@@ -64,10 +65,24 @@ def _dumped_and_loaded(name: str, value: object, ways: dict[str, Way], scratch: 
     paths = {way: scratch / f"x.{number}" for number, way in enumerate(ways)}
     for way, (dump, _) in ways.items():
         dump(value, paths[way])
-    dumps = {way: partial(dump, value, paths[way]) for way, (dump, _) in ways.items()}
+    dumps = {
+        way: partial(dump if way == "lightwork" else _then_synced(dump), value, paths[way])
+        for way, (dump, _) in ways.items()
+    }
     loads = {way: partial(load, paths[way]) for way, (_, load) in ways.items()}
     yield _compared(f"dump {name}", dumps, _SYNCED)
     yield _compared(f"load {name}", loads, _VERIFIED)
+
+
+def _then_synced(dump: Callable[[Any, Path], object]) -> Callable[[Any, Path], object]:
+    """The same, and the file on the disk afterwards, as it is with lightwork."""
+
+    def run(value: Any, path: Path) -> None:
+        dump(value, path)
+        with open(path, "rb+", buffering=0) as file:
+            os.fsync(file.fileno())
+
+    return run
 
 
 def _plain_ways() -> dict[str, Way]:
