@@ -6,7 +6,6 @@ joining and splitting run at the speed of C, a million texts take a third of pic
 ``None``, a NaN or ``pandas.NA``: these are noted by position.
 """
 
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from ...system.optional import loaded
@@ -15,18 +14,22 @@ from ..rebuild import text_array
 __all__ = ["reduce_texts"]
 
 _SEPARATORS = ("\0", "\x1f", "\x1e", "\n", "\x01")
-_AT_ONCE = 1 << 16  # items that are joined at a time: what is held besides the result
+_AT_ONCE = 8 << 10  # items; they are looked at several times, which is quick as long as they are in the cache
 _RUNS, _RUN = 8, 64
 
 # Any: arrays of a library that may not be installed.
 Array: TypeAlias = Any
 
 
-class _Gap(NamedTuple):
-    """A value that is no text, and where it is."""
+class _OtherItemError(Exception):
+    """There is an item that is no text, and nothing that can be noted by position."""
 
-    value: object
-    places: list[int]
+
+class _Joined(NamedTuple):
+    """The texts of an array one after the other; what is no text, by type: a value, and where it is."""
+
+    content: bytearray
+    gaps: dict[type, tuple[object, list[int]]]
 
 
 def reduce_texts(array: Array) -> tuple[Any, ...] | None:
@@ -36,65 +39,60 @@ def reduce_texts(array: Array) -> tuple[Any, ...] | None:
     each object once, which is shorter, and keeps them one.
     """
     order = "F" if array.flags.fnc else "C"
-    items: list[Any] = array.ravel(order).tolist()
+    flat = array.ravel(order)
     if array.dtype.char == "O":
-        if _is_repetitive(items):
+        if _is_repetitive(flat):
             return None
     elif isinstance(getattr(array.dtype, "na_object", None), str):
         return None  # a missing text cannot be told from a text
-    gaps = _take_gaps(items)
-    if gaps is None:
-        return None
-    joined = next(filter(None, map(partial(_joined, items), _SEPARATORS)), None)
-    if joined is None:
-        return None
-    numpy = loaded("numpy")
-    missing = tuple((gap.value, numpy.array(gap.places, numpy.int64)) for gap in gaps)
-    content, separator = numpy.frombuffer(joined.content, "u1"), joined.separator
-    return text_array, (array.shape, array.dtype, order, content, separator, missing)
+    for separator in _SEPARATORS:
+        try:
+            joined = _joined(flat, separator)
+        except _OtherItemError:
+            return None
+        if joined is not None:
+            numpy = loaded("numpy")
+            gaps = tuple((value, numpy.array(places, numpy.int64)) for value, places in joined.gaps.values())
+            content = numpy.frombuffer(joined.content, "u1")
+            return text_array, (array.shape, array.dtype, order, content, separator, gaps)
+    return None
 
 
-def _is_repetitive(items: list[Any]) -> bool:
+def _is_repetitive(flat: Array) -> bool:
     """Whether texts are met again, by a look at runs of them here and there."""
-    starts = range(0, len(items), max(1, len(items) // _RUNS))
-    texts = [item for start in starts for item in items[start : start + _RUN] if type(item) is str]
+    starts = range(0, len(flat), max(1, len(flat) // _RUNS))
+    texts = [item for start in starts for item in flat[start : start + _RUN] if type(item) is str]
     return len(set(map(id, texts))) * 2 <= len(texts)
 
 
-def _take_gaps(items: list[Any]) -> list[_Gap] | None:
-    """What is no text, replaced by empty texts; ``None`` if there is anything that cannot be noted."""
-    kinds = list(map(type, items))
-    found = set(kinds)
-    others = found - {str}
-    pandas = loaded("pandas")
-    allowed = {type(None), float} | ({type(pandas.NA)} if pandas is not None else set())
-    if str not in found or not others <= allowed:
-        return None
-    gaps: dict[type, _Gap] = {}
-    for place, kind in enumerate(kinds) if others else ():
-        if kind is not str:
-            value = items[place]
-            if kind is float and value == value:
-                return None  # a number, not only NaN
-            gaps.setdefault(kind, _Gap(value, [])).places.append(place)
-            items[place] = ""
-    return list(gaps.values())
-
-
-class _Joined(NamedTuple):
-    content: bytearray
-    separator: str
-
-
-def _joined(items: list[str], separator: str) -> _Joined | None:
+def _joined(flat: Array, separator: str) -> _Joined | None:
     """The texts in UTF-8, ``None`` if one of them contains the separator."""
-    content = bytearray()
-    for start in range(0, len(items), _AT_ONCE):
-        part = items[start : start + _AT_ONCE]
-        text = separator.join(part)
-        if text.count(separator) != len(part) - 1:
+    content, gaps = bytearray(), dict[type, tuple[object, list[int]]]()
+    for start in range(0, len(flat), _AT_ONCE):
+        items = flat[start : start + _AT_ONCE].tolist()
+        kinds = list(map(type, items))
+        if kinds.count(str) != len(kinds):
+            _take_gaps(items, kinds, start, gaps)
+        text = separator.join(items)
+        if text.count(separator) != len(items) - 1:
             return None
         if start:
             content += separator.encode()
         content += text.encode("utf-8", "surrogatepass")
-    return _Joined(content, separator)
+    return _Joined(content, gaps)
+
+
+def _take_gaps(
+    items: list[Any], kinds: list[type], start: int, gaps: dict[type, tuple[object, list[int]]]
+) -> None:
+    """Replace what is no text by empty texts, and note it in `gaps`."""
+    pandas = loaded("pandas")
+    allowed = {str, type(None), float} | ({type(pandas.NA)} if pandas is not None else set())
+    if not allowed.issuperset(kinds):
+        raise _OtherItemError
+    for place in [place for place, kind in enumerate(kinds) if kind is not str]:
+        kind, value = kinds[place], items[place]
+        if kind is float and value == value:
+            raise _OtherItemError  # a number, not only NaN
+        gaps.setdefault(kind, (value, []))[1].append(start + place)
+        items[place] = ""
