@@ -4,7 +4,7 @@ from typing import Any
 
 from ..system.optional import require
 
-__all__ = ["parameter", "storage", "tensor"]
+__all__ = ["parameter", "set_attributes", "storage", "tensor"]
 
 
 # Any: values of a library that may not be installed.
@@ -38,6 +38,11 @@ def tensor(
 def parameter(data: Any, requires_grad: bool) -> Any:
     """A ``torch.nn.Parameter`` with the memory of a tensor."""
     return _torch().nn.Parameter(data, requires_grad)
+
+
+def set_attributes(tensor: Any, attributes: dict[str, Any]) -> None:
+    """Give a tensor the attributes that its user had given it."""
+    tensor.__dict__.update(attributes)
 
 
 def _torch() -> Any:

@@ -1,8 +1,8 @@
 """How arrays leave the pickle.
 
 Protocol 5 on its own copies arrays that are strided, read-only buffers come back read-only, ``datetime64``
-stays inside, and each small array costs a buffer of its own. The reducers here send every
-array of plain items to one of three places, by size:
+stays inside, and each small array costs a buffer of its own. The reducers here send every array of plain
+items to one of three places, by size:
 
 ==============  =======================================================================================
 small, packed   side by side with other small ones in one buffer (`Packed`): for files and records
@@ -112,7 +112,7 @@ class _Reducers:
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer of an array type, ``None`` for any other type."""
-        library = kind.__module__.partition(".")[0]
+        library = str(kind.__module__).partition(".")[0]  # classes may hold anything there
         if library not in _LIBRARIES or loaded(library) is None:
             return None
         numpy = loaded("numpy")

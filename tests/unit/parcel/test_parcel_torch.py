@@ -115,10 +115,13 @@ def test_a_state_dict_and_an_optimizer() -> None:
 
 
 def test_attributes_of_a_tensor_survive() -> None:
-    """A tensor with attributes of its own goes torch's way, which keeps them."""
-    value = torch.rand(3)
-    value.name_of_mine = "x"
-    assert back(value).name_of_mine == "x"
+    """Of tensors and parameters, also those that refer back."""
+    for value in (torch.rand(ROWS), torch.nn.Parameter(torch.rand(ROWS))):
+        value.name_of_mine, value.myself = "x", value
+        parcel, found = both(value)
+        assert len(parcel.skeleton) < 1000
+        assert (type(found), found.name_of_mine) == (type(value), "x")
+        assert found.myself is found
 
 
 def test_storages_of_absent_devices_come_to_the_cpu() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...system.optional import loaded
-from ..rebuild_torch import parameter, storage, tensor
+from ..rebuild_torch import parameter, set_attributes, storage, tensor
 
 __all__ = ["find"]
 
@@ -34,26 +34,32 @@ def _reduce_tensor(value: Any) -> tuple[Any, ...]:
         own: tuple[Any, ...] = value.__reduce_ex__(5)
         return own
     layout = value.storage_offset(), tuple(value.shape), value.stride()
-    return tensor, (value.untyped_storage(), value.dtype, *layout, value.requires_grad)
+    made_of = value.untyped_storage(), value.dtype, *layout, value.requires_grad
+    return tensor, made_of, *_attributes(value)
 
 
 def _reduce_parameter(value: Any) -> tuple[Any, ...]:
     if not _is_plain(value):
         own: tuple[Any, ...] = value.__reduce_ex__(5)
         return own
-    return parameter, (value.detach(), value.requires_grad)
+    return parameter, (value.detach(), value.requires_grad), *_attributes(value)
+
+
+def _attributes(value: Any) -> tuple[Any, ...]:
+    """How the attributes that somebody gave a tensor are set again."""
+    return (dict(value.__dict__), None, None, set_attributes) if value.__dict__ else ()
 
 
 def _is_plain(value: Any) -> bool:
     """Whether a tensor is what its storage, dtype and strides say, and nothing besides."""
     special = value.is_quantized or value.is_meta or value.is_conj() or value.is_neg() or value.is_nested
-    return value.layout is loaded("torch").strided and not special and not value.__dict__
+    return value.layout is loaded("torch").strided and not special
 
 
 def _reduce_storage(value: Any) -> tuple[Any, ...]:
     """As an array of numpy; of 4-byte items if possible, since the byte shuffle goes by them."""
     torch = loaded("torch")
     here = value.cpu()
-    array = torch.empty(0, dtype=torch.uint8).set_(here).numpy()
+    array = torch.empty(0, dtype=torch.uint8, device="cpu").set_(here).numpy()
     array = array.view("u4") if array.size % 4 == 0 else array
     return storage, (array, str(value.device))
