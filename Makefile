@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types wheel bench torture clean
+.PHONY: help demo test versions check complete format lint types wheel bench torture clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -20,7 +20,16 @@ test:  ## run the quick test suite
 	$(ENVIRONMENT) test
 	@$(RUN) -m pytest
 
-check: format lint types test wheel  ## all that CI runs
+versions:  ## compare keys with those of other Pythons and numpys that are found here
+	$(ENVIRONMENT) test
+	@$(PYTHON) tools/versions.py .venv-versions $(RUN)
+	@$(RUN) -m pytest -q -rs tests/versions
+
+check: complete format lint types test versions wheel  ## all that CI runs
+
+# With torch, which is too large to make everybody wait for it who runs the tests.
+complete:
+	$(ENVIRONMENT) test check torch
 
 format:  ## check the formatting (`make format FIX=1` mends it)
 	$(ENVIRONMENT) test check
@@ -47,5 +56,5 @@ torture:  ## the long form of the kill, fork, fill and fuzz tests
 	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800 -o faulthandler_timeout=1700
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
+	rm -rf $(VENV) .venv-versions build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

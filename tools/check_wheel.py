@@ -41,7 +41,14 @@ def main() -> int:
         python = install(wheel, folder / "venv")
         script = folder / "smoke.py"
         script.write_text(SMOKE)
-        return subprocess.run([python, "-W", "error", script], cwd=folder, timeout=120).returncode
+        for command in (
+            [python, "-W", "error", script],
+            [python.parent / "lightwork", "hash", "{'a': [1, 2]}"],
+        ):
+            code = subprocess.run(command, cwd=folder, timeout=120).returncode
+            if code:
+                return code
+        return 0
 
 
 def build(folder: Path) -> Path:

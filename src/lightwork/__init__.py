@@ -16,10 +16,10 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
-    from .hashing import File, hash, register_hash
+    from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
-    from .persistence import dump, dumps, inspect, load, loads
+    from .persistence import dump, dumps, inspect, load, loads, register_compressor
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -34,11 +34,13 @@ _HOMES = {
     "dumps": "persistence",
     "effective_n_jobs": "parallel",
     "expires_after": "memory",
+    "explain_hash": "hashing",
     "hash": "hashing",
     "inspect": "persistence",
     "load": "persistence",
     "loads": "persistence",
     "parallel_config": "parallel",
+    "register_compressor": "persistence",
     "register_hash": "hashing",
 }
 
@@ -55,11 +57,13 @@ __all__ = [
     "dumps",
     "effective_n_jobs",
     "expires_after",
+    "explain_hash",
     "hash",
     "inspect",
     "load",
     "loads",
     "parallel_config",
+    "register_compressor",
     "register_hash",
 ]
 

@@ -192,11 +192,13 @@ def test_public_names_are_a_list() -> None:
         "dumps",
         "effective_n_jobs",
         "expires_after",
+        "explain_hash",
         "hash",
         "inspect",
         "load",
         "loads",
         "parallel_config",
+        "register_compressor",
         "register_hash",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)

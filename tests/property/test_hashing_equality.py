@@ -7,12 +7,14 @@ import random
 import struct
 import subprocess
 import sys
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -46,6 +48,19 @@ class Slotted:
     def __init__(self, state: Any) -> None:
         self.state = state
 
+
+class Many(list[Any]):
+    pass
+
+
+class Pair(NamedTuple):
+    one: Any
+    two: Any
+
+
+LONG = os.environ.get("LIGHTWORK_TORTURE") == "long"
+COUNT = 10_000
+"""Values of the seeded generator, which is ten times as fast as hypothesis."""
 
 ATOMS: list[Any] = [
     None,
@@ -118,7 +133,13 @@ def content(value: Any) -> Any:
         return name, value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, Thing | Slotted):
         return name, content(value.state)
-    if isinstance(value, dict):
+    if isinstance(value, SimpleNamespace):
+        return name, content(vars(value))
+    if isinstance(value, defaultdict):
+        name += str(value.default_factory)
+    if isinstance(value, deque):
+        return name, value.maxlen, tuple(content(item) for item in value)
+    if isinstance(value, dict | MappingProxyType):
         pairs = [(content(key), content(held)) for key, held in value.items()]
         return name, tuple(pairs) if kind is OrderedDict else tuple(sorted(pairs, key=repr))
     if isinstance(value, list | tuple):
@@ -128,7 +149,7 @@ def content(value: Any) -> Any:
     return name, repr(value)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=COUNT if LONG else 1000, deadline=None)
 @given(VALUES, VALUES)
 def test_keys_are_equal_exactly_when_content_is(one: Any, two: Any) -> None:
     """Both directions, for independent values."""
@@ -149,7 +170,7 @@ def test_a_change_deep_inside_is_seen(one: Any, two: Any, rest: Any) -> None:
         assert (key_of(wrap(one)) == key_of(wrap(two))) == (content(one) == content(two))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=COUNT if LONG else 400, deadline=None)
 @given(VALUES)
 def test_copies_have_the_same_key(value: Any) -> None:
     """Deep copies and pickle round trips, alone and side by side with the original."""
@@ -173,51 +194,112 @@ def sample(count: int) -> list[Any]:
     """Random nested values, the same in every process: made with a seeded generator, not from sets."""
     source = random.Random(7)
     words = ["".join(source.choices("abcdefgh", k=source.randint(0, 8))) for _ in range(50)]
+    mixed = [
+        None,
+        False,
+        2,
+        2.5,
+        "a",
+        b"1",
+        (1, "a"),
+        frozenset(words[:5]),
+        Decimal(3),
+        *Colour,
+        np.int64(7),
+        np.str_("b"),
+    ]
+
+    def pick() -> Any:
+        return source.choice(
+            [source.choice(words), source.choice(ATOMS), source.randint(-(10**20), 10**20), source.random()]
+        )
+
+    def some(values: list[Any]) -> list[Any]:
+        return source.choices(values, k=source.randint(0, 6))
+
+    def mapping(keys: list[Any], depth: int) -> dict[Any, Any]:
+        return {key: value(depth - 1) for key in some(keys)}
 
     def value(depth: int) -> Any:
-        kind = source.randint(0, 9 if depth else 2)
-        some = range(source.randint(0, 6))
-        if kind <= 1:
-            return source.choice(words)
-        if kind == 2:
-            return source.choice([None, True, source.randint(-(10**20), 10**20), source.random(), Colour.RED])
-        if kind == 3:
-            return source.choice([set, Set])(source.choices(words, k=len(some)))
-        if kind == 4:
-            return frozenset([*source.choices(words, k=len(some)), 1, (2, "a"), None])
-        if kind == 5:
-            return {source.choice(words): value(depth - 1) for _ in some}
-        if kind == 6:
-            return {
-                source.choice([1, "a", (2, "b"), Colour.RED, frozenset(words[:5])]): value(depth - 1)
-                for _ in some
-            }
-        if kind == 7:
-            return Thing({source.choice(words): value(depth - 1) for _ in some})
-        if kind == 8:
-            return np.array([source.random() for _ in some])
-        return [value(depth - 1) for _ in some]
+        if depth == 0 or source.random() < 0.2:
+            return pick()
+        children = [value(depth - 1) for _ in range(source.randint(0, 5))]
+        names = dict(zip(words, children, strict=False))
+        keys = source.choice([words, mixed])
+        makers: list[Callable[[], Any]] = [
+            lambda: children,
+            lambda: tuple(children),
+            lambda: Many(children),
+            lambda: deque(children, source.choice([None, 9])),
+            lambda: Pair(*([*children, 1, 2])[:2]),
+            lambda: children[:1] * source.randint(3, 20),
+            lambda: [{"id": number, "value": pick()} for number in range(source.randint(3, 6))],
+            lambda: mapping(keys, depth),
+            lambda: Bag(mapping(keys, depth)),
+            lambda: OrderedDict(mapping(keys, depth)),
+            lambda: defaultdict(source.choice([list, int]), mapping(keys, depth)),
+            lambda: Counter(some(words)),
+            lambda: source.choice([set, Set, frozenset])(some(keys)),
+            lambda: frozenset([*some(keys), 1, (2, "a"), None]),
+            lambda: Thing(names),
+            lambda: Slotted(children),
+            lambda: SimpleNamespace(**{f"n{place}": child for place, child in enumerate(children)}),
+            lambda: np.array([source.random() for _ in children]),
+            lambda: np.array(some(words), dtype=source.choice(["U9", "O"])),
+            lambda: np.arange(len(children), dtype=source.choice(["i1", "i4", "u8", "f4", "c16"])),
+            lambda: bytearray(source.randbytes(len(children))),
+        ]
+        return source.choice(makers)()
 
-    return [value(4) for _ in range(count)]
+    return [value(3) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def values() -> list[Any]:
+    return sample(COUNT)
+
+
+@pytest.fixture(scope="module")
+def keys(values: list[Any]) -> list[str]:
+    return [key_of(value) for value in values]
 
 
 @pytest.mark.slow
-def test_keys_are_the_same_in_every_process() -> None:
-    """Two thousand values in fresh processes with other hash seeds: not one key differs."""
+def test_ten_thousand_values_have_the_keys_of_their_copies(values: list[Any], keys: list[str]) -> None:
+    """Of a deep copy, and of what pickle makes of them."""
+    assert [key_of(copy.deepcopy(value)) for value in values] == keys
+    assert [key_of(pickle.loads(pickle.dumps(value, protocol=5))) for value in values] == keys
+
+
+@pytest.mark.slow
+def test_ten_thousand_values_differ_exactly_if_their_content_does(values: list[Any], keys: list[str]) -> None:
+    """All 50 million pairs: as many keys as contents, and one key for each content."""
+    contents = [content(value) for value in values]
+    assert len(set(zip(contents, keys, strict=True))) == len(set(contents)) == len(set(keys)) > COUNT // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_ten_thousand_values_have_the_same_keys_in_every_process(
+    seed: str, values: list[Any], keys: list[str]
+) -> None:
+    """In a fresh process with another hash seed.
+
+    Sent there by pickle, and the first thousand made there anew.
+    """
     root = Path(__file__).parents[2]
     code = (
-        "import importlib.util, sys\n"
+        "import importlib.util, pickle, sys\n"
         f"spec = importlib.util.spec_from_file_location({__name__!r}, {__file__!r})\n"
         f"module = sys.modules[{__name__!r}] = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(module)\n"
-        "print([module.key_of(value) for value in module.sample(2000)])\n"
+        "def keys(values): print(*map(module.key_of, values), sep='\\n')\n"
+        f"for _ in range(0, {COUNT}, 500): keys(pickle.load(sys.stdin.buffer))\n"
+        "keys(module.sample(1000))\n"
     )
-    outputs = set()
-    for seed in ("1", "2"):
-        path = os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-        )
-        outputs.add(done.stdout.strip())
-    assert outputs == {str([key_of(value) for value in sample(2000)])}
+    path = os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
+    chunks = b"".join(pickle.dumps(values[place : place + 500]) for place in range(0, COUNT, 500))
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, input=chunks, capture_output=True, check=True)
+    assert done.stdout.decode().split() == keys + keys[:1000]

@@ -8,7 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
-from lightwork import Memory, Parallel, cpu_count, delayed, dump, dumps, hash, load, loads, parallel_config
+from lightwork import (
+    Memory,
+    Parallel,
+    cpu_count,
+    delayed,
+    dump,
+    dumps,
+    explain_hash,
+    hash,
+    load,
+    loads,
+    parallel_config,
+    register_compressor,
+)
+from lightwork.persistence import CompressorWrapper
 
 memory = Memory(Path("cache"))
 
@@ -53,7 +67,15 @@ with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)
 
 assert_type(hash([1, 2]), str)
+assert_type(explain_hash([1, 2], depth=3).key, str | None)
+for difference in explain_hash([1]).differences(explain_hash([2])):
+    assert_type(difference.path, str)
 assert_type(dumps({"a": 1}), bytes)
 dump([1], "x.lw", compress=True)
 value: Any = load("x.lw")
 again: Any = loads(dumps(value))
+assert_type(dump([1], Path("x.joblib"), ("gzip", 3), protocol=4, format="joblib"), list[str])
+moved: Any = load("x.lw", "r", renames={"old.module": "new.module"})
+dump([1], "x", format="pickle")  # type: ignore[call-overload]  # no such format
+register_compressor("mine", CompressorWrapper(open, prefix=b"mine", extension=".mine"), force=True)
+register_compressor("mine", open)  # type: ignore[arg-type]  # no compressor

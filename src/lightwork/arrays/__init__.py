@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import blocks, padding
+    from . import arrow, blocks, padding, torch
 
-__all__ = ["blocks", "padding"]
+__all__ = ["arrow", "blocks", "padding", "torch"]
 
 __getattr__ = on_first_use(__name__, parts=__all__)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ..system.optional import loaded
 
-__all__ = ["BLOCK", "Array", "array_blocks", "blocks", "flat_view", "plain", "span_blocks"]
+__all__ = ["BLOCK", "Array", "array_blocks", "blocks", "cast_blocks", "flat_view", "plain", "span_blocks"]
 
 BLOCK = 1 << 20
 """Bytes that are copied at a time: large against the cost of a copy's start, small against L2 + L3."""
@@ -81,6 +81,14 @@ def blocks(array: Array, *, nbytes: int = BLOCK) -> Iterator[memoryview]:
 def array_blocks(array: Array, *, nbytes: int = BLOCK) -> Iterator[Array]:
     """As `blocks`, but yields C-contiguous arrays that keep the dtype."""
     yield from span_blocks(array, 0, None, nbytes=nbytes)
+
+
+def cast_blocks(array: Array, dtype: str, *, nbytes: int = BLOCK) -> Iterator[memoryview]:
+    """As `blocks`, for the elements as another `dtype` (which holds them all); converted block by block."""
+    for block in array_blocks(array, nbytes=nbytes):
+        view = flat_view(block.astype(dtype, copy=False))
+        assert view is not None  # blocks are C-contiguous by construction
+        yield view
 
 
 def span_blocks(array: Array, start: int, stop: int | None, *, nbytes: int = BLOCK) -> Iterator[Array]:

@@ -9,26 +9,61 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import array_runs, calls, code, locate, numpy_rules, pandas_rules, registered
+    from . import (
+        array_runs,
+        arrow_rules,
+        calls,
+        code,
+        locate,
+        model_rules,
+        numpy_rules,
+        pandas_rules,
+        polars_rules,
+        registered,
+        scipy_rules,
+        standard_rules,
+        torch_rules,
+        xarray_rules,
+    )
+    from .explain import explain_hash
     from .files import File
+    from .nodes import HashDifference, HashNode
     from .values import adopt_rules, hash, register_hash
 
 __all__ = [
     "File",
+    "HashDifference",
+    "HashNode",
     "adopt_rules",
     "array_runs",
+    "arrow_rules",
     "calls",
     "code",
+    "explain_hash",
     "hash",
     "locate",
+    "model_rules",
     "numpy_rules",
     "pandas_rules",
+    "polars_rules",
     "register_hash",
     "registered",
+    "scipy_rules",
+    "standard_rules",
+    "torch_rules",
+    "xarray_rules",
 ]
 
 __getattr__ = on_first_use(
     __name__,
     parts=__all__,
-    names={"File": "files", "adopt_rules": "values", "hash": "values", "register_hash": "values"},
+    names={
+        "File": "files",
+        "HashDifference": "nodes",
+        "HashNode": "nodes",
+        "adopt_rules": "values",
+        "explain_hash": "explain",
+        "hash": "values",
+        "register_hash": "values",
+    },
 )

@@ -1,24 +1,50 @@
 """What can be read off a code object: its instructions, and the names outside of it that it uses.
 
-Written for the bytecode of CPython 3.11 to 3.13. Names that code makes up at run time (``getattr``,
-dictionaries of handlers, attributes of instances) cannot be seen here.
+Written for the bytecode of CPython 3.11 to 3.13. That of other versions is not read: there every name that
+the code could use counts as used, and none as written to. Keys then change more often than they must (a
+function that counts in a global is computed on each call), but no name is missed. To make 3.14 known:
+``LOAD_FAST_BORROW`` and its pairs load locals, ``LOAD_SMALL_INT`` gives the level of an import,
+``BINARY_OP`` 26 is ``BINARY_SUBSCR``.
+
+Names that code makes up at run time (dictionaries of handlers, attributes of instances) cannot be seen here.
 """
 
 import opcode
 import sys
 from collections.abc import Iterator
 from types import CodeType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["OwnUses", "Uses", "instructions", "own_uses", "uses"]
+__all__ = [
+    "IS_KNOWN",
+    "Import",
+    "OwnUses",
+    "Placed",
+    "Uses",
+    "family",
+    "name_place",
+    "name_shift",
+    "own_uses",
+    "placed",
+    "uses",
+]
+
+IS_KNOWN = sys.version_info < (3, 14)
+"""Whether the bytecode of this Python can be read."""
 
 _EXTENDED_ARG = opcode.EXTENDED_ARG
-# The last name that one of these loads is on top of the stack.
-_LOCALS = frozenset(
-    ["LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST"]
-)
+_HAS_NAME = frozenset(opcode.hasname)
+_LOCALS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF"))
+# From 3.13 on two that stand on one line are one. The first variable is in the upper four bits.
+_PAIRS = {
+    opcode.opmap[f"{one}_{two}"]: (opcode.opmap[one], opcode.opmap[two])
+    for one in ("LOAD_FAST", "STORE_FAST")
+    for two in ("LOAD_FAST", "STORE_FAST")
+    if f"{one}_{two}" in opcode.opmap
+}
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
+_READS = _ATTRIBUTES | {"LOAD_SUPER_ATTR"}
 _ITEM_STORES = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR"))
 _ATTRIBUTE_STORES = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _GLOBAL_STORES = frozenset(("STORE_GLOBAL", "DELETE_GLOBAL"))
@@ -51,8 +77,10 @@ _MUTATORS = frozenset(
         "resize",
     ]
 )
-# Since 3.11 (3.12 for attributes) the lowest bit of the argument is a flag, not part of the name's number.
-_SHIFT = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1 if sys.version_info >= (3, 12) else 0}
+# Since 3.11 (3.12 for attributes) the lowest bits of the argument are flags, not part of the name's number.
+_SHIFT = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1 if sys.version_info >= (3, 12) else 0, "LOAD_SUPER_ATTR": 2}
+_SHIFTS = [_SHIFT.get(title, 0) for title in opcode.opname]
+_RELATIVE_LEVELS = 3  # of imports that are guessed
 
 
 class Instruction(NamedTuple):
@@ -81,10 +109,16 @@ class Uses(NamedTuple):
     written: frozenset[tuple[str, ...]]
     """Chains that are assigned to, or whose value is changed in place."""
 
+    written_attributes: frozenset[str]
+    """The last names of such chains, those that begin at a local name too."""
+
     imports: tuple[Import, ...]
 
     attributes: frozenset[str]
     """All names that are read off anything."""
+
+    texts: frozenset[str]
+    """Constants that could be names: ``getattr(module, "f")``."""
 
 
 class OwnUses(NamedTuple):
@@ -100,44 +134,85 @@ class OwnUses(NamedTuple):
     """Attributes that are read off anything else."""
 
 
-def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
-    """Operation and full argument of each instruction, without the compiler's inline caches."""
-    raw, high = code.co_code, 0
-    for at in range(0, len(raw), 2):
-        operation, argument = raw[at], raw[at + 1] | high
+Placed: TypeAlias = tuple[int, int, int, int]
+"""One instruction and where it lies, in units of two bytes: start, end (before it), operation, argument.
+
+A plain tuple: there are tens of thousands in a survey of a large module.
+"""
+
+
+def placed(code: CodeType) -> list[Placed]:
+    """The instructions with their full arguments; the compiler's inline caches belong to the one before."""
+    found: list[Placed] = []
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    count = len(operations)
+    high, start, at = 0, 0, 0
+    while at < count:
+        operation, argument = operations[at], arguments[at] | high
+        at += 1
         if operation == _EXTENDED_ARG:
             high = argument << 8
             continue
-        high = 0
-        if operation:  # CACHE is 0
-            yield operation, argument
+        while at < count and not operations[at]:  # CACHE is 0
+            at += 1
+        pair = _PAIRS.get(operation)
+        if pair is None:
+            found.append((start, at, operation, argument))
+        else:
+            found.append((start, at, pair[0], argument >> 4))
+            found.append((start, at, pair[1], argument & 15))
+        high, start = 0, at
+    return found
 
 
 def uses(code: CodeType) -> Uses:
     """The names outside of `code` that it and the functions inside it use, in the order of first use."""
     chains: dict[tuple[str, ...], None] = {}
     written: set[tuple[str, ...]] = set()
+    written_attributes: set[str] = set()
     imports: list[Import] = []
     attributes: set[str] = set()
-    for inner in _family(code):
-        stream = [_named(inner, *pair) for pair in instructions(inner)]
+    texts: set[str] = set()
+    for inner in family(code):
+        texts.update(each for each in inner.co_consts if type(each) is str and each.isidentifier())
+        if not IS_KNOWN:
+            chains.update(((name,), None) for name in inner.co_names)
+            attributes.update(inner.co_names)
+            imports.extend(_possible_imports(inner))
+            continue
+        stream = _stream(inner)
         chains.update(dict.fromkeys(_chains(stream)))
-        written.update(chain for is_local, chain in _written(stream) if not is_local)
+        for is_local, chain in _written(stream):
+            if not is_local:
+                written.add(chain)
+            written_attributes.update(chain[1:])
         imports.extend(_imports(inner, stream))
-        attributes.update(each.name for each in stream if each.title in _ATTRIBUTES)
-    return Uses(tuple(chains), frozenset(written), tuple(imports), frozenset(attributes))
+        attributes.update(each.name for each in stream if each.title in _READS)
+    sets = (frozenset(found) for found in (attributes, texts))
+    return Uses(tuple(chains), frozenset(written), frozenset(written_attributes), tuple(imports), *sets)
+
+
+def _possible_imports(code: CodeType) -> Iterator[Import]:
+    """Every import that code could contain which cannot be read."""
+    for name in code.co_names:
+        for level in range(_RELATIVE_LEVELS):
+            yield Import(level, name, code.co_names)
+        yield from (Import(level, "", (name,)) for level in range(1, _RELATIVE_LEVELS))
 
 
 def own_uses(code: CodeType) -> OwnUses:
     """What `code`, and the functions inside it, do with its first parameter."""
+    if not IS_KNOWN:
+        names = frozenset(name for inner in family(code) for name in inner.co_names)
+        return OwnUses(names, False, names)
     own = code.co_varnames[0] if code.co_argcount else None
     reads: set[str] = set()
     others: set[str] = set()
     changes = False
-    for inner in _family(code):
-        stream = [_named(inner, *pair) for pair in instructions(inner)]
+    for inner in family(code):
+        stream = _stream(inner)
         for before, each in zip([None, *stream], stream, strict=False):
-            if each.title in _ATTRIBUTES:
+            if each.title in _READS:
                 off_own = before is not None and before.title in _LOCALS and before.name == own
                 (reads if off_own else others).add(each.name)
         changes = changes or any(
@@ -146,22 +221,37 @@ def own_uses(code: CodeType) -> OwnUses:
     return OwnUses(frozenset(reads), changes, frozenset(others))
 
 
-def _family(code: CodeType) -> Iterator[CodeType]:
+def family(code: CodeType) -> Iterator[CodeType]:
+    """`code` and the code of the functions and classes inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _family(constant)
+            yield from family(constant)
 
 
-def _named(code: CodeType, operation: int, argument: int) -> Instruction:
-    title = opcode.opname[operation]
-    if title in _LOCALS:
-        variables = _variables(code)
-        place = argument & 15 if title.endswith("_LOAD_FAST") else argument
-        return Instruction(operation, argument, title, variables[place])
-    place = argument >> _SHIFT.get(title, 0)
-    name = code.co_names[place] if operation in opcode.hasname and place < len(code.co_names) else ""
-    return Instruction(operation, argument, title, name)
+def _stream(code: CodeType) -> list[Instruction]:
+    """The instructions of `code` with what they refer to."""
+    names, variables = code.co_names, _variables(code)
+    found = []
+    for _, _, operation, argument in placed(code):
+        title = opcode.opname[operation]
+        if title in _LOCALS:
+            name = variables[argument]
+        else:
+            place = name_place(operation, argument)
+            name = names[place] if place is not None and place < len(names) else ""
+        found.append(Instruction(operation, argument, title, name))
+    return found
+
+
+def name_place(operation: int, argument: int) -> int | None:
+    """Which of ``co_names`` an instruction uses, if it uses one."""
+    return argument >> _SHIFTS[operation] if operation in _HAS_NAME else None
+
+
+def name_shift(operation: int) -> int:
+    """How many of the lowest bits of an argument are flags."""
+    return _SHIFTS[operation]
 
 
 def _variables(code: CodeType) -> tuple[str, ...]:

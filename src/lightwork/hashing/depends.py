@@ -10,6 +10,7 @@ from ..system.optional import on_demand
 from .digests import BLAKE3
 from .files import File
 from .fingerprints import Tracker
+from .names import function_name
 from .values import token_of
 from .walk import frame
 
@@ -85,6 +86,11 @@ class DependsOn:
         files = {f"depends_on {file!r}": token_of(file, path="depends_on") for file in self.files}
         packages = {f"the package {name}": version.encode() for name, version in self.packages}
         return dict(ChainMap(files, packages, *[tracker.parts() for tracker in self._trackers]))
+
+    def __str__(self) -> str:
+        """All of them by name, as a list."""
+        names = [str(each) if isinstance(each, File | str) else function_name(each) for each in self.given]
+        return f"[{', '.join(names)}]"
 
     def texts(self) -> list[str]:
         """One line for each, for people."""

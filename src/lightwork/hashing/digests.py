@@ -5,7 +5,7 @@ then never returns; so lightwork cuts large buffers itself. The cut is part of t
 depend on the number of threads.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from blake3 import blake3
@@ -18,10 +18,13 @@ from ..system.threads import HELPERS
 if TYPE_CHECKING:
     from ..arrays.blocks import Array
 
-__all__ = ["BLAKE3", "CHUNK", "TREE", "Algorithm", "algorithm", "digest_buffer"]
+__all__ = ["BLAKE3", "BLOCK", "CHUNK", "TREE", "Algorithm", "algorithm", "digest_buffer"]
 
 CHUNK = 8 << 20
 """Large buffers are cut into chunks of this size (bytes), each with its own digest."""
+
+BLOCK = 1 << 20
+"""What is not there as bytes is turned into bytes so much at a time."""
 
 TREE = 16 << 20
 """From this size (bytes) on a buffer is cut. Below, one thread is as fast as two (5 ms)."""
@@ -78,7 +81,18 @@ class Algorithm:
         starts = range(0, nbytes, CHUNK)
         return self.join(HELPERS.map(lambda at: self._feed(read(at, min(at + CHUNK, nbytes))), starts))
 
-    def stream(self, views: Iterable["bytes | memoryview"], nbytes: int) -> bytes:
+    def text(self, value: str) -> bytes:
+        """What `buffer` gives for a text in UTF-8 (lone surrogates pass), encoded 1 MiB at a time."""
+        if not value.isascii():
+            # What counts is whether it is a tree; a letter has at least one byte.
+            nbytes = len(value) if len(value) >= TREE else sum(map(len, _encoded(value, 0, len(value))))
+            return self.stream(_encoded(value, 0, len(value)), nbytes)
+        if len(value) < TREE:
+            return self._feed(_encoded(value, 0, len(value)))
+        cuts = range(0, len(value), CHUNK)
+        return self.join(HELPERS.map(lambda at: self._feed(_encoded(value, at, at + CHUNK)), cuts))
+
+    def stream(self, views: Iterable[bytes | memoryview], nbytes: int) -> bytes:
         """What `buffer` gives for all `views` one after the other, `nbytes` in all."""
         return self._feed(views) if nbytes < TREE else self.join(self._chunks(map(memoryview, views)))
 
@@ -86,7 +100,7 @@ class Algorithm:
         """The digest of a tree from those of its chunks."""
         return self.of(b"".join(digests))
 
-    def _feed(self, views: Iterable["bytes | memoryview"]) -> bytes:
+    def _feed(self, views: Iterable[bytes | memoryview]) -> bytes:
         hasher = self.start()
         for view in views:
             hasher.update(view)
@@ -104,6 +118,13 @@ class Algorithm:
             room -= view.nbytes
         if room < CHUNK:
             yield hasher.digest()
+
+
+def _encoded(value: str, start: int, stop: int) -> Iterator[bytes]:
+    """The code points ``start .. stop - 1`` in UTF-8, `BLOCK` code points at a time."""
+    stop = min(stop, len(value))
+    for at in range(start, stop, BLOCK):
+        yield value[at : min(at + BLOCK, stop)].encode("utf-8", "surrogatepass")
 
 
 BLAKE3 = Algorithm("blake3", blake3)

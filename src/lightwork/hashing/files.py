@@ -9,9 +9,11 @@ from typing import Literal, TypeAlias, get_args
 
 from ..errors import EntryMissing, InvalidOption
 from ..system.clock import Clock, time_of_day
-from .digests import BLAKE3
+from .digests import BLAKE3, algorithm
+from .values import SCHEME, token_of
+from .walk import RAW
 
-__all__ = ["ContentDigests", "File", "keeping", "kept_file"]
+__all__ = ["ContentDigests", "File", "bytes_key", "keeping", "kept_file"]
 
 By: TypeAlias = Literal["content", "stat"]
 
@@ -131,6 +133,26 @@ def kept_file(path: str, by: By, state: bytes) -> File:
     if now != state:
         raise EntryMissing(f"{file!r}, which belongs to a kept result, has changed since")
     return file
+
+
+def bytes_key(path: str | os.PathLike[str], hash_name: str = "blake3") -> str:
+    """``hash(open(path, "rb").read(), hash_name)`` for a file of any size, read in blocks.
+
+    Raises
+    ------
+    InvalidOption
+        `hash_name` is unknown.
+    OSError
+        The file is missing, no ordinary file, or cannot be read.
+    """
+    chosen = algorithm(hash_name)
+    with open(path, "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        _check_ordinary(os.fspath(path), status)
+        if status.st_size < RAW:
+            return chosen.of(SCHEME + token_of(file.read(), path="value", chosen=chosen)).hex()
+        digest = chosen.blocks(lambda start, stop: _blocks(file.fileno(), start, stop), status.st_size)
+    return chosen.of(SCHEME + b"B" + digest).hex()
 
 
 class ContentDigests:

@@ -8,13 +8,14 @@ import enum
 import re
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import WRAPPER_ASSIGNMENTS, cached_property, partial, partialmethod, singledispatchmethod
 from types import (
     BuiltinFunctionType,
     FunctionType,
     GetSetDescriptorType,
     MappingProxyType,
     MethodType,
+    MethodWrapperType,
     ModuleType,
 )
 from typing import Any
@@ -25,12 +26,14 @@ from .rules import SCALARS
 __all__ = [
     "LEAVES",
     "SMALL",
+    "WRAPPER_NOISE",
     "has_no_state",
     "is_code",
     "is_container",
     "is_small_array",
     "is_value",
     "leaves",
+    "own_attributes",
     "wrapped",
 ]
 
@@ -57,6 +60,19 @@ _NAMED_VALUES = frozenset(
         "zoneinfo:ZoneInfo",
     ]
 )
+_GETTERS = frozenset(("operator:itemgetter", "operator:attrgetter", "operator:methodcaller"))
+_HOLDERS: dict[type, tuple[str, ...]] = {
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    cached_property: ("func",),
+    singledispatchmethod: ("dispatcher",),
+    MethodType: ("__func__", "__self__"),
+    slice: ("start", "stop", "step"),
+}
+WRAPPER_NOISE = frozenset(WRAPPER_ASSIGNMENTS)
+"""What ``functools.update_wrapper`` copies: where a function stands, how it is written and described."""
+
 _FIXED = (tuple, frozenset)
 _MAPPINGS = (dict, OrderedDict, defaultdict, Counter, MappingProxyType)
 _CONTAINERS = (list, set, deque, bytearray, *_MAPPINGS, *_FIXED)
@@ -71,7 +87,18 @@ def is_value(value: object) -> bool:
 
 def is_code(value: object) -> bool:
     """Whether a value is code with a name: a function, class or module."""
-    return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType))
+    return issubclass(type(value), (FunctionType, type, BuiltinFunctionType, ModuleType)) and not _is_bound(
+        value
+    )
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether a builtin is a method of an object: ``{}.get``, ``re.compile("a").sub``."""
+    kind = type(value)
+    if kind is MethodWrapperType:
+        return True
+    is_builtin = issubclass(kind, BuiltinFunctionType)
+    return is_builtin and not isinstance(value.__self__, ModuleType | type | None)
 
 
 def is_small_array(value: Any) -> bool:
@@ -86,7 +113,7 @@ def has_no_state(value: object) -> bool:
     cls = type(value)
     plain = cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__
     slots = any("__slots__" in vars(base) and vars(base)["__slots__"] for base in cls.__mro__)
-    return plain and not slots and not _own_dict(value) and not cls.__flags__ & 1 << 5
+    return plain and not slots and not own_attributes(value) and not cls.__flags__ & 1 << 5
 
 
 def leaves(
@@ -148,25 +175,27 @@ def _items(container: Any) -> list[Any]:
 def wrapped(value: Any) -> list[Any] | None:
     """What callables and descriptors that only wrap others hold, or ``None`` for anything else."""
     kind = type(value)
-    if kind in (staticmethod, classmethod):
-        return [value.__func__]
-    if kind is property:
-        return [value.fget, value.fset, value.fdel]
-    if kind is cached_property:
-        return [value.func]
-    if kind is MethodType:
-        return [value.__func__, value.__self__]
-    if kind is partial:
+    attributes = _HOLDERS.get(kind)
+    if attributes is not None:
+        return [getattr(value, name) for name in attributes]
+    if kind in (partial, partialmethod):
         return [value.func, *value.args, *(part for pair in sorted(value.keywords.items()) for part in pair)]
-    held = _own_dict(value)
+    if class_name(kind) in _GETTERS:
+        return [*value.__reduce__()[1]]
+    if _is_bound(value):
+        return [value.__name__, value.__self__]
+    held = own_attributes(value)
     inner = None if held is None else held.get("__wrapped__")
     if inner is None and any("__wrapped__" in vars(base) for base in kind.__mro__):
         inner = value.__wrapped__
     return None if inner is None else [inner]
 
 
-def _own_dict(value: Any) -> dict[str, Any] | None:
-    """The instance's own ``__dict__``. Not by ``getattr``: a proxy would look for its target."""
+def own_attributes(value: Any) -> dict[str, Any] | None:
+    """The instance's own ``__dict__``, if it has a plain one.
+
+    Not by ``getattr``: a proxy would look for its target.
+    """
     for base in type(value).__mro__:
         descriptor = vars(base).get("__dict__")
         if descriptor is not None:

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from functools import lru_cache
 
 __all__ = ["is_library", "is_library_file", "is_users"]
 
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+_OWN = __name__.partition(".")[0]  # a library too where it is developed
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -17,6 +19,8 @@ def is_library(module_name: str | None) -> bool:
     """
     if module_name is None or module_name == "__main__":
         return False
+    if module_name.partition(".")[0] == _OWN:
+        return True
     module = sys.modules.get(module_name)
     if module is None:  # one that a library loads on first use belongs to it all the same
         parent = module_name.rpartition(".")[0]
@@ -27,6 +31,7 @@ def is_library(module_name: str | None) -> bool:
     return is_library_file(file)
 
 
+@lru_cache(maxsize=1000)  # following links takes 50 µs, and files do not move
 def is_library_file(file: str) -> bool:
     """Whether a file lies in the standard library or among the installed packages."""
     path = os.path.realpath(file)

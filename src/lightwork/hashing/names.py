@@ -9,24 +9,37 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["class_name", "function_name", "is_importable", "source_name"]
+from .library import is_library
 
-# ipykernel writes each cell to <tmp>/ipykernel_<pid>/<number>.py; old IPython counts: <ipython-input-7-ab12>
+__all__ = ["class_name", "function_name", "is_importable", "leads_to", "public_name", "source_name"]
+
+# ipykernel writes each cell to <tmp>/ipykernel_<pid>/<digest of the cell>.py
 _KERNEL = re.compile(r".*ipykernel_\d+[/\\]\d+\.py")
-# Where Python itself has moved a class between releases, it keeps the name that it had.
-_MOVED = {"pathlib._local": "pathlib"}
-_CELL = re.compile(r"<ipython-input-\d+-(\w+)(>|-.*)")
+# What interpreters call the inputs that they read: with a counter, or a digest of the whole input.
+_INPUTS = (
+    (re.compile(r"<ipython-input-\d+-\w+(>|-.*)"), "<ipython-input>"),
+    (re.compile(r"<python-input-\d+>|<stdin>-\d+"), "<stdin>"),
+    (re.compile(r"<doctest (.*)\[\d+\]>"), r"<doctest \1>"),
+)
+# What Python and numpy have moved between releases keeps one name.
+_MOVED = {
+    "pathlib._local": "pathlib",
+    "numpy.ma.core": "numpy.ma",
+    "numpy.rec": "numpy",
+    "numpy.char": "numpy",
+}
 
 
 def source_name(filename: str) -> str:
     """The name of a source file, without what differs from one kernel or interpreter session to the next."""
     if _KERNEL.fullmatch(filename):
         return "ipykernel"
-    cell = _CELL.fullmatch(filename)
-    if cell:
-        return f"<ipython-input-{cell[1]}>"
-    # ``python ./job.py`` and ``python job.py`` run the same file.
-    return os.path.normpath(filename) if os.path.isabs(filename) else filename
+    for pattern, name in _INPUTS:
+        found = pattern.fullmatch(filename)
+        if found:
+            return found.expand(name)
+    # However it was started (``./job.py``, from another folder, through a link), a script is one file.
+    return os.path.realpath(filename) if os.path.isabs(filename) or os.path.exists(filename) else filename
 
 
 def function_name(function: Any) -> str:  # Any: whatever can be called
@@ -41,12 +54,22 @@ def function_name(function: Any) -> str:  # Any: whatever can be called
         module = getattr(owner, "__module__", None) or "builtins"
     if module == "__main__" and code is not None:
         module = f"__main__ {source_name(code.co_filename)}"
-    return f"{module}:{name}"
+    return f"{_MOVED.get(module, module)}:{name}"
 
 
 def class_name(cls: type) -> str:
     """``module:qualname`` of a class. Classes of ``__main__`` keep that name: they carry no file."""
     return f"{_MOVED.get(cls.__module__, cls.__module__)}:{cls.__qualname__}"
+
+
+def public_name(cls: type) -> "str | type":
+    """What stands for a class in a family's rule: package and name for a library's, else the class itself.
+
+    Libraries move classes between their modules from one release to the next.
+    """
+    if is_library(cls.__module__) and is_importable(cls):
+        return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+    return cls
 
 
 def is_importable(thing: Any) -> bool:  # Any: a function or class
@@ -55,9 +78,14 @@ def is_importable(thing: Any) -> bool:  # Any: a function or class
         return False
     if thing.__module__ == "__main__":
         return True
-    found, names = _module(thing.__module__), thing.__qualname__.split(".")
-    for name in names:
-        found = getattr(found, name, None)
+    return leads_to(thing.__module__, thing.__qualname__, thing)
+
+
+def leads_to(module: str, name: str, thing: object) -> bool:
+    """Whether a dotted name in a module that is loaded stands for a thing."""
+    found = _module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
     return found is thing
 
 

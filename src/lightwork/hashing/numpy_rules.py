@@ -6,10 +6,11 @@ from ..arrays.blocks import Array, flat_view, plain
 from ..arrays.padding import clean_blocks, has_padding
 from ..system.optional import loaded
 from .array_runs import is_plain
+from .names import public_name
 from .runs import encode_run
-from .walk import RAW, Rule, Walk, frame
+from .walk import RAW, NotHashable, Rule, Walk, frame
 
-__all__ = ["NUMPY_RULES", "exact_array"]
+__all__ = ["RULES", "encode_content", "encode_whole", "exact_array"]
 
 
 def exact_array(walk: Walk, array: Array) -> bytes:
@@ -26,18 +27,23 @@ def encode_array(walk: Walk, array: Array) -> bytes:
         walk.keep(items)
         content = encode_run(walk, items)
     else:
-        content = _content(walk, array)
+        content = encode_content(walk, array)
+    return encode_whole(walk, array, content)
+
+
+def encode_whole(walk: Walk, array: Array, content: bytes) -> bytes:
+    """An array whose elements are encoded already."""
     return frame(b"a", [walk.token(array.dtype), walk.token(str(array.shape)), walk.seal(content)])
 
 
-def _content(walk: Walk, array: Array) -> bytes:
+def encode_content(walk: Walk, array: Array) -> bytes:
     """As `Walk.raw` would encode the elements in C order, without ever holding a copy of them all."""
     padded = has_padding(array.dtype)
     view = None if padded else flat_view(array)
     if view is not None:
         return walk.raw(view)
     if array.nbytes < RAW:
-        return walk.raw(b"".join(clean_blocks(array)))
+        return walk.raw_pieces(clean_blocks(array), array.nbytes)
     return b"~%d:%b" % (array.nbytes, walk.algorithm.array(plain(array)))
 
 
@@ -54,7 +60,7 @@ def _encode_subclass(walk: Walk, array: Array) -> bytes:
     return frame(
         b"A",
         [
-            walk.token(type(array)),
+            walk.token(public_name(type(array))),
             walk.seal(encode_array(walk, array)),
             walk.token(held),
             walk.token(state[2] if state is not None and len(state) > 2 else None),
@@ -69,14 +75,14 @@ def _masked(walk: Walk, array: Array) -> bytes:
 def _encode_masked(walk: Walk, array: Array) -> bytes:
     """A masked array: data (also under the mask, where it can be seen), mask, fill value."""
     if array is loaded("numpy").ma.masked:  # the one constant; it refuses to tell its fill value
-        return frame(b"A", [walk.token(type(array))])
+        return frame(b"A", [walk.token(public_name(type(array)))])
     mask = loaded("numpy").ma.getmaskarray(array)
     fill = array.fill_value
     extra = {name: held for name, held in vars(array).items() if not name.startswith("_")}
     return frame(
         b"A",
         [
-            walk.token(type(array)),
+            walk.token(public_name(type(array))),
             walk.seal(encode_array(walk, array)),
             walk.temporary(mask),
             walk.temporary(fill),
@@ -105,17 +111,67 @@ def _encode_dtype(walk: Walk, dtype: Array) -> bytes:
         return frame(b"Y", [walk.temporary(base), walk.temporary(shape)])
     if dtype.names is None:  # variable-width text, or of a user's own library
         missing = getattr(dtype, "na_object", None)
-        return frame(b"Y", [walk.token(dtype.str), walk.token(type(dtype)), walk.temporary(missing)])
+        strict = [] if getattr(dtype, "coerce", True) else [walk.token(False)]
+        return frame(
+            b"Y",
+            [walk.token(dtype.str), walk.token(public_name(type(dtype))), walk.temporary(missing), *strict],
+        )
     fields = [(name, *dtype.fields[name]) for name in dtype.names]
     tokens = [walk.temporary(field) for field in fields]
     return frame(b"Y", [walk.token(dtype.itemsize), walk.token(dtype.type), *tokens])
 
 
-NUMPY_RULES: dict[str, Rule] = {
+def _ufunc(walk: Walk, value: Any) -> bytes:
+    """A universal function by its name, if that leads to it: ``frompyfunc`` makes some that hide theirs."""
+    name = value.__name__
+    for library in ("numpy", "scipy.special"):
+        if getattr(loaded(library), name, None) is value:
+            return walk.seal(walk.facts("ufunc", f"{library}:{name}"))
+    raise NotHashable(value, "no name of numpy or scipy.special leads to it")
+
+
+def _generator(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, v: walk.facts("random generator", type(v).__name__, v.bit_generator))
+
+
+def _bit_generator(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_bit_generator)
+
+
+def _encode_bit_generator(walk: Walk, value: Any) -> bytes:
+    """The state of a stream, and the seeds that its children will get."""
+    return walk.facts("bit generator", type(value).__name__, value.state, value.seed_seq)
+
+
+def _seeds(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_seeds)
+
+
+def _encode_seeds(walk: Walk, value: Any) -> bytes:
+    parts = (value.entropy, tuple(value.spawn_key), value.pool_size, value.n_children_spawned)
+    return walk.facts("seed sequence", *parts)
+
+
+def _random_state(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_random_state)
+
+
+def _encode_random_state(walk: Walk, value: Any) -> bytes:
+    """The old kind of stream by its state. The one of ``numpy.random`` itself is a name: it is no content."""
+    shared = loaded("numpy").random.get_state.__self__
+    return walk.facts("random state", None if value is shared else value.get_state(legacy=False))
+
+
+RULES: dict[str, Rule] = {
     "numpy:ndarray": _subclass,
     "numpy:memmap": exact_array,
     "numpy:MaskedArray": _masked,
     "numpy:generic": _scalar,
     "numpy:dtype": _dtype,
+    "numpy:ufunc": _ufunc,
+    "numpy:Generator": _generator,
+    "numpy:BitGenerator": _bit_generator,
+    "numpy:SeedSequence": _seeds,
+    "numpy:RandomState": _random_state,
 }
 """By top-level package and qualified name, looked for along the bases of a type."""

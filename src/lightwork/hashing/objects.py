@@ -28,7 +28,7 @@ from typing import Any
 
 from .. import hashing
 from .library import is_library
-from .names import class_name, function_name, is_importable
+from .names import class_name, function_name, is_importable, leads_to
 from .rules import encode_mapping
 from .runs import encode_run
 from .walk import NotHashable, Rule, Walk, frame
@@ -43,8 +43,8 @@ __all__ = [
     "encode_stand_in",
     "enum_rule",
     "instance_rule",
-    "path_rule",
     "type_rule",
+    "without_cached",
 ]
 
 # What classes raise that refuse to be pickled: `multiprocessing` and `ctypes` among them.
@@ -92,10 +92,10 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         elements = frozenset(value)
         return frame(b"Q", [walk.token(type(value)), walk.temporary(elements), walk.token(reduced[2])])
     if isinstance(reduced, str):
-        return frame(b"g", walk.tokens([getattr(value, "__module__", None), reduced]))
+        return _encode_named(walk, value, reduced)
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if function is _NEW_OBJECT:
-        state = _without_cached(type(value), state)
+        state = without_cached(type(value), state)
         walk.keep(state)
         head = frame(b"o", walk.tokens(arguments))
     else:
@@ -110,6 +110,17 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         walk.keep(pairs)
         tail.append(walk.seal(_encode_pairs(walk, value, pairs)))
     return head + frame(b"", tail)
+
+
+def _encode_named(walk: Walk, value: Any, name: str) -> bytes:
+    """Something that pickle finds by its name: a sentinel, a ufunc, a function behind a cache."""
+    module = getattr(value, "__module__", None) or type(value).__module__.partition(".")[0]
+    inner = getattr(value, "__wrapped__", None)
+    if inner is not None and not is_library(module):
+        return frame(b"w", walk.tokens([class_name(type(value)), inner]))
+    if not leads_to(module, name, value):
+        raise NotHashable(value, f"no name leads to it, {module}.{name} is something else")
+    return frame(b"g", walk.tokens([module, name]))
 
 
 def encode_stand_in(walk: Walk, value: Any, rule: Callable[[Any], Any]) -> bytes:
@@ -135,22 +146,17 @@ def _reduce(value: Any) -> Any:
         raise NotHashable(value, str(exc)) from exc
 
 
-def _without_cached(cls: type, state: Any) -> Any:
+def without_cached(cls: type, state: Any) -> Any:
     """The state without values of cached properties, if it is the plain ``__dict__``."""
     if type(state) is not dict or "__getstate__" in vars(cls):
         return state
-    cached = [name for name in state if isinstance(getattr(cls, name, None), cached_property)]
+    # attrs keeps the hash of an instance there, which is another one in each process.
+    cached = [
+        name
+        for name in state
+        if name == "_attrs_cached_hash" or isinstance(getattr(cls, name, None), cached_property)
+    ]
     return {name: held for name, held in state.items() if name not in cached} if cached else state
-
-
-def path_rule(walk: Walk, value: Any) -> bytes:
-    """A path: its class and parts. From Python 3.13 on its reduction gives the texts that it was made of."""
-    return walk.part(value, _encode_path)
-
-
-def _encode_path(walk: Walk, value: Any) -> bytes:
-    head = frame(b"R", [walk.token(type(value)), walk.temporary(value.parts)])
-    return head + frame(b"", [walk.token(None)])
 
 
 def enum_rule(walk: Walk, value: Enum) -> bytes:

@@ -5,9 +5,15 @@ Values under the mask of a nullable array do not count: nobody can see them.
 
 from typing import Any
 
-from .walk import Rule, Walk, frame
+from .. import hashing
+from ..system.optional import loaded
+from ..system.threads import HELPERS
+from .digests import TREE
+from .names import public_name
+from .numpy_rules import encode_content, encode_whole
+from .walk import RAW, Rule, Walk, frame
 
-__all__ = ["PANDAS_RULES"]
+__all__ = ["RULES"]
 
 # Any: pandas is optional, its types have no name here.
 
@@ -17,8 +23,34 @@ def _frame(walk: Walk, value: Any) -> bytes:
 
 
 def _encode_frame(walk: Walk, value: Any) -> bytes:
-    columns = [walk.temporary(value.iloc[:, place].array) for place in range(value.shape[1])]
-    return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *columns])
+    # Without the attributes, of which each column would get a deep copy.
+    bare = loaded("pandas").DataFrame(value, copy=False)
+    columns = [column.array for _, column in bare.items()]
+    walk.keep(columns)
+    tokens = _by_threads(walk, columns)
+    rest = [tokens.get(place) or walk.token(column) for place, column in enumerate(columns)]
+    return frame(b"F", [*_common(walk, value), walk.temporary(value.columns), *rest])
+
+
+def _by_threads(walk: Walk, columns: list[Any]) -> dict[int, bytes]:
+    """The tokens, by place, of columns that are too small to be cut and large enough to be shared out."""
+    arrays = {place: column.to_numpy() for place, column in enumerate(columns) if _is_numpy_backed(column)}
+    chosen = {
+        place: array
+        for place, array in arrays.items()
+        if RAW <= array.nbytes < TREE and not array.dtype.hasobject
+    }
+    if not chosen:
+        return {}
+    contents = HELPERS.map(lambda array: encode_content(walk, array), chosen.values())
+    whole = [encode_whole(walk, *pair) for pair in zip(chosen.values(), contents, strict=True)]
+    return {
+        place: walk.seal(_wrapped(walk, walk.seal(each))) for place, each in zip(chosen, whole, strict=True)
+    }
+
+
+def _is_numpy_backed(column: Any) -> bool:
+    return type(column).__name__ == "NumpyExtensionArray"
 
 
 def _series(walk: Walk, value: Any) -> bytes:
@@ -31,9 +63,11 @@ def _encode_series(walk: Walk, value: Any) -> bytes:
 
 def _common(walk: Walk, value: Any) -> list[bytes]:
     """Class, rows, and what users attach to frames and series."""
-    attached = {name: getattr(value, name) for name in type(value)._metadata if name not in ("_name", "name")}
+    attached = {
+        name: getattr(value, name, None) for name in type(value)._metadata if name not in ("_name", "name")
+    }
     return [
-        walk.token(type(value)),
+        walk.token(public_name(type(value))),
         walk.temporary(value.index),
         walk.temporary(value.attrs),
         walk.token(value.flags.allows_duplicate_labels),
@@ -91,7 +125,11 @@ def _encode_multi_index(walk: Walk, value: Any) -> bytes:
 
 def _numpy_backed(walk: Walk, value: Any) -> bytes:
     """An extension array that only wraps a numpy array."""
-    return walk.seal(frame(b"j", [walk.token("numpy"), walk.temporary(value.to_numpy())]))
+    return walk.seal(_wrapped(walk, walk.temporary(value.to_numpy())))
+
+
+def _wrapped(walk: Walk, array: bytes) -> bytes:
+    return frame(b"j", [walk.token("numpy"), array])
 
 
 def _masked(walk: Walk, value: Any) -> bytes:
@@ -136,16 +174,90 @@ def _strings(walk: Walk, value: Any) -> bytes:
 
 
 def _encode_strings(walk: Walk, value: Any) -> bytes:
-    """Text in any storage: dtype, where it is missing, and the texts."""
+    """Text in any storage: what stands for a missing one, where it does, and the texts."""
     missing = value.isna()
     texts = value.to_numpy(dtype=object, na_value="").tolist()
     return frame(
         b"j",
-        [walk.token("str"), walk.token(repr(value.dtype)), walk.temporary(missing), walk.temporary(texts)],
+        [
+            walk.token("str"),
+            walk.token(_missing_text(value.dtype)),
+            walk.temporary(missing),
+            walk.temporary(texts),
+        ],
     )
 
 
-PANDAS_RULES: dict[str, Rule] = {
+def _missing_text(dtype: Any) -> str:
+    """What a missing text looks like: ``nan`` in the default type, ``<NA>`` in the nullable one."""
+    return str(getattr(dtype, "na_value", "<NA>"))
+
+
+def _sparse(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_sparse)
+
+
+def _encode_sparse(walk: Walk, value: Any) -> bytes:
+    """A sparse column: what fills it, and the places and values that differ from that."""
+    places, held, fill = value.sp_index.to_int_index().indices, value.sp_values, value.fill_value
+    differ = (held == held) if fill != fill else held != fill  # NaN fills what is missing
+    parts = (value.dtype.subtype, fill, len(value), places[differ], held[differ])
+    return frame(b"j", [walk.token("sparse"), *map(walk.temporary, parts)])
+
+
+def _arrow_backed(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, _encode_arrow_backed)
+
+
+def _encode_arrow_backed(walk: Walk, value: Any) -> bytes:
+    """A column in arrow's memory: its type and rows, however they are cut into chunks."""
+    column = value.__arrow_array__()
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    rows = hashing.arrow_rules.encode_column(walk, column.type, lambda: iter(chunks))
+    return frame(b"j", [walk.token("arrow"), walk.temporary(column.type), walk.seal(rows)])
+
+
+def _timestamp(walk: Walk, value: Any) -> bytes:
+    zone = None if value.tz is None else str(value.tz)
+    return walk.part(value, lambda walk, v: walk.facts("timestamp", v.asm8, zone, v.fold))
+
+
+def _timedelta(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, v: walk.facts("timedelta", v.asm8))
+
+
+def _missing(walk: Walk, value: Any) -> bytes:
+    """``NaT`` and ``NA``, of which there is one each."""
+    return walk.seal(walk.facts("missing", str(value)))
+
+
+def _period(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, v: walk.facts("period", v.ordinal, v.freqstr))
+
+
+def _interval(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, v: walk.facts("interval", v.left, v.right, v.closed))
+
+
+def _dtype(walk: Walk, value: Any) -> bytes:
+    return walk.part(value, lambda walk, v: walk.facts("dtype", *_dtype_facts(v)))
+
+
+def _dtype_facts(dtype: Any) -> tuple[Any, ...]:
+    """What makes up a dtype of pandas' own; its text says it all for most."""
+    name = type(dtype).__name__
+    if name == "CategoricalDtype":
+        return (name, dtype.categories, dtype.ordered)
+    if name == "ArrowDtype":
+        return (name, dtype.pyarrow_dtype)
+    if name == "SparseDtype":
+        return (name, dtype.subtype, dtype.fill_value)
+    if name == "StringDtype":
+        return (name, _missing_text(dtype))
+    return (name, str(dtype))
+
+
+RULES: dict[str, Rule] = {
     "pandas:DataFrame": _frame,
     "pandas:Series": _series,
     "pandas:MultiIndex": _multi_index,
@@ -156,5 +268,15 @@ PANDAS_RULES: dict[str, Rule] = {
     "pandas:Categorical": _categorical,
     "pandas:IntervalArray": _intervals,
     "pandas:BaseStringArray": _strings,
+    "pandas:ArrowStringArray": _strings,
+    "pandas:ArrowExtensionArray": _arrow_backed,
+    "pandas:SparseArray": _sparse,
+    "pandas:Timestamp": _timestamp,
+    "pandas:Timedelta": _timedelta,
+    "pandas:NaTType": _missing,
+    "pandas:NAType": _missing,
+    "pandas:Period": _period,
+    "pandas:Interval": _interval,
+    "pandas:ExtensionDtype": _dtype,
 }
 """By top-level package and qualified name, which stay when pandas moves a class between its modules."""

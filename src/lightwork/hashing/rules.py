@@ -2,11 +2,16 @@
 
 import struct
 from collections import OrderedDict
+from collections.abc import Iterator
+from pickle import PickleBuffer
 from types import MappingProxyType
 from typing import Any
 
+from .. import arrays
+from ..system.optional import loaded
+from .digests import BLOCK
 from .runs import encode_keys, encode_run
-from .walk import INLINE, RAW, Rule, Walk, frame
+from .walk import INLINE, RAW, NotHashable, Rule, Walk, frame
 
 __all__ = ["BUILTIN_RULES", "SCALARS", "encode_mapping"]
 
@@ -39,6 +44,8 @@ def _complex(walk: Walk, value: complex) -> bytes:
 
 
 def _str(walk: Walk, value: str) -> bytes:
+    if len(value) > BLOCK:
+        return b"S" + walk.algorithm.text(value)
     data = value.encode("utf-8", "surrogatepass")
     if len(data) < INLINE:
         return b"s" + data
@@ -56,9 +63,29 @@ def _bytearray(walk: Walk, value: bytearray) -> bytes:
 
 
 def _memoryview(walk: Walk, value: memoryview) -> bytes:
-    shape = encode_run(walk, value.shape or ())
-    data = walk.raw(value if value.c_contiguous else value.tobytes())
+    try:
+        shape = encode_run(walk, value.shape or ())
+    except ValueError as exc:  # it was released
+        raise NotHashable(value, str(exc)) from exc
+    # Not cast, which knows the formats of single numbers only.
+    data = (
+        walk.raw(PickleBuffer(value).raw())
+        if value.c_contiguous
+        else walk.raw_pieces(_strided(value), value.nbytes)
+    )
     return walk.seal(frame(b"v", [_str(walk, value.format), walk.seal(shape), walk.seal(data)]))
+
+
+def _strided(value: memoryview) -> Iterator[bytes | memoryview]:
+    """The bytes of a view that is not C-contiguous, in C order and 1 MiB at a time."""
+    numpy = loaded("numpy")
+    if value.ndim == 1:
+        items = max(1, BLOCK // value.itemsize)
+        yield from (value[at : at + items].tobytes() for at in range(0, len(value), items))
+    elif numpy is None:  # then it is small, or of a library that nobody has heard of
+        yield value.tobytes()
+    else:
+        yield from arrays.blocks.blocks(numpy.asarray(value))
 
 
 def _list(walk: Walk, value: list[Any]) -> bytes:
@@ -79,7 +106,8 @@ def encode_mapping(walk: Walk, value: dict[Any, Any]) -> bytes:
     kinds = set(map(type, value))
     if len(kinds) == 1 and (str in kinds or int in kinds):
         keys = sorted(value)
-        values = list(map(value.__getitem__, keys))
+        in_order = keys == list(value)  # stops at the first that is not; saves 100,000 look-ups
+        values = list(value.values() if in_order else map(value.__getitem__, keys))
         names = walk.seal(encode_keys(walk, keys))
         if len(keys) < SMALL:
             return frame(b"D", [names, *map(walk.token, values)])
@@ -95,7 +123,16 @@ def _ordered_dict(walk: Walk, value: "OrderedDict[Any, Any]") -> bytes:
 
 def _encode_ordered_dict(walk: Walk, value: "OrderedDict[Any, Any]") -> bytes:
     keys, values = list(value.keys()), list(value.values())
-    return frame(b"O", [walk.seal(encode_run(walk, keys)), walk.seal(encode_run(walk, values))])
+    parts = [walk.seal(encode_run(walk, keys)), walk.seal(encode_run(walk, values))]
+    attributes = vars(value)
+    if not attributes:
+        return frame(b"O", parts)
+    if (
+        "_metadata" in attributes
+    ):  # a ``state_dict`` of torch: tensors by name, in no order that means anything
+        metadata = attributes["_metadata"]
+        return walk.facts("state dict", dict(value), dict(metadata) if metadata else None)
+    return frame(b"O", [*parts, walk.token(attributes)])
 
 
 def _mapping_proxy(walk: Walk, value: "MappingProxyType[Any, Any]") -> bytes:

@@ -1,41 +1,98 @@
-"""Modules that are imported inside a function: tracked as whole source files, without importing them.
+"""Modules that are imported inside a function: tracked as whole modules, without importing them.
 
-At the time of the fingerprint such a module may be loaded or not; the key must not depend on that.
+At the time of the fingerprint such a module may be loaded or not; the key must not depend on that. So its
+code is read from its file (through ``__pycache__``, as an import would), and that of the user's modules
+that it imports.
 """
 
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType
 from typing import Any
 
-from .bytecode import Import
-from .library import is_library_file
+from .bytecode import Import, uses
+from .library import is_library, is_library_file
 from .walk import Walk, frame
 
 __all__ = ["source_token"]
 
 
 def source_token(
-    walk: Walk, statement: Import, namespace: dict[str, Any], packages: frozenset[str]
+    walk: Walk,
+    statement: Import,
+    namespace: dict[str, Any],
+    packages: frozenset[str],
+    codes: dict[str, CodeType | None],
 ) -> bytes | None:
-    """The token of the module that a statement imports; ``None`` if its source cannot be found."""
-    name = _absolute(statement, namespace)
-    top = name.partition(".")[0]
-    if top in sys.stdlib_module_names:
-        return walk.token(name)
-    spec = _spec(name)
-    if spec is None:
-        return None
-    if not spec.has_location or not spec.origin:
-        return walk.token(name)
-    if is_library_file(spec.origin) and top not in packages:
-        return walk.token(name)
-    return walk.seal(frame(b"I", [walk.token(name), walk.temporary(_sources(spec, statement.names))]))
+    """The token of the modules that a statement imports; ``None`` if the source of the first is not found.
+
+    `codes` keeps the code of modules from one statement to the next.
+    """
+    sources = _Sources(walk, packages, codes)
+    known = sources.add(statement, namespace.get("__package__") or "")
+    return walk.seal(frame(b"I", sources.tokens)) if known else None
 
 
-def _absolute(statement: Import, namespace: dict[str, Any]) -> str:
+class _Sources:
+    """The user's modules that an import loads, as tokens of their names and code.
+
+    Those of libraries are names.
+    """
+
+    def __init__(self, walk: Walk, packages: frozenset[str], codes: dict[str, CodeType | None]) -> None:
+        self._codes = codes
+        self.tokens: list[bytes] = []
+        self._walk = walk
+        self._packages = packages
+        self._seen: set[str] = set()
+
+    def add(self, statement: Import, package: str) -> bool:
+        """Add the module, the packages that it lies in, and what is imported from it by name."""
+        name = _absolute(statement, package)
+        parts = name.split(".")
+        for count in range(1, len(parts)):
+            self._module(".".join(parts[:count]))
+        known = self._module(name)
+        for inner in statement.names:
+            self._module(f"{name}.{inner}")
+        return known
+
+    def _module(self, name: str) -> bool:
+        """Whether the module was found. What it imports in its turn is added, wherever it does so."""
+        if name in self._seen:
+            return True
+        spec = _spec(name) if name.partition(".")[0] not in sys.stdlib_module_names else None
+        if spec is None and name.partition(".")[0] not in sys.stdlib_module_names:
+            return False
+        self._seen.add(name)
+        self.tokens.append(self._walk.temporary(name))
+        if spec is None or not spec.has_location or not spec.origin or self._is_librarys(spec.origin, name):
+            return True
+        package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+        try:
+            code = self._code(name, spec.origin)
+            self.tokens.append(self._walk.temporary(code or _bytes_of(spec.origin)))
+        except (OSError, SyntaxError):  # in an archive, or an import that will fail
+            return False
+        for statement in uses(code).imports if code else ():
+            self.add(statement, package)
+        return True
+
+    def _code(self, name: str, origin: str) -> CodeType | None:
+        if name not in self._codes:
+            is_source = origin.endswith(".py")
+            self._codes[name] = SourceFileLoader(name, origin).get_code(name) if is_source else None
+        return self._codes[name]
+
+    def _is_librarys(self, origin: str, name: str) -> bool:
+        if name.partition(".")[0] in self._packages:
+            return False
+        return is_library(name) or is_library_file(origin)
+
+
+def _absolute(statement: Import, package: str) -> str:
     if not statement.level:
         return statement.module
-    package = namespace.get("__package__") or ""
     parts = package.split(".")
     base = parts[: len(parts) - statement.level + 1]
     return ".".join([*base, statement.module] if statement.module else base)
@@ -50,23 +107,14 @@ def _spec(name: str) -> ModuleSpec | None:
     found = None
     whole = ""
     for part in name.split("."):
+        if whole and path is None:  # not a package
+            return None
         whole = f"{whole}.{part}" if whole else part
         found = PathFinder.find_spec(whole, path)
         if found is None:
             return None
         path = found.submodule_search_locations
     return found
-
-
-def _sources(spec: ModuleSpec, names: tuple[str, ...]) -> list[bytes]:
-    """The bytes of the module's source, and of the submodules that are imported from it by name."""
-    assert spec.origin is not None
-    sources = [_bytes_of(spec.origin)]
-    for name in names:
-        inner = _spec(f"{spec.name}.{name}") if spec.submodule_search_locations else None
-        if inner is not None and inner.origin and inner.has_location:
-            sources.append(_bytes_of(inner.origin))
-    return sources
 
 
 def _bytes_of(path: str) -> bytes:

@@ -17,7 +17,7 @@ from types import (
 from typing import Any, TypeAlias
 
 from .bytecode import own_uses
-from .leaves import is_code, is_container, is_small_array, is_value, leaves, wrapped
+from .leaves import WRAPPER_NOISE, is_code, is_container, is_small_array, is_value, leaves, wrapped
 from .library import is_users
 from .names import class_name
 
@@ -63,7 +63,10 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
                     found.setdefault(f"{base.__qualname__}.{name}", held.__get__(value))
                 except AttributeError:  # a slot that was never filled
                     continue
-    return {name: held for name, held in found.items() if not _is_kept_property(cls, name)}
+    noise = WRAPPER_NOISE if "__wrapped__" in found else ()
+    return {
+        name: held for name, held in found.items() if name not in noise and not _is_kept_property(cls, name)
+    }
 
 
 def _is_opened(cls: type, packages: frozenset[str]) -> bool:
@@ -170,6 +173,9 @@ class Outline:
             return value
         kind = type(value)
         state = None if is_container(value) else self.state(value)
+        parts = None if state is not None else wrapped(value)
+        if parts is not None and id(value) not in inside:
+            return (class_name(kind), [self.of(part, (*inside, id(value))) for part in parts])
         if id(value) in inside or (state is None and not is_container(value)):
             return NotImplemented
         inside = (*inside, id(value))

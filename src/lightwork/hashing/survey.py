@@ -9,12 +9,21 @@ tracked code itself changes, modules imported inside functions whose source cann
 """
 
 from collections.abc import Iterator
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import UnhashableError
 from .bytecode import own_uses, uses
-from .leaves import has_no_state, is_code, is_container, is_small_array, is_value, leaves, wrapped
+from .leaves import (
+    has_no_state,
+    is_code,
+    is_container,
+    is_small_array,
+    is_value,
+    leaves,
+    own_attributes,
+    wrapped,
+)
 from .library import is_library_file, is_users
 from .names import class_name, function_name, is_importable
 from .objects import CLASS_NOISE, MACHINERY
@@ -26,6 +35,7 @@ from .walk import Walk, frame
 __all__ = ["Live", "Survey"]
 
 _ABSENT: Any = object()
+_MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
 
 
 class Live(NamedTuple):
@@ -41,6 +51,11 @@ class Live(NamedTuple):
 
     is_held: bool = False
     """Held by a function itself: it has a content, or calls fail. Globals without one are not tracked."""
+
+    @property
+    def identity(self) -> tuple[int, bool, bool]:
+        """Tells it from others: one value may be met under many names."""
+        return id(self.value), self.outline is None, self.is_held
 
     def token(self) -> bytes:
         """Stands for the content as it is now."""
@@ -67,8 +82,9 @@ class Survey:
     absent
         Namespaces and names in them that stood for nothing.
     written
-        Global names that the functions found assign to or change in place. A first survey finds them; a
-        second one is told and leaves them out.
+        Global names that the functions found assign to or change in place, by the identity of their
+        namespace (0 for attributes of anything). A first survey finds them; a second one is told and
+        leaves them out.
     called
         Attributes that the functions found read off objects, as far as they can be methods that change
         these. A second survey is told, like of `written`.
@@ -98,7 +114,10 @@ class Survey:
         self._not_tracked = written
         self._called = called
         self._outline = Outline(packages, self._opens)
+        self._inside: set[int] = set()
+        self._codes: dict[str, CodeType | None] = {}
         self._opened: dict[type, bool] = {}
+        self._places: dict[tuple[int, bool, bool], int] = {}
         self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
         self.tokens: list[bytes] = []
@@ -141,6 +160,7 @@ class Survey:
             tokens.append(self._captured(cell, f"{variable} captured by {name}", function))
         if self._deep and is_users(function.__module__, self._packages):
             tokens += self._globals(function)
+            tokens += self._attributes(function)
         return frame(b"f", tokens)
 
     def _defaults(self, function: FunctionType) -> Iterator[bytes]:
@@ -154,6 +174,8 @@ class Survey:
             count = len(self.live)
             token = self._refer(value, f"{name} of {function_name(function)}", is_held=True)
             if function is self._root:
+                for live in self.live[count:]:
+                    del self._places[live.identity]
                 del self.live[count:]
             yield frame(b"=", [self._walk.temporary(name), token])
 
@@ -175,10 +197,17 @@ class Survey:
         namespace = function.__globals__
         self.called.update(_called(function, found.attributes))
         self.written.update(_place_of(namespace, chain) for chain in found.written)
+        self.written.update((0, name) for name in found.written_attributes)
+        could_be = found.attributes | found.texts
         for chain in found.chains:
-            yield frame(b".", [self._walk.token(".".join(chain)), self._chain(namespace, chain)])
+            path = ".".join(chain)
+            if path in _MAKES_NAMES and chain[0] not in namespace:
+                self.untracked.append(
+                    f"{path}() in {function.__qualname__}: names that are made up at run time"
+                )
+            yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
-            token = source_token(self._walk, statement, namespace, self._packages)
+            token = source_token(self._walk, statement, namespace, self._packages, self._codes)
             if token is None:
                 self.untracked.append(
                     f"{statement.module}, imported inside {function.__qualname__}: no source"
@@ -186,7 +215,17 @@ class Survey:
             else:
                 yield token
 
-    def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...]) -> bytes:
+    def _attributes(self, function: FunctionType) -> Iterator[bytes]:
+        """What was stored in the function itself, unless code that is tracked does so."""
+        if is_library_file(function.__code__.co_filename):
+            return
+        for name, value in vars(function).items():
+            if (0, name) not in self._not_tracked and not name.startswith("__"):
+                path = f"{function.__qualname__}.{name}"
+                token = self._refer_name(vars(function), name, value, path)
+                yield frame(b"a", [self._walk.token(name), token])
+
+    def _chain(self, namespace: dict[str, Any], chain: tuple[str, ...], could_be: frozenset[str]) -> bytes:
         """The token of what a chain of names leads to: modules are opened, anything else ends it."""
         name = chain[0]
         value = namespace.get(name, _ABSENT)
@@ -206,7 +245,20 @@ class Survey:
                 self.absent.append((holder, name))
                 return b"-"
             value = holder[name]
-        return self._refer_name(holder, name, value, ".".join(chain))
+        token = self._refer_name(holder, name, value, ".".join(chain))
+        if issubclass(type(value), ModuleType) and is_users(value.__name__, self._packages):
+            return self._walk.seal(frame(b"m", [token, *self._module(value, could_be)]))
+        return token
+
+    def _module(self, module: ModuleType, could_be: frozenset[str]) -> Iterator[bytes]:
+        """What a module holds that is used as a value: of that, all that the function could read off it."""
+        if id(module) in self._inside:
+            return
+        self._inside.add(id(module))
+        for name in sorted(could_be & vars(module).keys()):
+            yield self._walk.token(name)
+            yield self._chain(vars(module), (name,), could_be)
+        self._inside.discard(id(module))
 
     def _refer_name(self, holder: Any, name: str, value: Any, path: str) -> bytes:
         """What a name in a namespace or class stands for; watched, unless the tracked code changes it."""
@@ -243,28 +295,69 @@ class Survey:
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
         if is_value(value):
-            return self._part(path, token_of(value, path=path))
+            token = self._part(path, token_of(value, path=path))
+            kind = type(value)  # that of the user's may have methods
+            return (
+                token
+                if not self._is_users(kind)
+                else self._walk.seal(frame(b"v", [token, self._number(kind)]))
+            )
         if is_code(value):
             return token_of(value, path=path)
         parts = wrapped(value)
         if parts is not None:
-            inner = [self._refer(part, path, is_held=is_held) for part in parts]
-            if "__cache_head__" in vars(type(value)):  # a cached function: what was said of it counts too
-                inner.append(self._walk.temporary(value.__cache_head__))
-                if value.__cache_depends__ is not None:
-                    self._count(Live(f"depends_on of {path}", value.__cache_depends__))
-            return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
+            return self._refer_wrapper(value, parts, path, is_held=is_held)
+        return self._refer_object(value, path, is_held=is_held)
+
+    def _refer_wrapper(self, value: Any, parts: list[Any], path: str, *, is_held: bool) -> bytes:
+        """Something that holds others: those, and itself if it is the user's. Some hold themselves."""
+        if id(value) in self._inside:
+            return b"^"
+        self._inside.add(id(value))
+        inner = [self._refer(part, path, is_held=is_held) for part in parts]
+        if "__cache_head__" in vars(type(value)):  # a cached function: what was said of it counts
+            inner.append(self._walk.temporary(value.__cache_head__))
+            depends = value.__cache_depends__
+            if depends is not None:
+                inner.append(self._count(Live(f"depends_on={depends} of {path}", depends)))
+        elif self._is_users(type(value)):
+            inner.append(self._refer_object(value, path, is_held=False))
+        self._inside.discard(id(value))
+        return self._walk.seal(frame(b"w", [self._walk.token(class_name(type(value))), *inner]))
+
+    def _is_users(self, kind: type) -> bool:
+        return is_users(kind.__module__, self._packages)
+
+    def _refer_object(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """A container, array or instance."""
         if is_container(value):
             return self._refer_container(value, path, is_held=is_held)
         if is_held and not has_no_state(value):
-            self.live.append(Live(path, value, is_held=True))
-        elif is_small_array(value):
-            self._count(Live(path, value))
-        elif not is_held and not has_no_state(value) and self._outline.state(value) is not None:
+            place = self._count(Live(path, value, is_held=True))
+            return self._walk.seal(frame(b"~", [place, self._refer_code(type(value))]))
+        if is_small_array(value):
+            place = self._count(Live(path, value))
+            return self._walk.seal(frame(b"~", [place, self._refer_code(type(value))]))
+        if not is_held and not has_no_state(value) and self._outline.state(value) is not None:
             return self._refer_container(value, path, is_held=False)
         elif not is_held and (not has_no_state(value) or is_written_in_c(type(value))):
-            self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the class is followed")
+            self.untracked.append(f"{path}: a {class_name(type(value))}, of which only the code is followed")
+            return self._walk.seal(frame(b"h", [self._refer_code(type(value)), *self._code_in(value, path)]))
         return self._refer_code(type(value))
+
+    def _code_in(self, value: Any, path: str) -> Iterator[bytes]:
+        """The user's functions and classes in an instance whose other content does not count."""
+        found = leaves(
+            value, lambda part: own_attributes(part) if part is value else self._outline.raw_state(part)
+        )
+        for item in [] if found is None else found[0]:
+            if issubclass(type(item), (FunctionType, type)):
+                if is_users(item.__module__, self._packages):
+                    yield self._refer_code(item)
+            elif not is_value(item) and wrapped(item) is not None and id(value) not in self._inside:
+                self._inside.add(id(value))
+                yield self._refer(item, path, is_held=False)
+                self._inside.discard(id(value))
 
     def _refer_code(self, value: Any) -> bytes:
         is_class = isinstance(value, type)
@@ -286,26 +379,43 @@ class Survey:
         if not plain and not is_held:
             found = leaves(value, self._outline.state)
         items, is_fixed = ([], False) if found is None else found
-        others = [item for item in items if not is_simple(item)]
-        code = [self._refer_code(item) for item in items if issubclass(type(item), (FunctionType, type))]
+        others = [item for item in items if not is_simple(item) and wrapped(item) is None]
+        code = [*self._code_of(items, path, is_held=is_held)]
         if plain and is_fixed and not any(map(is_small_array, items)):
             return self._walk.seal(frame(b"t", [self._part(path, token_of(value, path=path)), *code]))
+        place = b""
         if is_held:
-            self.live.append(Live(path, value, bool(code), is_held=True))
+            place = self._count(Live(path, value, bool(code), is_held=True))
         elif found is None:
             self.untracked.append(f"{path}: a {type(value).__name__} with too many parts")
         elif plain or len(others) < len(items):
-            self._count(Live(path, value, bool(code), None if plain else self._outline))
+            place = self._count(Live(path, value, bool(code), None if plain else self._outline))
             for kind in sorted({class_name(type(other)) for other in others}):
                 self.untracked.append(f"{path}: what is a {kind} in it")
         else:
             self.untracked.append(f"{path}: a {type(value).__name__} of other objects")
-        return self._walk.seal(frame(b"~", code))
+        return self._walk.seal(frame(b"~", [place, *code]))
 
-    def _count(self, live: Live) -> None:
-        """Have a global hashed at each call."""
-        self.live.append(live)
-        self.tracked.append(f"{live.path} (a {class_name(type(live.value))}, by its content at each call)")
+    def _code_of(self, items: list[Any], path: str, *, is_held: bool) -> Iterator[bytes]:
+        """The functions, classes and wrappers of them among the leaves of a container."""
+        for item in items:
+            if issubclass(type(item), (FunctionType, type)):
+                yield self._refer_code(item)
+            elif is_value(item):
+                if self._is_users(type(item)):
+                    yield self._number(type(item))
+            elif not is_code(item) and wrapped(item) is not None:
+                yield self._refer(item, path, is_held=is_held)
+
+    def _count(self, live: Live) -> bytes:
+        """Have a value hashed at each call, once however often it is met; its place there, as a token."""
+        place = self._places.setdefault(live.identity, len(self.live))
+        if place == len(self.live):
+            self.live.append(live)
+            if not live.is_held:
+                name = class_name(type(live.value))
+                self.tracked.append(f"{live.path} (a {name}, by its content at each call)")
+        return b"%d" % place
 
     def _part(self, name: str, token: bytes) -> bytes:
         """Note the token of a part by its name; of several parts of one name the last."""
@@ -336,6 +446,8 @@ def _place_of(namespace: dict[str, Any], chain: tuple[str, ...]) -> tuple[int, s
             holder = vars(value)
         elif isinstance(value, type):
             holder = value
+        elif isinstance(value, FunctionType):
+            holder = vars(value)
         else:
             return id(holder), chain[place]
     return id(holder), chain[-1]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 from .. import hashing
@@ -10,12 +11,21 @@ from ..errors import InvalidOption, UnhashableError
 from .digests import BLAKE3, Algorithm, algorithm
 from .library import is_library
 from .names import is_importable
-from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, path_rule, type_rule
+from .objects import OBJECT_RULES, encode_stand_in, enum_rule, instance_rule, type_rule
 from .registered import REGISTERED, Pickled
 from .rules import BUILTIN_RULES
 from .walk import Cycle, NotHashable, Rule, RuleBook, Walk
 
-__all__ = ["RULES", "SCHEME", "adopt_rules", "digest", "hash", "register_hash", "token_of"]
+__all__ = [
+    "RULES",
+    "SCHEME",
+    "adopt_rules",
+    "digest",
+    "hash",
+    "register_hash",
+    "token_of",
+    "unhashable_text",
+]
 
 T = TypeVar("T")
 
@@ -125,7 +135,7 @@ def token_of(
             return Walk(chosen, RULES, numbered=True, visit=visit).token(obj)
     except NotHashable as exc:
         raise UnhashableError(
-            _unhashable(exc, hashing.locate.locate(obj, exc.culprit, path))
+            unhashable_text(exc, hashing.locate.locate(obj, exc.culprit, path))
         ) from exc.__cause__
     except RecursionError:
         raise UnhashableError(
@@ -133,7 +143,8 @@ def token_of(
         ) from None
 
 
-def _unhashable(exc: NotHashable, place: str) -> str:
+def unhashable_text(exc: NotHashable, place: str) -> str:
+    """The message about a part without a key, which sits at `place`."""
     kind = type(exc.culprit)
     return (
         f"{place} is a {kind.__module__}.{kind.__qualname__}, which has no content to be identified by "
@@ -150,14 +161,16 @@ def _rule_for(cls: type) -> Rule:
         return OBJECT_RULES[cls]
     if _name(cls) == "numpy:ndarray":
         return hashing.numpy_rules.exact_array
-    if issubclass(cls, type):
-        return type_rule
-    if any("__cache_key__" in vars(base) for base in cls.__mro__):
+    if issubclass(cls, BuiltinFunctionType):  # from Python 3.12 on, class methods written in C have their own
+        return OBJECT_RULES[BuiltinFunctionType]
+    if not issubclass(cls, type) and any("__cache_key__" in vars(base) for base in cls.__mro__):
         return instance_rule
     for base in cls.__mro__:
         rule = _library_rules(base).get(_name(base))
         if rule is not None:
             return rule
+    if issubclass(cls, type):
+        return type_rule
     return enum_rule if issubclass(cls, Enum) else instance_rule
 
 
@@ -172,13 +185,29 @@ def _name(cls: type) -> str:
 def _library_rules(cls: type) -> Mapping[str, Rule]:
     """Rules by name for the library of a type, imported when a type of it is met."""
     library = cls.__module__.partition(".")[0]
-    if library == "numpy":
-        return hashing.numpy_rules.NUMPY_RULES
-    return hashing.pandas_rules.PANDAS_RULES if library == "pandas" else _STANDARD_RULES
+    part = _FAMILIES.get(library)
+    rules: Mapping[str, Rule] = {} if part is None else getattr(hashing, part).RULES
+    return rules
 
 
-# By name, since importing `pathlib` takes as long as all of this package.
-_STANDARD_RULES: Mapping[str, Rule] = {"pathlib:PurePath": path_rule}
+_FAMILIES = {
+    "array": "standard_rules",
+    "fractions": "standard_rules",
+    "mmap": "standard_rules",
+    "numpy": "numpy_rules",
+    "pandas": "pandas_rules",
+    "pathlib": "standard_rules",
+    "polars": "polars_rules",
+    "pyarrow": "arrow_rules",
+    "pydantic": "model_rules",
+    "scipy": "scipy_rules",
+    "sklearn": "model_rules",
+    "torch": "torch_rules",
+    "typing": "standard_rules",
+    "xarray": "xarray_rules",
+    "zoneinfo": "standard_rules",
+}
+"""Top-level package of a type, and the part of `hashing` that knows its types."""
 
 
 def _lasts(cls: type) -> bool:

@@ -145,6 +145,16 @@ class Walk:
             return b"=%d:%b" % (data.nbytes, data.tobytes())
         return b"~%d:%b" % (data.nbytes, self.algorithm.buffer(data.cast("B")))
 
+    def raw_pieces(self, pieces: Iterable[bytes | memoryview], nbytes: int) -> bytes:
+        """What `raw` gives for all `pieces` one after the other, `nbytes` in all."""
+        if nbytes < RAW:
+            return b"=%d:%b" % (nbytes, b"".join(pieces))
+        return b"~%d:%b" % (nbytes, self.algorithm.stream(pieces, nbytes))
+
+    def facts(self, family: object, *parts: object) -> bytes:
+        """The encoding of a value of a library's family: what the family is called, and what makes it up."""
+        return frame(b"X", [self.token(family), *map(self.temporary, parts)])
+
     def unordered(self, values: Collection[Any], key: Callable[[Any], Any] | None = None) -> list[Token]:
         """The tokens of values whose order means nothing, in an order that depends on content only."""
         if not self.numbered:

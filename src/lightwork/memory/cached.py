@@ -219,7 +219,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         )
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
-            with contextlib.suppress(StoreUnavailable):  # the result is kept; to explain it is a luxury
+            # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.
+            with contextlib.suppress(StoreUnavailable, UnhashableError, OSError):
                 memory.made.keep_note(self._keeper.store, self._keys, call, made["code"])
         if changed:
             name = self._keys.function_id

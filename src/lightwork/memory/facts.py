@@ -7,8 +7,8 @@ from ..system.optional import on_demand
 __all__ = ["Metadata", "read_facts", "write_facts"]
 
 Metadata: TypeAlias = dict[str, Any]  # Any: text or number, by name
-"""``duration`` (s), ``time`` (s since the epoch), ``function``, ``call`` (at most 200 characters), and what the key
-was made of: ``args`` (digests by name), ``code`` (a number)."""
+"""``duration`` (s), ``time`` (s since the epoch), ``function``, ``call`` (at most 200 characters),
+and what the key was made of: ``args`` (digests by name), ``code`` (a number)."""
 
 
 def write_facts(facts: Metadata) -> bytes:

@@ -2,12 +2,15 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from .. import memory
 from .facts import Metadata
-from .reasons import Explanation
 from .shelved import NotMemorizedResult
 from .stats import CallStats
+
+if TYPE_CHECKING:
+    from .reasons import Explanation
 
 __all__ = ["UncachedFunction"]
 
@@ -44,9 +47,9 @@ class UncachedFunction(Generic[P, R]):
         """Nothing is ever kept."""
         return False
 
-    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> "Explanation":
         """Nothing is ever kept."""
-        return Explanation(False, "nothing is kept: Memory was given no location")
+        return memory.Explanation(False, "nothing is kept: Memory was given no location")
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Nothing is ever kept."""

@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import codecs, facts, inputs, layout, parcels, pickling, reader, writer
+    from . import codecs, facts, inputs, layout, outputs, parcels, pickling, reader, sources, writer
 
-__all__ = ["codecs", "facts", "inputs", "layout", "parcels", "pickling", "reader", "writer"]
+__all__ = [
+    "codecs",
+    "facts",
+    "inputs",
+    "layout",
+    "outputs",
+    "parcels",
+    "pickling",
+    "reader",
+    "sources",
+    "writer",
+]
 
 __getattr__ = on_first_use(__name__, parts=__all__)

@@ -60,13 +60,12 @@ class FileInput:
     def read(self, nbytes: int) -> bytes:
         """As `Input.read`. Reads ahead a little, since frames are small."""
         start = self.position - self._ahead_at
-        if not 0 <= start <= start + nbytes <= len(self._ahead):
-            self._ahead, self._ahead_at, start = (
-                self._read_at(self.position, max(nbytes, 4096)),
-                self.position,
-                0,
-            )
-        data = self._ahead[start : start + nbytes]
+        data = self._ahead[start : start + nbytes] if start >= 0 else b""
+        if len(data) < nbytes:
+            left = max(self._size - self.position, 0)  # lengths in files may be lies
+            self._ahead = self._read_at(self.position, max(min(nbytes, left), 4096))
+            self._ahead_at = self.position
+            data = self._ahead[:nbytes]
         self.position += len(data)
         return data
 
@@ -117,9 +116,10 @@ class FileInput:
 class StreamInput:
     """A file object that can only be read forwards: a pipe, a socket, `io.BytesIO`, a decompressor."""
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: Readable, head: bytes = b"") -> None:
         self._file = file
         self._readinto: Callable[[memoryview], int | None] | None = getattr(file, "readinto", None)
+        self._head = head  # what was read from it before
         self.position = 0
 
     def read(self, nbytes: int) -> bytes:
@@ -127,7 +127,8 @@ class StreamInput:
         parts: list[bytes] = []
         left = nbytes
         while left:
-            part = self._read_some(min(left, _STEP))
+            part = self._head or self._read_some(min(left, _STEP))
+            self._head = b""
             if not part:
                 break
             parts.append(part)

@@ -41,6 +41,7 @@ __all__ = [
     "Tail",
     "check_header",
     "check_payload",
+    "foreign",
     "pack_footer",
     "pack_frame",
     "pack_header",
@@ -167,7 +168,7 @@ def check_header(data: bytes) -> None:
     if not data:
         raise UnknownFormatError("it is empty")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
-        raise UnknownFormatError(_foreign(data))
+        raise UnknownFormatError(foreign(data))
     if len(data) < HEADER:
         raise CorruptFileError(f"it ends within its header, after {len(data)} bytes")
     _, version, flags, check = _HEADER.unpack(data)
@@ -180,21 +181,23 @@ def check_header(data: bytes) -> None:
 
 
 _FOREIGN = (
-    (b"\x80", "it looks like a pickle or an uncompressed joblib file: joblib.load or pickle.load reads it"),
-    (b"\x78", "it looks like a zlib-compressed file, as joblib writes them: joblib.load reads it"),
-    (b"\x1f\x8b", "it looks like a gzip file, perhaps one of joblib: joblib.load reads it"),
-    (b"BZh", "it looks like a bzip2 file, perhaps one of joblib: joblib.load reads it"),
-    (b"\xfd7zXZ", "it looks like an xz file, perhaps one of joblib: joblib.load reads it"),
-    (b"\x5d\x00", "it looks like an lzma file, perhaps one of joblib: joblib.load reads it"),
-    (b'\x04"M\x18', "it looks like an lz4 file, perhaps one of joblib: joblib.load reads it"),
-    (b"ZF0x", "it looks like a file of joblib before 0.10: joblib.load reads it"),
+    (b"\x80", "it looks like a pickle or a file of joblib"),
+    (b"\x78", "it looks like a zlib-compressed file"),
+    (b"\x1f\x8b", "it looks like a gzip file"),
+    (b"BZh", "it looks like a bzip2 file"),
+    (b"\xfd7zXZ", "it looks like an xz file"),
+    (b"\x5d\x00", "it looks like an lzma file"),
+    (b'\x04"M\x18', "it looks like an lz4 file"),
+    (b"\x28\xb5\x2f\xfd", "it looks like a zstd file"),
+    (b"ZF0x", "it looks like a file of joblib before 0.10"),
     (b"\x93NUMPY", "it looks like an .npy file: numpy.load reads it"),
     (b"PK\x03\x04", "it looks like a zip archive, perhaps an .npz file: numpy.load reads it"),
     (b"\x8aLW", "its first bytes were changed, perhaps by a transfer in text mode"),
 )
 
 
-def _foreign(data: bytes) -> str:
+def foreign(data: bytes) -> str:
+    """What bytes may be that do not begin as a container does."""
     for prefix, reason in _FOREIGN:
         if data.startswith(prefix):
             return reason

@@ -82,23 +82,48 @@ def join(skeleton: Buffer, buffers: Iterable[Buffer]) -> Any:  # Any: the user's
     return pickle.loads(skeleton, buffers=buffers)
 
 
-def join_with(make_array: Callable[..., Any], skeleton: Buffer, buffers: Iterable[Any]) -> Any:
-    """As `join`, with arrays made by ``make_array(shape, dtype, buffer, offset=0, strides=None, order="C")``.
+def join_with(
+    skeleton: Buffer,
+    buffers: Iterable[Any],
+    *,
+    make_array: Callable[..., Any] | None = None,
+    rename: Callable[[str, str], tuple[str, str]] | None = None,
+) -> Any:
+    """As `join`, otherwise than as plain views.
 
-    `buffer` is one of `buffers`, or a memoryview of one.
+    Parameters
+    ----------
+    skeleton, buffers
+        Those of a parcel.
+    make_array
+        Makes the arrays: ``make_array(shape, dtype, buffer, offset=0, strides=None, order="C")``, where
+        `buffer` is one of `buffers`, or a memoryview of one.
+    rename
+        Gives the module and the name to look up in the place of those in the skeleton.
     """
     # Any: the user's value, and arrays of a library that may not be installed
-    return _ArrayUnpickler(make_array, skeleton, buffers).load()
+    if make_array is None and rename is None:
+        return join(skeleton, buffers)  # a lookup in C for each name
+    return _Unpickler(skeleton, buffers, make_array, rename).load()
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Puts a function in the place of the array class; all other names mean what they mean everywhere."""
+class _Unpickler(pickle.Unpickler):
+    """Looks up some names otherwise than they are written."""
 
-    def __init__(self, make_array: Callable[..., Any], skeleton: Buffer, buffers: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        skeleton: Buffer,
+        buffers: Iterable[Any],
+        make_array: Callable[..., Any] | None,
+        rename: Callable[[str, str], tuple[str, str]] | None,
+    ) -> None:
         super().__init__(io.BytesIO(skeleton), buffers=buffers)
         self._make_array = make_array
+        self._rename = rename
 
     def find_class(self, module: str, name: str, /) -> Any:
-        if (module, name) == ARRAY_TYPE:
+        if self._make_array is not None and (module, name) == ARRAY_TYPE:
             return lambda: self._make_array
+        if self._rename is not None:
+            module, name = self._rename(module, name)
         return super().find_class(module, name)

@@ -6,7 +6,9 @@ and classes that another process cannot import: those of ``__main__``, lambdas a
 
 import io
 import pickle
+from collections import ChainMap
 from collections.abc import Callable
+from types import CodeType
 from typing import Any, Protocol
 
 from ..system.optional import require
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 PROTOCOL = 5
+_NO_FILE = "<dynamic-code>"
 
 
 class PickleFile(Protocol):
@@ -73,12 +76,31 @@ def make_packer(file: PickleFile, keep: Callable[[Source], object], *, by_value:
 
 
 def _value_pickler(file: PickleFile, reducers: Packed | Inline) -> Any:  # Any: as in `make_packer`
-    kind = require("cloudpickle", purpose="pickling functions and classes by value", extra="all").Pickler
+    kind = _cloudpickle().Pickler
     # The C pickler reads its table once, in `__init__`; the instance must have it before.
     pickler = kind.__new__(kind)
-    pickler.dispatch_table = Table(reducers, kind.dispatch_table)
+    pickler.dispatch_table = Table(reducers, ChainMap({CodeType: _code_with_file}, kind.dispatch_table))
     pickler.__init__(file, protocol=PROTOCOL, buffer_callback=reducers.buffer_callback)
     return pickler
+
+
+def _cloudpickle() -> Any:  # Any: it has no types
+    """The package, or an error that says what to install."""
+    return require("cloudpickle", purpose="pickling functions and classes by value", extra="all")
+
+
+def _code_with_file(code: CodeType) -> tuple[Any, ...]:  # Any: a reduction
+    """As cloudpickle does it, but with the file that the code came from.
+
+    From 3.1 on cloudpickle leaves that out. Functions of ``__main__`` are named after it in the keys of
+    calls, which workers make too, and tracebacks show it.
+    """
+    make, parts, *rest = _cloudpickle().Pickler.dispatch_table[CodeType](code)
+    return (
+        make,
+        tuple(code.co_filename if type(part) is str and part == _NO_FILE else part for part in parts),
+        *rest,
+    )
 
 
 def dump_by_value(value: object, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> bytes:

@@ -24,7 +24,7 @@ _PLANE = struct.Struct("<BBHI")
 _SAMPLE = 64  # items that are looked at before a plane is searched for its only byte
 
 Compress: TypeAlias = Callable[[Any], bytes]  # Any: bytes-like, of a type that may not be installed
-Decompress: TypeAlias = Callable[[memoryview, int], bytes]
+Decompress: TypeAlias = Callable[[memoryview, int], bytes | memoryview]
 
 
 def pack_planes(data: memoryview, width: int, compress: Compress) -> bytes | None:

@@ -11,12 +11,10 @@ The calling thread pickles and writes; the helper threads compress and compute c
 blocks per thread are held at any time.
 """
 
-import errno
-import io
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
 
@@ -25,27 +23,20 @@ from ..system.threads import HELPERS, Job, do_now
 from . import layout
 from .codecs import RAW, Encoder, Packed
 from .facts import facts_about
+from .outputs import Output, Sink
 from .parcels import unpicklable
 from .pickling import make_packer
 from .reducers import Source
 from .sources import nbytes_of, pieces, width_of
 
-__all__ = ["Sink", "write"]
+__all__ = ["write"]
 
-_WOULD_BLOCK = "the file is in non-blocking mode and full: call os.set_blocking(file.fileno(), True) first"
 _WORTH_A_THREAD = 256 << 10  # bytes; handing a job over costs about 50 µs, as much as the checksum of these
 _CHECKED_AT_ONCE = 1 << 20
 _COMPRESSED_AT_ONCE = 4 << 20  # bytes per job, four records: handing over costs a few percent of that
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Sink(Protocol):
-    """Where a container goes: a file, a pipe, a socket."""
-
-    def write(self, data: Buffer, /) -> int | None:
-        """Take bytes, perhaps only some of them; how many, or ``None`` for all."""
 
 
 def write(
@@ -69,7 +60,7 @@ def write(
     OSError
         From `sink`.
     """
-    out = _Output(sink)
+    out = Output(sink)
     out.write(layout.pack_header())
     sources: list[Source] = []
     skeleton = _Skeleton(out, encode)
@@ -98,36 +89,10 @@ def write(
     out.write(layout.pack_footer(layout.Footer(tail, skeleton.nbytes, total, changed=False)))
 
 
-class _Output:
-    """The sink, with a position, and knowing whether it was the one that failed."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.position = 0
-        self.failed = False
-
-    def write(self, data: Buffer) -> None:
-        """All of `data`."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                count = self._sink.write(rest)
-                if count is None and isinstance(self._sink, io.RawIOBase):
-                    # A raw file says so when it took nothing; other sinks, when they took everything.
-                    raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
-                if count is not None and count <= 0:
-                    raise OSError(errno.EIO, f"its write() took {count} of {len(rest)} bytes")
-                rest = rest[len(rest) if count is None else count :]
-        except BaseException:
-            self.failed = True
-            raise
-        self.position += len(data)
-
-
 class _Ordered:
     """Records that helper threads make and the calling thread writes, in the order they were begun."""
 
-    def __init__(self, out: _Output) -> None:
+    def __init__(self, out: Output) -> None:
         self._out = out
         self._limit = HELPERS.count + 2
         self._begun: deque[Job[list[tuple[bytes, Buffer]]]] = deque()
@@ -176,7 +141,7 @@ def _make_record(job: _Job, plain: memoryview) -> tuple[bytes, Buffer]:
 class _Skeleton:
     """The file that the pickler writes to: cuts its bytes into chunks."""
 
-    def __init__(self, out: _Output, encode: Encoder | None) -> None:
+    def __init__(self, out: Output, encode: Encoder | None) -> None:
         self._records = _Ordered(out)
         self._encode = encode
         self._parts: list[bytes] = []
@@ -213,13 +178,13 @@ class _Skeleton:
         self.nbytes += len(chunk)
 
 
-def _record(out: _Output, tag: bytes, payload: bytes) -> None:
+def _record(out: Output, tag: bytes, payload: bytes) -> None:
     out.write(layout.pack_frame(tag, payload, plain=len(payload)))
     out.write(payload)
 
 
 def _buffer(
-    out: _Output, source: Source, slot: layout.Slot, encode: Encoder | None, checksums: "_Checksums"
+    out: Output, source: Source, slot: layout.Slot, encode: Encoder | None, checksums: "_Checksums"
 ) -> layout.Place:
     """Write one buffer. Where it lies, and how to check it: of a raw one the checksums tell later."""
     if encode is not None:
@@ -277,7 +242,7 @@ def _marked(places: list[layout.Place], checksums: list[bytes]) -> list[layout.P
     ]
 
 
-def _blocks(out: _Output, source: Source, slot: layout.Slot, encode: Encoder) -> layout.Place:
+def _blocks(out: Output, source: Source, slot: layout.Slot, encode: Encoder) -> layout.Place:
     start, width, records = out.position, width_of(source), _Ordered(out)
     for piece in pieces(source, _COMPRESSED_AT_ONCE):
         records.put(_Job(layout.BLOCK, piece, width, encode))

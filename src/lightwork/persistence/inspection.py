@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .. import parcel
 from ..errors import InvalidOption
-from .loading import named
+from .joining import named
 from .options import path_of
 
 __all__ = ["Inspection", "Segment", "inspect"]

@@ -3,31 +3,40 @@
 import io
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from .. import parcel
-from ..errors import CorruptFileError, FileFormatError, InvalidOption
-from .mapping import join_mapped, join_native
+from ..errors import CorruptFileError, InvalidOption
+from . import foreign
+from .joining import Wanted, explained, joined, named
+from .mapping import join_mapped
 from .options import MmapMode, native_byte_order, path_of
+from .renames import renaming
 
 if TYPE_CHECKING:
     from ..parcel.inputs import Readable
     from ..parcel.reader import Content, Mapped
 
-__all__ = ["load", "loads", "named"]
+__all__ = ["load", "loads"]
+
+_TELLING = 8  # bytes that tell whether a file is ours
 
 
 def load(
     filename: "str | os.PathLike[str] | Readable",
     mmap_mode: MmapMode | None = None,
     ensure_native_byte_order: bool | Literal["auto"] = "auto",
+    *,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """The value that `dump` has kept. Its arrays are writable.
 
-    Every byte is compared with its checksum before anything is unpickled, except for mapped arrays, which
-    are not read. Unpickling runs what the file says: load only files that you trust.
+    The format is seen from the first bytes: a file of ours, the same compressed as a whole, a file of joblib
+    0.8 to 1.6, or a plain pickle. joblib itself is not needed, and never imported.
+
+    Every byte of our own files is compared with its checksum before anything is unpickled, except for mapped
+    arrays, which are not read. Unpickling runs what the file says: load only files that you trust.
 
     Parameters
     ----------
@@ -41,6 +50,9 @@ def load(
         path does not, it makes a new file.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
+    renames
+        For what has moved since the file was written: ``{"old.module": "new.module"}`` counts for all in that
+        module and the modules in it, ``{"old.module.Class": "new.module.Class"}`` for one class or function.
 
     Raises
     ------
@@ -49,53 +61,74 @@ def load(
     CorruptFileError
         The file is damaged or cut short.
     UnknownFormatError
-        The file is no lightwork file, or of a newer release.
+        The file is in no format that is read here, or of a newer release.
     OSError
         The file cannot be opened or read.
     ImportError, AttributeError
         A module or class that the value needs is not here; a note tells what wrote the file.
     """
     native = native_byte_order(ensure_native_byte_order, mmap_mode)
+    wanted = Wanted(native, mmap_mode, renaming(renames))
     path = path_of(filename)
     if path is None:
-        stream: Any = filename  # Any: it is checked in the next line
-        _check_stream(stream, mmap_mode)
-        with named(_name_of(stream)):
-            content = parcel.reader.read(parcel.inputs.StreamInput(stream))
-        return _joined(content, native, _name_of(stream))
-    if mmap_mode is not None:
-        return _load_mapped(path, mmap_mode)
-    with open(path, "rb", buffering=0) as file, named(repr(path)):
-        content = _read_file(file)
-    return _joined(content, native, repr(path))
+        _check_stream(filename, mmap_mode)
+        return _load_stream(filename, wanted, _name_of(filename))
+    return _load_path(path, wanted)
 
 
 def loads(
-    data: bytes | bytearray | memoryview, ensure_native_byte_order: bool | Literal["auto"] = "auto"
+    data: bytes | bytearray | memoryview,
+    ensure_native_byte_order: bool | Literal["auto"] = "auto",
+    *,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """The value in bytes that `dumps` has made. Arrays are copies, and writable. Errors as for `load`."""
-    native = native_byte_order(ensure_native_byte_order, None)
+    wanted = Wanted(native_byte_order(ensure_native_byte_order, None), rename=renaming(renames))
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidOption(f"loads needs bytes, not {type(data).__name__}; load reads files")
     if isinstance(data, memoryview) and not data.c_contiguous:
         raise InvalidOption(
             "loads needs bytes that lie in one piece, not a memoryview with gaps: copy it first"
         )
-    name = f"{memoryview(data).nbytes} bytes"
+    nbytes = memoryview(data).nbytes
+    name = f"{nbytes} bytes"
+    file = io.BytesIO(data)
+    value = _load_stream(file, wanted, name)
     with named(name):
-        source = parcel.inputs.StreamInput(io.BytesIO(data))
-        content = parcel.reader.read(source)
-        _check_end(memoryview(data).nbytes, source.position)
-    return _joined(content, native, name)
+        _check_end(nbytes, file.tell())
+    return value
 
 
-@contextmanager
-def named(name: str) -> Iterator[None]:
-    """Put the name of the file into errors about its bytes."""
-    try:
-        yield
-    except FileFormatError as exc:
-        raise type(exc)(f"cannot read {name}: {exc}") from exc.__cause__
+def _load_path(path: str, wanted: Wanted) -> Any:  # Any: the user's value
+    mmap_mode = wanted.mmap_mode
+    shared = mmap_mode in ("r+", "w+")
+    with open(path, "r+b" if shared else "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            if mmap_mode is not None:
+                raise InvalidOption(f"mmap_mode={mmap_mode!r} needs a regular file, {path!r} is none")
+            return _load_stream(file, wanted, repr(path))
+        if not _is_container(os.pread(file.fileno(), _TELLING, 0)):
+            return foreign.opening.load_file(file, path, wanted)
+        if mmap_mode is not None:
+            return _load_mapped(file, path, mmap_mode, wanted)
+        with named(repr(path)):
+            content = _read_file(file)
+    return joined(content, wanted, repr(path))
+
+
+def _is_container(head: bytes) -> bool:
+    """Whether bytes begin as our files do, empty ones too: the reader knows what to say about those."""
+    return head == parcel.layout.MAGIC[: len(head)]
+
+
+def _load_stream(stream: Any, wanted: Wanted, name: str) -> Any:  # Any: an object with `read`
+    with named(name):
+        head = parcel.inputs.StreamInput(stream).read(1)
+    if not _is_container(head):
+        return foreign.opening.load_stream(stream, head, wanted, name)
+    with named(name):
+        content = parcel.reader.read(parcel.inputs.StreamInput(stream, head))
+    return joined(content, wanted, name)
 
 
 def _name_of(file: object) -> str:
@@ -121,12 +154,9 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
 
 
 def _read_file(file: BinaryIO) -> "Content":
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        return parcel.reader.read(parcel.inputs.StreamInput(file))
     source = parcel.inputs.FileInput(file.fileno())
     content = parcel.reader.read(source)
-    _check_end(status.st_size, source.position)
+    _check_end(os.fstat(file.fileno()).st_size, source.position)
     return content
 
 
@@ -135,19 +165,15 @@ def _check_end(size: int, end: int) -> None:
         raise CorruptFileError(f"it has {size - end} bytes after its end")
 
 
-def _load_mapped(path: str, mode: MmapMode) -> Any:
-    shared = mode in ("r+", "w+")
-    with open(path, "r+b" if shared else "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise InvalidOption(f"mmap_mode={mode!r} needs a regular file, {path!r} is none")
-        with named(repr(path)):
-            mapped = _read_mapped(file, path)
-        if shared and not mapped.footer.changed:
-            footer = mapped.footer._replace(changed=True)
-            content = parcel.layout.pack_footer(footer)
-            os.pwrite(file.fileno(), content, footer.total - len(content))
-        with _explained(mapped.facts, repr(path)):
-            return join_mapped(mapped, file, mode)
+def _load_mapped(file: BinaryIO, path: str, mode: MmapMode, wanted: Wanted) -> Any:  # Any: the user's value
+    with named(repr(path)):
+        mapped = _read_mapped(file, path)
+    if mode in ("r+", "w+") and not mapped.footer.changed:
+        footer = mapped.footer._replace(changed=True)
+        content = parcel.layout.pack_footer(footer)
+        os.pwrite(file.fileno(), content, footer.total - len(content))
+    with explained(mapped.facts, repr(path)):
+        return join_mapped(mapped, file, mode, wanted.rename)
 
 
 def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
@@ -158,26 +184,3 @@ def _read_mapped(file: BinaryIO, path: str) -> "Mapped":
         raise InvalidOption(f"cannot map {path!r}: {exc}; load it without mmap_mode") from None
     _check_end(os.fstat(file.fileno()).st_size, source.position)
     return mapped
-
-
-def _joined(content: "Content", native: bool, name: str) -> Any:
-    with _explained(content.facts, name):
-        return join_native(content) if native else parcel.parcels.join(content.skeleton, content.buffers)
-
-
-@contextmanager
-def _explained(facts: dict[str, Any], name: str) -> Iterator[None]:
-    """Tell with any error of unpickling what wrote the file and what reads it."""
-    try:
-        yield
-    except Exception as exc:
-        exc.add_note(
-            f"{name} was written by {_described(facts)}; here: {_described(parcel.facts.here(facts))}."
-        )
-        raise
-
-
-def _described(facts: dict[str, Any]) -> str:
-    packages = "".join(f", {name} {version}" for name, version in sorted(facts.get("packages", {}).items()))
-    interpreter = f"Python {facts.get('python')} on {facts.get('platform')}"
-    return f"lightwork {facts.get('lightwork')}, {interpreter}{packages}"

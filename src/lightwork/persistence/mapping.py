@@ -6,31 +6,36 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from .. import parcel
 from ..system.optional import loaded, require
 from .options import MmapMode
+from .renames import Rename
 
 if TYPE_CHECKING:
     from ..parcel.reader import Content, Mapped
 
 # Any: values of the user, and arrays of a library that may not be installed.
-__all__ = ["join_mapped", "join_native"]
+__all__ = ["join_mapped", "join_native", "map_file", "mapped_array", "turned"]
 
 _FOREIGN, _FOREIGN_MARK = (">", b"\x8c\x01>") if sys.byteorder == "little" else ("<", b"\x8c\x01<")
 
 
-def join_native(content: "Content") -> Any:
+def join_native(content: "Content", rename: Rename | None) -> Any:
     """The value, with numeric arrays in the byte order of this machine.
 
     A structured array is turned only if all of its fields are of the other order.
     """
-    if _FOREIGN_MARK not in content.skeleton:  # no dtype of the other order, as far as a search can tell
-        return parcel.parcels.join(content.skeleton, content.buffers)
-    return parcel.parcels.join_with(_native_array, content.skeleton, content.buffers)
+    # No dtype of the other order, as far as a search can tell?
+    make_array = _native_array if _FOREIGN_MARK in content.skeleton else None
+    return parcel.parcels.join_with(content.skeleton, content.buffers, make_array=make_array, rename=rename)
 
 
 def _native_array(shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
-    array = loaded("numpy").ndarray(shape, dtype, buffer, *layout)
-    if _is_foreign(dtype):
-        array = array.byteswap(inplace=True).view(dtype.newbyteorder("="))
-    return array
+    return turned(loaded("numpy").ndarray(shape, dtype, buffer, *layout))
+
+
+def turned(array: Any) -> Any:
+    """A writable array in the byte order of this machine: turned in place if it is of the other one."""
+    if not _is_foreign(array.dtype):
+        return array
+    return array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
 
 
 def _is_foreign(dtype: Any) -> bool:
@@ -41,34 +46,44 @@ def _is_foreign(dtype: Any) -> bool:
     return bool(dtype.byteorder == _FOREIGN)
 
 
-def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode) -> Any:
+def join_mapped(mapped: "Mapped", file: BinaryIO, mode: MmapMode, rename: Rename | None) -> Any:
     """The value, with arrays that are ``numpy.memmap`` views on one mapping of `file`.
 
     The mapping lives as long as one of the arrays; `file` may be closed.
     """
     if not mapped.places:
-        return parcel.parcels.join(mapped.skeleton, ())
-    numpy = require("numpy", purpose="mapping arrays", extra="numpy")
-    whole = numpy.memmap(file, "u1", "r+" if mode == "w+" else mode)
+        return parcel.parcels.join_with(mapped.skeleton, (), rename=rename)
+    whole = map_file(file, mode)
     segments = [_segment(whole, *place) for place in mapped.places]
-    return parcel.parcels.join_with(_mapped_array, mapped.skeleton, segments)
+    return parcel.parcels.join_with(mapped.skeleton, segments, make_array=_array_in_segment, rename=rename)
+
+
+def map_file(file: BinaryIO, mode: MmapMode) -> Any:
+    """All bytes of a file, as one ``numpy.memmap``. It stays when the file is closed."""
+    numpy = require("numpy", purpose="mapping arrays", extra="numpy")
+    return numpy.memmap(file, "u1", "r+" if mode == "w+" else mode)
+
+
+def mapped_array(whole: Any, start: int, shape: Any, dtype: Any, order: str = "C") -> Any:
+    """An array that lies in a mapping of `map_file` from byte `start` on, as a ``numpy.memmap``."""
+    nbytes = dtype.itemsize
+    for length in shape:
+        nbytes *= length
+    array = whole[start : start + nbytes].view(dtype).reshape(shape, order=order)
+    if nbytes:  # numpy gives a plain array for an empty slice of a mapping
+        array.offset = whole.offset + start
+    return array
 
 
 def _segment(whole: Any, start: int, nbytes: int) -> Any:
     segment = whole[start : start + nbytes]
-    if nbytes:  # numpy gives a plain array for an empty slice of a mapping
+    if nbytes:
         segment.offset = start
     return segment
 
 
-def _mapped_array(
+def _array_in_segment(
     shape: Any, dtype: Any, buffer: Any, start: int = 0, strides: None = None, order: str = "C"
 ) -> Any:
     segment: Any = buffer.obj if isinstance(buffer, memoryview) else buffer
-    nbytes = dtype.itemsize
-    for length in shape:
-        nbytes *= length
-    array = segment[start : start + nbytes].view(dtype).reshape(shape, order=order)
-    if nbytes:
-        array.offset = segment.offset + start
-    return array
+    return mapped_array(segment, start, shape, dtype, order)

@@ -1,16 +1,19 @@
 """What the arguments of `dump` and `load` mean. Pure: nothing is opened here."""
 
 import os
+import pickle
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from .. import parcel
 from ..errors import InvalidOption
+from .compressors.registry import COMPRESSORS
 
 __all__ = [
     "Compress",
     "Compression",
+    "FileFormat",
     "MmapMode",
-    "check_protocol",
+    "checked_protocol",
     "chosen_compression",
     "native_byte_order",
     "path_of",
@@ -19,45 +22,60 @@ __all__ = [
 Compress: TypeAlias = "bool | int | str | tuple[str, int | None] | None"
 MmapMode: TypeAlias = Literal["r", "r+", "w+", "c"]
 
-_DEFAULT = "zstd"
+FileFormat: TypeAlias = Literal["lightwork", "joblib"]
+
 _LEVELS = "a level from 1 to 9, 0 for none"
-# A name with one of these tells other programs how to open the file, and joblib compresses by it.
-_EXTENSIONS = (".z", ".gz", ".bz2", ".lzma", ".xz", ".lz4")
+_ZSTD_FOR_JOBLIB = (
+    "joblib cannot read zstd: choose another method, such as 'zlib', or leave format='joblib' out"
+)
 
 
 class Compression(NamedTuple):
-    """A codec and its level; ``None`` for the codec's own default."""
+    """How a file is compressed."""
 
     method: str
     level: int | None
+    """``None`` for the method's own default."""
+
+    whole: bool
+    """Whether the file is one compressed stream, as other programs read it; else blocks in our container."""
 
 
-def chosen_compression(compress: Compress, name: str | None) -> Compression | None:
+def chosen_compression(
+    compress: Compress, name: str | None, file_format: FileFormat = "lightwork"
+) -> Compression | None:
     """What `compress` asks for; ``None`` for no compression.
 
     Parameters
     ----------
     compress
-        ``False`` or 0: none. ``True`` or ``None``: byte shuffle and zstd. 1 to 9: the same at that level.
-        A method, or a tuple of a method and a level (0: none, ``None``: the method's default).
+        ``False`` or 0: none, unless the name has an ending. ``True`` or ``None``: the method of the ending,
+        else byte shuffle and zstd (for joblib zlib). 1 to 9: the same at that level. A method, or a tuple of
+        a method and a level (0: none, whatever the ending; ``None``: the method's default).
     name
         The file's name, ``None`` for a file object.
+    file_format
+        joblib's files are always compressed as a whole.
 
     Raises
     ------
     InvalidOption
-        No such form, method or level; or the name promises a format that is not written.
+        No such form, method or level.
     """
     method, level = _method_and_level(compress)
+    ending = COMPRESSORS.by_ending(name) if name else None
     if method is None:
-        _refuse_extension(name)
-        method = _DEFAULT
-    if method not in parcel.codecs.CODECS:
-        raise InvalidOption(
-            f'Non valid compression method given: "{method}". lightwork compresses inside its own format, '
-            f"with one of {_methods()}"
-        )
-    return None if level == 0 else Compression(method, level)
+        method = ending or ("zstd" if file_format == "lightwork" else "zlib")
+        if level == 0:
+            level = None if ending else 0
+    if method not in parcel.codecs.CODECS and method not in COMPRESSORS:
+        raise InvalidOption(f'Non valid compression method given: "{method}": give one of {_methods()}')
+    if level == 0:
+        return None
+    if file_format == "joblib" and method == "zstd" and COMPRESSORS.is_built_in(method):
+        raise InvalidOption(_ZSTD_FOR_JOBLIB)
+    in_blocks = method in parcel.codecs.CODECS and COMPRESSORS.is_built_in(method)
+    return Compression(method, level, file_format == "joblib" or method == ending or not in_blocks)
 
 
 def _method_and_level(compress: Any) -> tuple[str | None, int | None]:  # Any: it is checked here
@@ -79,7 +97,7 @@ def _method_and_level(compress: Any) -> tuple[str | None, int | None]:  # Any: i
 
 
 def _methods() -> str:
-    return ", ".join(map(repr, parcel.codecs.CODECS))
+    return ", ".join(repr(name) for name, _ in COMPRESSORS)
 
 
 def _level(level: Any) -> int:  # Any: it is checked here
@@ -92,23 +110,33 @@ def _level(level: Any) -> int:  # Any: it is checked here
     return number
 
 
-def _refuse_extension(name: str | None) -> None:
-    extension = os.path.splitext(name or "")[1]
-    if extension in _EXTENSIONS:
-        raise InvalidOption(
-            f"cannot write {name!r}: a name that ends in {extension!r} promises a format that lightwork "
-            f"does not write; choose another ending, and compress=True for a smaller file"
-        )
+def checked_protocol(protocol: int | None, file_format: FileFormat = "lightwork") -> int:
+    """The pickle protocol to write.
 
-
-def check_protocol(protocol: int | None) -> None:
-    """Accept what means the pickle protocol of the format, which is always the same; refuse the rest."""
+    joblib's files have any; ours always have the same, so only what means that one is accepted.
+    """
+    if file_format not in get_args(FileFormat):
+        raise InvalidOption(f"format={file_format!r} is not known: give 'lightwork' or 'joblib'")
+    if file_format == "joblib":
+        return _protocol_for_joblib(protocol)
     written = parcel.pickling.PROTOCOL
     if protocol not in (None, -1, written):
         raise InvalidOption(
             f"protocol={protocol!r} is not possible: lightwork files hold pickle protocol {written}, "
             "leave it out"
         )
+    return written
+
+
+def _protocol_for_joblib(protocol: Any) -> int:  # Any: it is checked here
+    if protocol is None:
+        return pickle.DEFAULT_PROTOCOL
+    if type(protocol) is not int or not -1 <= protocol <= pickle.HIGHEST_PROTOCOL:
+        raise InvalidOption(
+            f"protocol={protocol!r} is not possible: give 0 to {pickle.HIGHEST_PROTOCOL}, "
+            "or -1 for the highest"
+        )
+    return pickle.HIGHEST_PROTOCOL if protocol == -1 else protocol
 
 
 def native_byte_order(ensure: Any, mmap_mode: Any) -> bool:  # Any: they are checked here

@@ -5,18 +5,32 @@ import io
 import os
 import pickle
 import stat
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from .. import parcel
 from ..errors import InvalidOption, UnpicklableError
 from ..system.atomic import atomic_writer
-from .options import Compress, check_protocol, chosen_compression, path_of
+from . import compressors, foreign
+from .compressors.registry import COMPRESSORS
+from .options import (
+    Compress,
+    Compression,
+    FileFormat,
+    checked_protocol,
+    chosen_compression,
+    path_of,
+)
 
 if TYPE_CHECKING:
     from ..parcel.codecs import Encoder
-    from ..parcel.writer import Sink
+    from ..parcel.outputs import Sink
 
 __all__ = ["dump", "dumps"]
+
+_Write: TypeAlias = "Callable[[object, Sink], None]"
+"""Writes a value to a file or any other object with ``write``."""
 
 
 @overload
@@ -27,6 +41,7 @@ def dump(
     protocol: int | None = None,
     *,
     pickler: Literal["cloudpickle"] | None = None,
+    format: FileFormat = "lightwork",
 ) -> list[str]: ...
 
 
@@ -38,6 +53,7 @@ def dump(
     protocol: int | None = None,
     *,
     pickler: Literal["cloudpickle"] | None = None,
+    format: FileFormat = "lightwork",
 ) -> None: ...
 
 
@@ -48,6 +64,7 @@ def dump(
     protocol: int | None = None,
     *,
     pickler: Literal["cloudpickle"] | None = None,
+    format: FileFormat = "lightwork",
 ) -> list[str] | None:
     """Keep a value in a file.
 
@@ -63,12 +80,18 @@ def dump(
         A path, or an object with ``write`` for bytes: a file, a pipe, `io.BytesIO`.
     compress
         0 or ``False``: none, so that arrays can be mapped by `load`. ``True``: byte shuffle and zstd, by
-        several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"zlib"``, ``"bz2"``,
-        ``"lzma"``), or a tuple ``(method, level)``.
+        several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``,
+        ``"bz2"``, ``"lzma"``: in blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the file
+        as a whole), or a tuple ``(method, level)``. Unless level 0 is given with a method, a path that ends
+        in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is what its name promises.
     protocol
-        Accepted for the sake of old calls: ``None``, 5 or -1, which mean the same.
+        The pickle protocol of joblib's format: 0 to 5, -1 for the highest, ``None`` for that of `pickle`.
+        Our own format always has protocol 5; what means the same is accepted.
     pickler
         ``"cloudpickle"`` takes lambdas, closures and classes of ``__main__`` along, to be loaded anywhere.
+    format
+        ``"joblib"`` writes what joblib 1.2 and later load: without `pickler`, without checksums, and at the
+        speed of a pickler in Python, as joblib does.
 
     Returns
     -------
@@ -84,50 +107,84 @@ def dump(
     OSError
         The file cannot be written.
     """
-    check_protocol(protocol)
     path = path_of(filename)
-    encode = _encoder(compress, path)
-    by_value = _by_value(pickler)
+    write = _writer(compress, protocol, pickler, format, path)
     if path is None:
         sink: Any = filename  # Any: it is checked in the next line
         _check_sink(sink)
-        _write(value, sink, encode, by_value)
+        write(value, sink)
         return None
     _check_target(path)
-    _write_to(path, value, encode, by_value)
+    _write_to(path, value, write)
     return [path]
 
 
-def dumps(value: object, compress: Compress = 0, *, pickler: Literal["cloudpickle"] | None = None) -> bytes:
+def dumps(
+    value: object,
+    compress: Compress = 0,
+    *,
+    pickler: Literal["cloudpickle"] | None = None,
+    format: FileFormat = "lightwork",
+) -> bytes:
     """The bytes that `dump` would write. Parameters and errors are those of `dump`."""
-    encode, by_value = _encoder(compress, None), _by_value(pickler)
     file = io.BytesIO()
-    _write(value, file, encode, by_value)
+    _writer(compress, None, pickler, format, None)(value, file)
     return file.getvalue()
 
 
-def _write_to(path: str, value: object, encode: "Encoder | None", by_value: bool) -> None:
+def _write_to(path: str, value: object, write: "_Write") -> None:
     try:
         with open(path, "wb", buffering=0) if _is_special(path) else atomic_writer(path) as file:
-            _write(value, file, encode, by_value)
+            write(value, file)
     except OSError as exc:
         if exc.filename is None:  # a full disk, say: the system does not know the name any more
             exc.filename = path
         raise
 
 
-def _write(value: object, file: "BinaryIO | Sink", encode: "Encoder | None", by_value: bool) -> None:
+def _writer(
+    compress: Compress, protocol: int | None, pickler: str | None, file_format: FileFormat, path: str | None
+) -> "_Write":
+    """What the options ask for, as a function that writes a value. All of them are checked here."""
+    number = checked_protocol(protocol, file_format)
+    chosen = chosen_compression(compress, path, file_format)
+    by_value = _by_value(pickler)
+    if file_format == "lightwork":
+        write = _container_writer(chosen, by_value)
+    elif by_value:
+        raise InvalidOption("pickler='cloudpickle' is for our own format: leave it or format='joblib' out")
+    else:
+        write = partial(foreign.joblib_writing.write, protocol=number)
+    return partial(_compressed, write, chosen) if chosen is not None and chosen.whole else write
+
+
+def _container_writer(chosen: Compression | None, by_value: bool) -> "_Write":
+    encode = None
+    if chosen is not None and not chosen.whole:
+        encode = parcel.codecs.compressor(chosen.method, chosen.level)
+    return partial(_write_container, encode=encode, by_value=by_value)
+
+
+def _write_container(value: object, sink: "Sink", *, encode: "Encoder | None", by_value: bool) -> None:
     try:
-        parcel.writer.write(value, file, encode=encode, by_value=by_value)
+        parcel.writer.write(value, sink, encode=encode, by_value=by_value)
     except UnpicklableError as exc:
         if not by_value and isinstance(exc.__cause__, pickle.PicklingError | AttributeError):
             exc.add_note("Functions and classes that cannot be imported need pickler='cloudpickle'.")
         raise
 
 
-def _encoder(compress: Compress, path: str | None) -> "Encoder | None":
-    chosen = chosen_compression(compress, path)
-    return None if chosen is None else parcel.codecs.compressor(chosen.method, chosen.level)
+def _compressed(write: "_Write", chosen: Compression, value: object, sink: "Sink") -> None:
+    """Let `write` write into a compressor of the file as a whole."""
+    compressor = COMPRESSORS[chosen.method]
+    shield = compressors.streams.Shield(sink)
+    file = compressor.compressor_file(shield, chosen.level)
+    try:
+        write(value, file)
+        file.close()
+    except BaseException:
+        shield.abandon()
+        raise
 
 
 def _by_value(pickler: str | None) -> bool:

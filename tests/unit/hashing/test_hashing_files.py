@@ -12,7 +12,7 @@ from lightwork import hash as key_of
 from lightwork.errors import EntryMissing, InvalidOption
 from lightwork.hashing.calls import CallKeys
 from lightwork.hashing.digests import BLAKE3
-from lightwork.hashing.files import By, ContentDigests, keeping
+from lightwork.hashing.files import By, ContentDigests, bytes_key, keeping
 
 HOUR = 3600
 
@@ -62,6 +62,15 @@ def test_the_digest_is_that_of_the_bytes(tmp_path: Path, size: int) -> None:
     content = os.urandom(1 << 20) * (size >> 20) + os.urandom(size % (1 << 20))
     write(tmp_path / "a", content)
     assert ContentDigests().of(str(tmp_path / "a")) == BLAKE3.buffer(memoryview(content))
+
+
+@pytest.mark.parametrize("size", [0, 3, (64 << 10) - 1, 64 << 10, 1 << 20, (16 << 20) + 1])
+@pytest.mark.parametrize("hash_name", ["blake3", "sha256"])
+def test_the_key_of_the_bytes_of_a_file(tmp_path: Path, size: int, hash_name: str) -> None:
+    """It is that of the bytes as a value, and needs only a part of them at a time."""
+    path = tmp_path / "a"
+    path.write_bytes(os.urandom(size))
+    assert bytes_key(path, hash_name) == key_of(path.read_bytes(), hash_name)
 
 
 def test_an_unchanged_file_is_read_once(tmp_path: Path) -> None:

@@ -393,13 +393,15 @@ def test_scripts_have_the_same_keys_in_every_process(tmp_path: Path) -> None:
 
 
 def test_notebook_files_lose_what_changes_with_the_kernel() -> None:
-    """The process number in ipykernel's paths and the cell counter are left out."""
-    assert source_name("/tmp/ipykernel_123/456.py") == source_name("/tmp/ipykernel_9/8.py")
-    assert (
-        source_name("<ipython-input-7-abc>")
-        == source_name("<ipython-input-9-abc>")
-        != source_name("<ipython-input-7-x>")
-    )
+    """Process numbers, counters, and digests of the whole input, which change with a comment in it."""
+    for same in (
+        ["/tmp/ipykernel_123/456.py", "/tmp/ipykernel_9/8.py"],
+        ["<ipython-input-7-abc>", "<ipython-input-9-x>"],
+        ["<stdin>", "<stdin>-7", "<python-input-7>"],
+        ["<doctest job.f[0]>", "<doctest job.f[12]>"],
+    ):
+        assert len(set(map(source_name, same))) == 1
+    assert source_name("<doctest a[0]>") != source_name("<doctest b[0]>")
     assert source_name("/home/a.py") == "/home/a.py"
 
 
@@ -485,7 +487,9 @@ def test_the_methods_of_a_named_tuple_are_followed() -> None:
     assert keys.key((), {}) != first
 
 
-def test_a_script_has_one_name_however_it_was_started() -> None:
-    """``python ./job.py`` and ``python job.py`` share their results."""
+def test_a_script_has_one_name_however_it_was_started(tmp_path: Path) -> None:
+    """``python ./job.py``, ``python job.py`` and a link to its folder share their results."""
     assert source_name("/a/./b/../job.py") == source_name("/a/job.py")
-    assert source_name("<stdin>") == "<stdin>"
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert source_name(f"{tmp_path}/link/job.py") == source_name(f"{tmp_path}/real/job.py")

@@ -7,7 +7,10 @@ import operator
 from typing import Any
 
 import cloudpickle
+import numpy as np
+import pytest
 
+from lightwork.errors import UnhashableError
 from lightwork.hashing import hash as key_of
 
 
@@ -126,3 +129,16 @@ def test_partials_count_by_what_they_hold() -> None:
     ]
     assert len({key_of(each) for each in partials}) == 4
     assert key_of(functools.partial(max, a=1, b=2)) == key_of(functools.partial(max, b=2, a=1))
+
+
+def test_functions_behind_a_cache_count_by_what_is_behind_it() -> None:
+    """Two functions behind ``lru_cache`` in closures are two, though pickle knows them by one name."""
+    assert key_of(functools.lru_cache(adder(1))) == key_of(functools.lru_cache(adder(1)))
+    assert key_of(functools.lru_cache(adder(1))) != key_of(functools.lru_cache(adder(2)))
+
+
+def test_a_name_that_leads_elsewhere_is_no_identity() -> None:
+    """What numpy makes of a function has no content and no name of its own."""
+    assert key_of(np.sin) != key_of(np.cos)
+    with pytest.raises(UnhashableError, match="no name of numpy"):
+        key_of(np.frompyfunc(lambda x: x, 1, 1))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lightwork.hashing import hash as key_of
+from tests.unit.hashing.keys import assert_apart, assert_copies_agree
 
 ALIGNED = np.dtype([("a", "i1"), ("b", "f8")], align=True)
 GRID = np.arange(60.0).reshape(3, 4, 5)
@@ -216,6 +217,36 @@ def test_a_generator_that_was_used_has_another_key() -> None:
     before = key_of(generator)
     generator.random()
     assert key_of(generator) != before
+
+
+@pytest.mark.parametrize("name", ["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
+def test_streams_count_by_their_kind_and_state(name: str) -> None:
+    """Generators, their bit generators and seeds agree with their copies and differ from one another."""
+    kind = getattr(np.random, name)
+    assert_copies_agree(lambda: np.random.Generator(kind(1)))
+    assert_copies_agree(lambda: kind(1))
+    spawned = np.random.Generator(kind(1))
+    spawned.spawn(1)
+    streams = [np.random.Generator(kind(1)), np.random.Generator(kind(2)), kind(1), kind(1).seed_seq]
+    assert_apart([*streams, spawned, np.random.RandomState(np.random.MT19937(1))])
+
+
+def test_seeds_count_by_what_makes_their_children() -> None:
+    """Entropy, place among siblings, children so far."""
+    sequence = np.random.SeedSequence(5)
+    spawned = np.random.SeedSequence(5)
+    children = spawned.spawn(2)
+    assert_copies_agree(lambda: np.random.SeedSequence(5))
+    assert_apart([sequence, spawned, *children, np.random.SeedSequence(6), np.random.SeedSequence([5, 6])])
+
+
+def test_the_shared_stream_is_a_name() -> None:
+    """What ``numpy.random`` itself draws from is in another state in each process, and nobody's content."""
+    draw: Any = np.random.get_state
+    shared = draw.__self__
+    before = key_of(shared)
+    np.random.random()
+    assert key_of(shared) == before != key_of(np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("step", [1, 2, -1])

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lightwork.hashing import hash as key_of
+from tests.unit.hashing.keys import assert_apart, assert_copies_agree, assert_one_key
 
 
 def frame() -> pd.DataFrame:
@@ -34,6 +35,11 @@ def frame() -> pd.DataFrame:
             "nullable float": pd.array([1.5, None, 3] * 3, "Float64"),
             "truth": pd.array([True, False, None] * 3, "boolean"),
             "interval": pd.arrays.IntervalArray.from_breaks(range(10)),
+            "sparse": pd.arrays.SparseArray([0, 0, 1, 0, 2, 0, 0, 0, 3]),
+            "sparse float": pd.arrays.SparseArray([np.nan, 1.5, np.nan] * 3),
+            "arrow": pd.array([1, None, 3] * 3, "int64[pyarrow]"),
+            "arrow text": pd.array(["a", None, "b" * 20] * 3, "string[pyarrow]"),
+            "nullable text": pd.array(["a", None, "b"] * 3, "string"),
         }
     )
 
@@ -50,7 +56,20 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "reordered twice": lambda df: df[list(df)[::-1]][list(df)],
     "spelled out index": lambda df: df.set_axis(pd.Index(list(range(9)))),
     "filtered": lambda df: df[df["int"] >= 0],
+    "without duplicates": lambda df: pd.concat([df, df]).drop_duplicates("int"),
+    "taken": lambda df: df.take(range(9)),
+    "joined rows": lambda df: pd.concat([df[:4], df[4:]]),
+    "shallow": lambda df: df.copy(deep=False),
+    "inserted": lambda df: _inserted(df),
 }
+
+
+def _inserted(df: pd.DataFrame) -> pd.DataFrame:
+    """The same columns, in as many blocks."""
+    other = pd.DataFrame(index=df.index)
+    for name in df:
+        other[name] = df[name]
+    return other
 
 
 @pytest.mark.parametrize("way", SAME)
@@ -138,6 +157,96 @@ def test_unused_levels_do_not_count() -> None:
     """A hierarchical index is its labels, not how they are coded."""
     index = pd.MultiIndex.from_product([[1, 2], ["a", "b"]])
     assert key_of(index[:2]) == key_of(index[:2].remove_unused_levels())
+
+
+STORAGES: list[Any] = ["python", "pyarrow"]
+
+
+def test_text_counts_in_any_storage() -> None:
+    """Whether pyarrow is installed decides where pandas keeps text: no key may depend on it."""
+    missings: list[Any] = [np.nan, pd.NA]
+    for missing in missings:
+        kept = [pd.array(["a", None], pd.StringDtype(where, missing)) for where in STORAGES]
+        assert_one_key(kept)
+        assert_one_key([each.dtype for each in kept])
+    assert_apart(pd.array(["a", None], pd.StringDtype("python", missing)) for missing in missings)
+
+
+def test_sparse_columns_count_by_what_they_show() -> None:
+    """How the places are kept, and stored values that are the filling, are layout."""
+    kept: list[Any] = ["integer", "block"]
+    one, two = (pd.arrays.SparseArray([0, 1, 1, 0], kind=kind) for kind in kept)
+    three = pd.arrays.SparseArray([0, 1, 5, 0])
+    spelled = pd.arrays.SparseArray([0, 0, 0, 0, 1, 1, 0])[3:]
+    assert_one_key([one, two, spelled])
+    assert_apart([one, three, pd.arrays.SparseArray([0, 1, 1, 0], fill_value=1), np.asarray(one)])
+
+
+def test_arrow_columns_do_not_see_chunks() -> None:
+    """Types of arrow count by their rows."""
+    one = pd.Series([1, None, 3], dtype="int64[pyarrow]")
+    two = pd.concat([one[:1], one[1:]])
+    assert_one_key([one, two, pd.Series([0, 1, None, 3], dtype="int64[pyarrow]")[1:].reset_index(drop=True)])
+    assert_apart([one, one.astype("int32[pyarrow]"), one.astype("Int64"), one.fillna(0)])
+
+
+SCALARS: list[Callable[[], Any]] = [
+    lambda: pd.Timestamp("2020").as_unit("ns"),
+    lambda: pd.Timestamp("2020").as_unit("s"),
+    lambda: pd.Timestamp("2020", tz="Europe/Paris"),
+    lambda: pd.Timestamp("2020", tz="UTC"),
+    lambda: pd.Timedelta(1, "D").as_unit("s"),
+    lambda: pd.Timedelta(2, "D").as_unit("s"),
+    lambda: pd.Period("2020-01", "M"),
+    lambda: pd.Period("2020-01", "D"),
+    lambda: pd.Interval(1, 2),
+    lambda: pd.Interval(1, 2, "both"),
+    lambda: pd.NaT,
+    lambda: pd.NA,
+    lambda: pd.offsets.MonthEnd(2),
+    lambda: pd.offsets.MonthEnd(3),
+    lambda: pd.Int64Dtype(),
+    lambda: pd.Int32Dtype(),
+    lambda: pd.CategoricalDtype(["a", "b"]),
+    lambda: pd.CategoricalDtype(["b", "a"]),
+    lambda: pd.CategoricalDtype(["a", "b"], ordered=True),
+    lambda: pd.SparseDtype("i8", 0),
+    lambda: pd.SparseDtype("i8", 1),
+    lambda: pd.DatetimeTZDtype("ns", "UTC"),
+    lambda: pd.PeriodDtype("M"),
+    lambda: pd.IntervalDtype("i8", "left"),
+    lambda: pd.IntervalDtype("i8", "right"),
+    lambda: pd.Series([1], dtype="int64[pyarrow]").dtype,
+    lambda: pd.date_range("2020", periods=3),
+    lambda: pd.date_range("2020", periods=3, tz="UTC"),
+    lambda: pd.timedelta_range("1D", periods=3),
+    lambda: pd.period_range("2020", periods=3, freq="M"),
+    lambda: pd.IntervalIndex.from_breaks(range(4)),
+    lambda: pd.IntervalIndex.from_breaks(range(4), closed="both"),
+    lambda: pd.CategoricalIndex(["a", "b"]),
+    lambda: pd.CategoricalIndex(["a", "b"], name="c"),
+    lambda: pd.Index(["a", "b"]),
+]
+
+
+def test_scalars_types_and_indexes() -> None:
+    """Copies agree, and each is apart from all others."""
+    for make in SCALARS:
+        assert_copies_agree(make)
+    assert_apart(make() for make in SCALARS)
+
+
+def test_attributes_are_not_copied_for_each_column() -> None:
+    """What users attach to a frame may be large, or refuse to be copied."""
+    df = pd.DataFrame({"a": [1], "b": [2]})
+
+    class Single:
+        def __deepcopy__(self, memo: object) -> Any:
+            raise AssertionError("copied")
+
+    bare = key_of(df)
+    df.attrs["single"] = Single()
+    assert key_of(df) != bare
 
 
 def test_estimators_count_by_state() -> None:

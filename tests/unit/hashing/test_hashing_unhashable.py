@@ -5,13 +5,19 @@ import functools
 import socket
 import sqlite3
 import threading
+import types
 import weakref
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any
 
+import attrs
 import numpy as np
+import pandas as pd
+import polars as pl
+import pydantic
 import pytest
+import xarray as xr
 
 from lightwork.errors import UnhashableError
 from lightwork.hashing import hash as key_of
@@ -26,6 +32,16 @@ class Holder:
     name: str = "a"
 
 
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    inner: Any = None
+
+
+@attrs.define
+class Defined:
+    inner: Any
+
+
 class Slotted:
     __slots__ = ("inner",)
 
@@ -36,6 +52,12 @@ class Slotted:
 class Refusing:
     def __reduce_ex__(self, protocol: object) -> Any:
         raise NotImplementedError("not this one")
+
+
+def frame_with(attributes: dict[str, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs.update(attributes)
+    return frame
 
 
 def capture(value: Any) -> Any:
@@ -55,7 +77,18 @@ def capture(value: Any) -> Any:
         (capture(LOCK), "value.<captured value>"),
         ([Holder({1: LOCK})] * 9, "value[0].conn[1]"),
         (functools.partial(max, LOCK), "value.args[0]"),
-        (np.array([1, LOCK], dtype=object), "value"),
+        (np.array([1, LOCK], dtype=object), "value[1]"),
+        (np.array([[1, 2], [3, [LOCK]]], dtype=object), "value[1, 1][0]"),
+        (pd.DataFrame({"a": [1], "b": [[LOCK]]}), "value['b'][0][0]"),
+        (pd.Series([1, LOCK]), "value[1]"),
+        (frame_with({"conn": LOCK}), "value.attrs['conn']"),
+        (pl.DataFrame({"a": pl.Series([LOCK], dtype=pl.Object)}), "value['a'][0]"),
+        ([xr.DataArray([1], attrs={"conn": LOCK})], "value[0].attrs['conn']"),
+        (xr.Dataset({"a": ("x", np.array([LOCK]))}), "value['a'].values[0]"),
+        (Model(inner=[LOCK]), "value.inner[0]"),
+        (Model.model_validate({"extra": LOCK}), "value.extra"),
+        (Defined([1, LOCK]), "value.inner[1]"),
+        (types.SimpleNamespace(a={"b": LOCK}), "value.a['b']"),
         (Refusing(), "value"),
     ],
 )

@@ -57,7 +57,7 @@ def test_one_encoder_serves_many_threads() -> None:
 def test_a_bomb_is_refused_before_it_unfolds(name: str) -> None:
     """A block that holds more than its frame says is an error, not an allocation."""
     packed = compressor(name, None)(memoryview(bytes(1 << 20)), 1)
-    with pytest.raises(CorruptFileError, match="instead of 100"):
+    with pytest.raises(CorruptFileError, match=r"instead of 100|too long"):
         decode(memoryview(packed.payload), packed.codec, 1, memoryview(bytearray(100)))
 
 

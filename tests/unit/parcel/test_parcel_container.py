@@ -148,7 +148,7 @@ def test_a_newer_version_is_named() -> None:
 @pytest.mark.parametrize(
     ("start", "reader"),
     [
-        (b"\x80\x04\x95", "joblib.load"),
+        (b"\x80\x04\x95", "pickle"),
         (b"\x1f\x8b\x08", "gzip"),
         (b"\x93NUMPY", "numpy.load"),
         (b"PK\x03\x04", "zip"),

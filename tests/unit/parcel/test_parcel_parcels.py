@@ -67,7 +67,7 @@ def test_arrays_are_writable_only_if_the_buffers_are() -> None:
 def test_the_class_of_arrays_is_a_value_like_any_other() -> None:
     """A reader that puts its own arrays in place leaves ``numpy.ndarray`` itself alone."""
     parcel = split([np.ndarray, np.arange(3)])
-    kind, array = join_with(lambda *arguments: "made", parcel.skeleton, parcel.buffers)
+    kind, array = join_with(parcel.skeleton, parcel.buffers, make_array=lambda *arguments: "made")
     assert kind is np.ndarray
     assert array == "made"
 

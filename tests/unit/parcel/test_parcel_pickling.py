@@ -123,6 +123,14 @@ def test_by_value_pickles_are_read_by_any_unpickler() -> None:
     assert array.sum() == 50_000 * 49_999 // 2
 
 
+def test_functions_by_value_keep_the_file_they_came_from() -> None:
+    """Tracebacks show it, and keys of calls of functions of ``__main__`` name it, in workers too."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("def f():\n    def g(): pass\n    return g", "/project/job.py", "exec"), space)
+    function = pickle.loads(dump_by_value(space["f"], lambda buffer: None))
+    assert {code.co_filename for code in (function.__code__, function().__code__)} == {"/project/job.py"}
+
+
 def test_main_is_noticed() -> None:
     """Names of ``__main__`` mean nothing elsewhere."""
     assert needs_value_pickling(b"c__main__\nf\n.")
