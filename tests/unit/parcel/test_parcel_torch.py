@@ -100,6 +100,7 @@ def test_tied_weights_stay_tied() -> None:
     assert torch.equal(found(data), model(data))
 
 
+@pytest.mark.slow
 def test_a_state_dict_and_an_optimizer() -> None:
     """They load into a model as those of ``torch.save`` do, and frozen parameters stay frozen."""
     model = torch.nn.Linear(300, 200)

@@ -104,6 +104,7 @@ def test_arrays_of_a_model_sparse_matrices_and_frames_of_polars_are_views(tmp_pa
         assert mapped_from(path, address_of(array))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_weights_are_views_of_the_file(tmp_path: Path) -> None:
     """A mapped ``state_dict`` costs nothing until it is used; changes to it are private."""
