@@ -4,7 +4,6 @@ Every side does the same work: lightwork writes with fsync and rename and verifi
 syncs nothing by itself, the row says so in its note.
 """
 
-import importlib
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from families import cases as family_cases
+from families import peer, pickle_dump, pickle_load
 from harness import Case, Side
 
 import lightwork
@@ -22,28 +23,11 @@ _MEGABYTES = 100
 _ITEMS = _MEGABYTES * 1_000_000 // 8
 
 
-def _peer(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
-_joblib, _blosc2 = _peer("joblib"), _peer("blosc2")
+_joblib, _blosc2 = peer("joblib"), peer("blosc2")
 
 
 def _side(run: Callable[[], object] | None) -> Side | None:
     return None if run is None else Side(run)
-
-
-def _pickle_dump(value: object, path: Path) -> None:
-    with open(path, "wb") as file:
-        pickle.dump(value, file, 5)
-
-
-def _pickle_load(path: Path) -> object:
-    with open(path, "rb") as file:
-        return pickle.load(file)
 
 
 def _write_synced(content: Any, path: Path) -> None:
@@ -69,13 +53,13 @@ def _prepare(value: object, ours: Path, theirs: Path, *, compress: bool = False)
 def _objects(name: str, value: object, scratch: Path, dump_limit: float, load_limit: float) -> Iterator[Case]:
     ours, theirs, plain = scratch / "x.lw", scratch / "x.joblib", scratch / "x.pickle"
     _prepare(value, ours, theirs)
-    _pickle_dump(value, plain)
+    pickle_dump(value, plain)
     yield Case(
         f"dump {name}",
         {
             "lightwork": Side(lambda: lightwork.dump(value, ours)),
             "joblib": _side(_joblib and (lambda: _joblib.dump(value, theirs))),
-            "pickle 5": Side(lambda: _pickle_dump(value, plain)),
+            "pickle 5": Side(lambda: pickle_dump(value, plain)),
         },
         target=f"≤ {dump_limit} × pickle 5",
         met=lambda m: m["lightwork"] <= dump_limit * m["pickle 5"],
@@ -95,7 +79,7 @@ def _objects(name: str, value: object, scratch: Path, dump_limit: float, load_li
         {
             "lightwork": Side(lambda: lightwork.load(ours)),
             "joblib": _side(_joblib and (lambda: _joblib.load(theirs))),
-            "pickle 5": Side(lambda: _pickle_load(plain)),
+            "pickle 5": Side(lambda: pickle_load(plain)),
         },
         target=f"≤ {load_limit} × pickle 5",
         met=lambda m: m["lightwork"] <= load_limit * m["pickle 5"],
@@ -209,3 +193,4 @@ def cases(scratch: Path) -> Iterator[Case]:
     yield from _compressed("integers", chance.integers(0, 200, _ITEMS), scratch, (3.0, 2.5))
     yield from _parts(chance.integers(0, 200, _ITEMS), scratch)
     yield from _compressed("random doubles", chance.random(_ITEMS), scratch, (1.2, 1.5))
+    yield from family_cases(scratch)

@@ -19,7 +19,10 @@ sys.path.insert(0, str(HERE))
 from harness import INCUMBENT, OURS, Row, measure, span  # noqa: E402
 
 THEMES = ("import", "memory", "hash", "persistence", "parallel")
-PEERS = ("joblib", "diskcache", "mpire", "blosc2", "numpy", "blake3", "cloudpickle")
+PEERS = (
+    *("joblib", "diskcache", "mpire", "blosc2", "numpy", "blake3", "cloudpickle"),
+    *("pandas", "pyarrow", "scikit-learn", "torch", "safetensors"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

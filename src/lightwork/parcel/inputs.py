@@ -4,6 +4,8 @@ Both give out *deferred* reads, to be run by helper threads: a file reads when i
 threads at once; a stream has read already.
 """
 
+import errno
+import io
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -12,14 +14,15 @@ from ..errors import CorruptFileError, InvalidOption
 
 __all__ = ["FileInput", "Input", "RandomInput", "Readable", "StreamInput"]
 
+_WOULD_BLOCK = "the file is in non-blocking mode and empty: call os.set_blocking(file.fileno(), True) first"
 _STEP = 1 << 20  # a stream of unknown length must prove that it has the bytes it promises, step by step
 
 
 class Readable(Protocol):
     """A file object opened for bytes."""
 
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+    def read(self, size: int, /) -> bytes | None:
+        """At most `size` bytes; none at the end; ``None`` if there are none yet."""
 
 
 class Input(Protocol):
@@ -37,8 +40,11 @@ class Input(Protocol):
     def take(self, nbytes: int) -> Callable[[], bytes]:
         """Step over the next bytes; the function gives them. `CorruptFileError` if they are not there."""
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
-        """Step over the next ``len(out)`` bytes; they are in `out` when the function has been called."""
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
+        """Step over `padding` bytes that must be zero and the ``len(out)`` that follow.
+
+        These are in `out` when the function has been called.
+        """
 
 
 class RandomInput(Protocol):
@@ -85,12 +91,12 @@ class FileInput:
         self.position += nbytes
         return lambda: self.exactly(start, nbytes)
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
         """As `Input.fill`."""
-        self.expect(len(out))
+        self.expect(padding + len(out))
         start = self.position
-        self.position += len(out)
-        return lambda: self.into(start, out)
+        self.position += padding + len(out)
+        return lambda: self._padded(start, out, padding)
 
     def exactly(self, start: int, nbytes: int) -> bytes:
         """As `RandomInput.exactly`."""
@@ -108,11 +114,18 @@ class FileInput:
 
     def into(self, start: int, out: memoryview) -> None:
         """As `RandomInput.into`."""
-        while out:
-            count = os.preadv(self._descriptor, [out], start)
+        self._padded(start, out, 0)
+
+    def _padded(self, start: int, out: memoryview, padding: int) -> None:
+        before = bytearray(b"?" * padding)  # one call of the system for both
+        rest = [memoryview(before), out]
+        while any(rest):
+            count = os.preadv(self._descriptor, rest, start)
             if not count:
                 raise CorruptFileError("it became shorter while it was read")
-            start, out = start + count, out[count:]
+            start += count
+            rest = [rest[0][count:], rest[1][max(0, count - len(rest[0])) :]]
+        _check_padding(before)
 
 
 class StreamInput:
@@ -128,6 +141,7 @@ class StreamInput:
 
     def __init__(self, file: Readable, head: bytes = b"", *, size: int | None = None) -> None:
         self._file = file
+        self._readinto: Callable[[memoryview], int | None] | None = getattr(file, "readinto", None)
         self._head = head
         self._size = size
         self.position = 0
@@ -137,16 +151,22 @@ class StreamInput:
         parts: list[bytes] = []
         left = nbytes
         while left:
-            part = self._head or self._file.read(min(left, _STEP))
+            part = self._head or self._read_some(min(left, _STEP))
             self._head = b""
             if not part:
                 break
-            if not isinstance(part, bytes | bytearray | memoryview):
-                raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
             parts.append(part)
             left -= len(part)
         self.position += nbytes - left
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_some(self, nbytes: int) -> bytes:
+        part = self._file.read(nbytes)
+        if part is None:
+            raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
+        return bytes(part)
 
     def expect(self, nbytes: int) -> None:
         """As `Input.expect`; mostly nothing is known beforehand of a stream."""
@@ -162,19 +182,33 @@ class StreamInput:
             )
         return lambda: data
 
-    def fill(self, out: memoryview) -> Callable[[], object]:
+    def fill(self, out: memoryview, *, padding: int = 0) -> Callable[[], object]:
         """As `Input.fill`."""
-        readinto = getattr(self._file, "readinto", None)
+        _check_padding(self.take(padding)())
         rest = out
         while rest:
-            count = readinto(rest) if readinto else self._copy(rest)
+            count = self._fill_some(rest)
             if not count:
                 raise CorruptFileError(f"it ends after {self.position} bytes, {len(rest)} more are needed")
             self.position += count
             rest = rest[count:]
         return lambda: None
 
-    def _copy(self, out: memoryview) -> int:
-        data = self._file.read(min(len(out), 1 << 20))
+    def _fill_some(self, out: memoryview) -> int:
+        if self._readinto is not None:
+            try:
+                count = self._readinto(out)
+            except io.UnsupportedOperation:
+                self._readinto = None  # it has the method and not the ability
+            else:
+                if count is None:
+                    raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
+                return count
+        data = self._read_some(min(len(out), _STEP))
         out[: len(data)] = data
         return len(data)
+
+
+def _check_padding(found: bytes | bytearray) -> None:
+    if any(found):
+        raise CorruptFileError("the bytes before one of its buffers are damaged")

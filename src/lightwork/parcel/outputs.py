@@ -35,6 +35,8 @@ class Output:
                 if count is None and isinstance(self._sink, io.RawIOBase):
                     # A raw file says so when it took nothing; other sinks, when they took everything.
                     raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
+                if count is not None and count <= 0:
+                    raise OSError(errno.EIO, f"its write() took {count} of {len(rest)} bytes")
                 rest = rest[len(rest) if count is None else count :]
         except BaseException:
             self.failed = True

@@ -101,8 +101,7 @@ def read(source: Input, guard: Guard = _OPEN) -> Content:
             if slot.in_blocks:
                 buffers.append(_blocks(source, slot.nbytes, allocate, jobs, guard))
             else:
-                _to_alignment(source)
-                source.expect(slot.nbytes)
+                source.expect(layout.padding(source.position) + slot.nbytes)
                 guard.expand(slot.nbytes, slot.nbytes)
                 buffers.append(allocate(slot.nbytes))
                 digests.append(_pieces(source, memoryview(buffers[-1]), jobs))
@@ -281,10 +280,14 @@ def allocator(skeleton: bytes, *, impossible: tuple[type[Exception], ...] = _BEY
 def _pieces(source: Input, out: memoryview, jobs: Jobs) -> list[bytes]:
     """Read a raw buffer into `out`; the list holds the digests of its pieces when the jobs are finished."""
     starts = range(0, len(out), layout.PIECE)
+    padding = layout.padding(source.position)
+    if not starts:
+        source.fill(out, padding=padding)()
     digests = [b""] * len(starts)
     for number, start in enumerate(starts):
         piece = out[start : start + layout.PIECE]
-        jobs.add(partial(_read_piece, source.fill(piece), piece, digests, number), len(piece))
+        fill = source.fill(piece, padding=0 if number else padding)
+        jobs.add(partial(_read_piece, fill, piece, digests, number), len(piece))
     return digests
 
 

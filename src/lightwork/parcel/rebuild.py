@@ -6,14 +6,28 @@ something else in the place of plain arrays (mapped ones, ones in native byte or
 in the place of `array_type`, and meets no other use of ``numpy.ndarray``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from math import prod
 from operator import attrgetter
 from typing import Any
 
+from ..protocols import Buffer
 from ..system.optional import require
 
-__all__ = ["ARRAY_TYPE", "NAMED", "ArrayMaker", "array_type", "named", "view_as"]
+__all__ = [
+    "ARRAY_TYPE",
+    "NAMED",
+    "ArrayMaker",
+    "array_type",
+    "masked_array",
+    "named",
+    "text_array",
+    "view_as",
+]
+
+_AT_ONCE = 256 << 10  # bytes of text; a million short ones load a tenth faster than in one piece
+_LOOKED_AT = 4096
 
 
 def array_type() -> Any:  # Any: a class of a library that may not be installed
@@ -35,6 +49,64 @@ def view_as(array: Any, kind: type) -> Any:  # Any: a numpy array
 def named(module: str, name: str) -> Any:  # Any: whatever it is
     """A class or function. Only skeletons of parts have this call, which are never written (`outline`)."""
     return attrgetter(name)(import_module(module))
+
+
+# Any: arrays of a library that may not be installed.
+def masked_array(data: Any, mask: Any, fill_value: Any, hard: bool) -> Any:
+    """A ``numpy.ma.MaskedArray`` with the memory of two arrays. ``None``: no mask, the default fill value."""
+    masked = require("numpy.ma", purpose="a value that holds masked arrays", extra="numpy")
+    made = masked.MaskedArray(data, masked.nomask if mask is None else mask, copy=False, hard_mask=hard)
+    if fill_value is not None:
+        made.fill_value = fill_value
+    return made
+
+
+def text_array(
+    shape: tuple[int, ...],
+    dtype: Any,
+    order: str,
+    content: Buffer,
+    separator: str,
+    missing: tuple[tuple[object, Any], ...],
+) -> Any:
+    """An array of ``str`` objects or of ``StringDType``.
+
+    Parameters
+    ----------
+    order
+        ``"C"`` or ``"F"``: in which order the texts follow each other, and lie in the array.
+    content
+        The texts in UTF-8 (lone surrogates too), with `separator` between them.
+    missing
+        What takes the place of the (empty) text at some positions: pairs of a value and the positions.
+    """
+    numpy = require("numpy", purpose="a value that holds arrays", extra="numpy")
+    array, count = numpy.empty(prod(shape), dtype), 0
+    for part in _text_parts(memoryview(content), separator.encode()):
+        texts = part.split(separator)
+        array[count : count + len(texts)] = texts
+        count += len(texts)
+    if count != array.size:
+        raise ValueError(f"{count} texts are no array of shape {shape}")
+    for value, places in missing:
+        array[places] = value
+    return array.reshape(shape, order=order)
+
+
+def _text_parts(content: memoryview, separator: bytes) -> Iterator[str]:
+    """The texts of `content`, many in each part, so that no second copy of all is held."""
+    start = 0
+    while start <= len(content):
+        end = start + _AT_ONCE
+        while end < len(content):
+            found = bytes(content[end : end + _LOOKED_AT]).find(separator)
+            if found >= 0:
+                end += found
+                break
+            end += _LOOKED_AT
+        end = min(end, len(content))
+        yield str(content[start:end], "utf-8", "surrogatepass")
+        start = end + 1
 
 
 class ArrayMaker:

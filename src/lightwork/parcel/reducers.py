@@ -1,8 +1,8 @@
-"""How numpy arrays leave the pickle.
+"""How arrays leave the pickle.
 
 Protocol 5 on its own copies arrays that are strided, read-only buffers come back read-only, ``datetime64``
-and ``matrix`` stay inside, and each small array costs a buffer of its own. The reducers here send every
-array of plain items to one of three places, by size:
+stays inside, and each small array costs a buffer of its own. The reducers here send every array of plain
+items to one of three places, by size:
 
 ==============  =======================================================================================
 small, packed   side by side with other small ones in one buffer (`Packed`): for files and records
@@ -12,10 +12,11 @@ large           a buffer of its own; a strided array stays as it is until its by
 
 In each case the skeleton calls ``numpy.ndarray(shape, dtype, buffer, offset, strides, order)`` (see
 `rebuild`), which makes a view, writable if the buffer is. The order of the elements is kept for C and Fortran
-layout; any other layout comes back in C order. Arrays that hold objects, and other subclasses of
-``ndarray``, keep their own way of being pickled.
+layout; any other layout comes back in C order. Arrays of many texts become one run of bytes; other arrays
+that hold objects keep their own way of being pickled.
 
-numpy is never imported here: only an array in the user's value makes a reducer run.
+Values of pandas, polars, pyarrow and torch, and what numpy has besides ``ndarray``, are taken apart into such
+arrays by `families`. No library is imported here: only a value of it in the user's value makes a reducer run.
 """
 
 import copyreg
@@ -25,7 +26,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from ..system.optional import loaded
-from .rebuild import ArrayMaker, view_as
+from . import families
+from .rebuild import ArrayMaker
 
 __all__ = ["SMALL", "Inline", "Packed", "Pool", "Reducer", "Source", "Table", "as_buffer", "as_bytes"]
 
@@ -34,6 +36,10 @@ __all__ = ["SMALL", "Inline", "Packed", "Pool", "Reducer", "Source", "Table", "a
 SMALL = 16 << 10
 _POOL = 256 << 10
 _ALIGN = 16
+
+_TEXTS_FROM = 4000  # texts in an array from which it pays to join them; with fewer the pickle is as fast
+
+_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "torch"})
 
 # Item kinds whose bytes are the whole of their value.
 _PLAIN = frozenset("?biufcSUVmM")
@@ -96,7 +102,6 @@ class _Reducers:
         # By the id of a stand-in, which is kept: after a dump that failed midway it is still here, and its id
         # must not be given to a buffer of somebody else.
         self._waiting: dict[int, tuple[pickle.PickleBuffer, Source]] = {}
-        self._plain: Any = None  # Any: numpy's class, once it is known
         self._make: Any = None  # Any: `ArrayMaker`, as soon as numpy is known
         self._plain_dtypes: dict[Any, bool] = {}
 
@@ -107,12 +112,15 @@ class _Reducers:
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer of an array type, ``None`` for any other type."""
-        numpy = loaded("numpy")
-        if numpy is None or kind not in (numpy.ndarray, numpy.memmap, numpy.matrix):
+        library = str(kind.__module__).partition(".")[0]  # classes may hold anything there
+        if library not in _LIBRARIES or loaded(library) is None:
             return None
-        self._plain = numpy.ndarray
-        self._make = ArrayMaker(numpy.ndarray)
-        return self._matrix if kind is numpy.matrix else self._array
+        numpy = loaded("numpy")
+        if numpy is not None and kind in (numpy.ndarray, numpy.memmap):
+            self._make = ArrayMaker(numpy.ndarray)
+            return self._array
+        found: Reducer | None = getattr(families, library).find(kind)
+        return found
 
     def _array(self, array: Array) -> tuple[Any, ...]:
         dtype = array.dtype
@@ -121,17 +129,13 @@ class _Reducers:
             plain = dtype.kind in _PLAIN and not dtype.hasobject and dtype.itemsize > 0
             self._plain_dtypes[dtype] = plain
         if not plain:
-            own: tuple[Any, ...] = array.__reduce_ex__(5)
-            return own
+            return _reduce_objects(array)
         nbytes = array.nbytes
         if nbytes < SMALL:
             return self._small(array, dtype, nbytes)
         if array.flags.fnc:
             return self._make, (array.shape, dtype, self._stand_in(array), 0, None, "F")
         return self._make, (array.shape, dtype, self._stand_in(array))
-
-    def _matrix(self, matrix: Array) -> tuple[Any, ...]:
-        return view_as, (matrix.view(self._plain), type(matrix))
 
     def _small(self, array: Array, dtype: Any, nbytes: int) -> tuple[Any, ...]:
         raise NotImplementedError
@@ -141,6 +145,16 @@ class _Reducers:
         buffer = pickle.PickleBuffer(bytearray())
         self._waiting[id(buffer)] = (buffer, source)
         return buffer
+
+
+def _reduce_objects(array: Array) -> tuple[Any, ...]:
+    """Many texts as one run of bytes, other objects as numpy does."""
+    if array.size >= _TEXTS_FROM and array.dtype.char in "OT":
+        texts = families.texts.reduce_texts(array)
+        if texts is not None:
+            return texts
+    own: tuple[Any, ...] = array.__reduce_ex__(5)
+    return own
 
 
 class Inline(_Reducers):

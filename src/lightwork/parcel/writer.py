@@ -13,6 +13,7 @@ blocks per thread are held at any time.
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
@@ -31,6 +32,7 @@ from .sources import nbytes_of, pieces, width_of
 __all__ = ["write"]
 
 _WORTH_A_THREAD = 256 << 10  # bytes; handing a job over costs about 50 µs, as much as the checksum of these
+_CHECKED_AT_ONCE = 1 << 20
 _COMPRESSED_AT_ONCE = 4 << 20  # bytes per job, four records: handing over costs a few percent of that
 
 T = TypeVar("T")
@@ -78,7 +80,9 @@ def write(
 
     _record(out, layout.TABLE, layout.pack_table(slots))
     sources.reverse()
-    places = [_buffer(out, sources.pop(), slot, encode) for slot in slots]
+    checksums = _Checksums()
+    places = [_buffer(out, sources.pop(), slot, encode, checksums) for slot in slots]
+    places = _marked(places, checksums.all())
     tail = out.position
     _record(out, layout.TAIL, layout.pack_tail(layout.Tail(facts, places)))
     total = out.position + layout.FOOTER
@@ -179,20 +183,63 @@ def _record(out: Output, tag: bytes, payload: bytes) -> None:
     out.write(payload)
 
 
-def _buffer(out: Output, source: Source, slot: layout.Slot, encode: Encoder | None) -> layout.Place:
-    """Write one buffer; where it lies and how to check it."""
+def _buffer(
+    out: Output, source: Source, slot: layout.Slot, encode: Encoder | None, checksums: "_Checksums"
+) -> layout.Place:
+    """Write one buffer. Where it lies, and how to check it: of a raw one the checksums tell later."""
     if encode is not None:
         return _blocks(out, source, slot, encode)
     out.write(bytes(layout.padding(out.position)))
-    start, digests = out.position, deque[Job[bytes]]()
-    marks = []
+    start = out.position
     for piece in pieces(source, layout.PIECE):
-        digests.append(_begin(_digest, piece, len(piece)))
+        checksums.add(piece)
         out.write(piece)
-        if len(digests) > HELPERS.count:
-            marks.append(digests.popleft().result())
-    marks += [digest.result() for digest in digests]
-    return layout.Place(slot, start, b"".join(marks))
+    return layout.Place(slot, start, b"")
+
+
+class _Checksums:
+    """Checksums of pieces, in order. Small pieces go to the helper threads some at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: list[memoryview] = []
+        self._nbytes = 0
+        self._begun = deque[Job[list[bytes]]]()
+        self._found: list[bytes] = []
+
+    def add(self, piece: memoryview) -> None:
+        """Take note of a piece, which must not change until `all` has been called."""
+        self._waiting.append(piece)
+        self._nbytes += len(piece)
+        if self._nbytes >= _CHECKED_AT_ONCE:
+            self._begin()
+        if len(self._begun) > HELPERS.count:
+            self._found += self._begun.popleft().result()
+
+    def all(self) -> list[bytes]:
+        """The checksums of all pieces."""
+        self._begin()
+        while self._begun:
+            self._found += self._begun.popleft().result()
+        return self._found
+
+    def _begin(self) -> None:
+        self._begun.append(_begin(_digests, self._waiting, self._nbytes))
+        self._waiting, self._nbytes = [], 0
+
+
+def _digests(pieces: list[memoryview]) -> list[bytes]:
+    return [blake3(piece).digest() for piece in pieces]
+
+
+def _marked(places: list[layout.Place], checksums: list[bytes]) -> list[layout.Place]:
+    """The places, with the checksums of those that are raw."""
+    rest = iter(checksums)
+    return [
+        place
+        if place.slot.in_blocks
+        else place._replace(marks=b"".join(islice(rest, -(-place.slot.nbytes // layout.PIECE))))
+        for place in places
+    ]
 
 
 def _blocks(out: Output, source: Source, slot: layout.Slot, encode: Encoder) -> layout.Place:
@@ -206,7 +253,3 @@ def _blocks(out: Output, source: Source, slot: layout.Slot, encode: Encoder) -> 
 def _begin(function: Callable[[T], R], item: T, nbytes: int) -> Job[R]:
     """Let a helper thread work on `nbytes` bytes, unless that would take longer than doing it here."""
     return HELPERS.submit(function, item) if nbytes >= _WORTH_A_THREAD else do_now(function, item)
-
-
-def _digest(piece: memoryview) -> bytes:
-    return blake3(piece).digest()

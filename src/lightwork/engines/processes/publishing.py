@@ -17,7 +17,7 @@ import errno
 import os
 import pickle
 import weakref
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ...system.optional import loaded
 from ...system.segments import create_segment, write_segment
@@ -27,6 +27,8 @@ __all__ = ["SHARED_FROM", "Publisher", "Segment"]
 
 SHARED_FROM: Final = 64 << 10
 """Bytes from which a buffer seen twice is published. Below, a mapping costs more than the bytes."""
+
+_HELD: Final = 256 << 20  # bytes of arrow buffers that are kept in order to be known again
 
 _FULL = frozenset({errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
@@ -43,6 +45,10 @@ class Segment(NamedTuple):
         return NBYTES.pack(self.nbytes)
 
 
+_Key: TypeAlias = tuple[int, int]
+"""Address and size."""
+
+
 class _Seen:
     """A place in memory that a task referred to. `owner` tells whether it is still the same."""
 
@@ -55,12 +61,14 @@ class _Seen:
 
 class Publisher:
     """The large buffers of one session. Rules: a buffer is the same if it lies at the same address, has the
-    same size, and the array that owns the memory has lived on in between; owners are held weakly, so nothing
-    is kept in memory for the sake of being recognised.
+    same size, and the array or storage that owns the memory has lived on in between; owners are held weakly,
+    so nothing is kept in memory for the sake of being recognised, but for 256 MiB of arrow buffers.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[int, int], _Seen] = {}
+        self._seen: dict[_Key, _Seen] = {}
+        self._held: dict[_Key, Any] = {}  # Any: arrow buffers
+        self._held_nbytes = 0
         self.segments: dict[int, Segment] = {}
         self._published = 0
 
@@ -69,10 +77,10 @@ class Publisher:
         view = buffer.raw()
         if view.nbytes < SHARED_FROM:
             return view
-        array = _array_behind(view)
-        if array is None:
+        found = self._identity(view)
+        if found is None:
             return view
-        owner, key = _identity(array, view)
+        owner, key = found
         seen = self._seen.get(key)
         if seen is None or seen.owner() is not owner:
             self._forget_dead()
@@ -86,10 +94,10 @@ class Publisher:
         """What `place` returned, or the segment of a buffer that was published since then."""
         if isinstance(placed, int) or placed.nbytes < SHARED_FROM:
             return placed
-        array = _array_behind(placed)
-        if array is None:
+        found = self._identity(placed)
+        if found is None:
             return placed
-        owner, key = _identity(array, placed)
+        owner, key = found
         seen = self._seen.get(key)
         if seen is None or seen.owner() is not owner or seen.segment is None:
             return placed
@@ -98,9 +106,35 @@ class Publisher:
     def close(self) -> None:
         """Close all segments. Workers that mapped one keep it."""
         segments, self.segments = self.segments, {}
-        self._seen = {}
+        self._seen, self._held, self._held_nbytes = {}, {}, 0
         for segment in segments.values():
             os.close(segment.descriptor)
+
+    def _identity(self, view: memoryview) -> tuple[Any, _Key] | None:  # Any: see `_exporter`
+        """What owns the memory of a view, and where and how large it is; ``None`` if nobody can tell."""
+        exporter: Any = _exporter(view)
+        numpy, arrow = loaded("numpy"), loaded("pyarrow")
+        if numpy is not None and isinstance(exporter, numpy.ndarray):
+            return _owner(exporter), (exporter.__array_interface__["data"][0], view.nbytes)
+        if arrow is not None and isinstance(exporter, arrow.Buffer):
+            key = exporter.address, exporter.size
+            return self._hold(key, exporter), key
+        return None
+
+    def _hold(self, key: _Key, buffer: Any) -> Any:  # Any: arrow buffers
+        """The buffer that stands for this memory: arrow makes a new object at each sight of it.
+
+        So its end cannot be observed, and to know the memory again is to keep it; up to a limit.
+        """
+        if key in self._held:
+            return self._held[key]
+        self._held[key] = buffer
+        self._held_nbytes += buffer.size
+        while self._held_nbytes > _HELD and len(self._held) > 1:
+            oldest = next(iter(self._held))
+            self._held_nbytes -= self._held.pop(oldest).size
+            self._seen.pop(oldest, None)
+        return buffer
 
     def _publish(self, view: memoryview) -> Segment | None:
         """``None`` where there is no room: the buffer then goes on travelling in its frames."""
@@ -129,18 +163,20 @@ class Publisher:
             del self._seen[key]
 
 
-def _array_behind(view: memoryview) -> Any:  # Any: a numpy array
-    """The array whose bytes `view` shows, ``None`` if it is no numpy array."""
-    numpy = loaded("numpy")
+def _exporter(view: memoryview) -> object:
+    """The object whose memory a view shows."""
     exporter: object = view.obj
     while isinstance(exporter, memoryview):
         exporter = exporter.obj
-    return exporter if numpy is not None and isinstance(exporter, numpy.ndarray) else None
+    return exporter
 
 
-def _identity(array: Any, view: memoryview) -> tuple[Any, tuple[int, int]]:  # Any: numpy arrays
-    """The array that owns the memory of another, and where and how large a view on it is."""
-    address = array.__array_interface__["data"][0]
+def _owner(array: Any) -> Any:  # Any: numpy arrays, storages of torch
+    """What lives as long as the memory of an array: the array that owns it, or a storage."""
     while isinstance(array.base, type(array)):
         array = array.base
-    return array, (address, view.nbytes)
+    torch = loaded("torch")
+    if torch is not None and isinstance(array.base, torch.Tensor):
+        # The array was made to pickle a tensor; torch keeps one object per storage as long as that lives.
+        return array.base.untyped_storage()
+    return array
