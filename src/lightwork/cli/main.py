@@ -8,12 +8,13 @@ from typing import NoReturn
 from .._version import __version__
 from ..errors import InvalidOption, LightworkError
 from .command import EXIT_CODES, FAILED, USAGE, Command, Refusal
+from .convert import CONVERT
 from .hash import HASH
 from .terminal import Terminal
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Command, ...] = (HASH,)
+COMMANDS: tuple[Command, ...] = (CONVERT, HASH)
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _UNREAD = 141  # 128 + SIGPIPE
