@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
     from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
-    from .persistence import dump, dumps, inspect, load, loads, register_compressor
+    from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.cpu import cpu_count
 
@@ -44,6 +44,7 @@ _HOMES = {
     "parallel_config": "parallel",
     "register_compressor": "persistence",
     "register_hash": "hashing",
+    "register_safe": "persistence",
 }
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "parallel_config",
     "register_compressor",
     "register_hash",
+    "register_safe",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 

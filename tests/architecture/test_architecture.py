@@ -200,6 +200,7 @@ def test_public_names_are_a_list() -> None:
         "parallel_config",
         "register_compressor",
         "register_hash",
+        "register_safe",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)
 

@@ -22,6 +22,7 @@ from lightwork import (
     loads,
     parallel_config,
     register_compressor,
+    register_safe,
 )
 from lightwork.persistence import CompressorWrapper
 
@@ -91,3 +92,12 @@ register_compressor("mine", open)  # type: ignore[arg-type]  # no compressor
 stranger: Any = load("x.lw", safe=True, trusted=["sklearn"])
 loads(dumps(value), safe=True)
 load("x.lw", None, "auto", ["a"])  # type: ignore[call-arg]  # additions to joblib's parameters go by keyword
+
+
+class Point:
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+
+register_safe(Point, lambda held: Point(float(held["x"])))
+register_safe(Point, lambda held: 3)  # type: ignore[arg-type, return-value]  # makes no point

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .inspection import Inspection, inspect
     from .loading import load, loads
     from .opening import OpenedFile, open
+    from .safe.registered import register_safe
     from .saving import dump, dumps
     from .views import LazyArray, Parts
 
@@ -31,6 +32,7 @@ __all__ = [
     "loads",
     "open",
     "register_compressor",
+    "register_safe",
     "safe",
 ]
 
@@ -50,5 +52,6 @@ __getattr__ = on_first_use(
         "loads": "loading",
         "open": "opening",
         "register_compressor": "compressors.registry",
+        "register_safe": "safe.registered",
     },
 )

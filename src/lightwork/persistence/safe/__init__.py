@@ -14,7 +14,8 @@ from ...system.optional import on_first_use
 
 if TYPE_CHECKING:
     from .guard import Guard
+    from .registered import register_safe
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "register_safe"]
 
-__getattr__ = on_first_use(__name__, names={"Guard": "guard"})
+__getattr__ = on_first_use(__name__, names={"Guard": "guard", "register_safe": "registered"})

@@ -11,6 +11,7 @@ from .calls import Calls
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
 from .machine import Machine
+from .registered import REGISTERED
 from .scan import Name, scan
 from .trusted import Trusted, checked_names
 
@@ -72,13 +73,16 @@ class Guard:
             It contradicts itself.
         """
         found = scan(skeleton)
-        refused = [name for name in found.names if name not in _ADMITTED and not self._trusted.admits(name)]
+        refused = [name for name in found.names if not self._admits(name)]
         if refused:
             raise UnsafeFileError(_refusal(refused))
         if found.buffers != buffers:
             raise CorruptFileError(f"its skeleton asks for {found.buffers} buffers, it has {buffers}")
         self._memory = 0
         self.expand(0, found.cost)
+
+    def _admits(self, name: Name) -> bool:
+        return name in _ADMITTED or name in REGISTERED or self._trusted.admits(name)
 
     def expand(self, stored: int, plain: int) -> None:
         """Take note of `stored` bytes of the file that become `plain` bytes of memory.
@@ -115,6 +119,8 @@ class Guard:
         kit = Kit(make_array, keys, spend)
 
         def resolve(name: Name) -> Constructor:
+            if name in REGISTERED:
+                return REGISTERED.constructor(name)
             make = _ADMITTED.get(name)
             return self._trusted.constructor(name) if make is None else make(kit)
 
