@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from .. import arrays
 from ..errors import InvalidOption
-from ..system.optional import on_demand, require
+from ..system.optional import on_demand
 from ..system.threads import HELPERS
 
 if TYPE_CHECKING:
@@ -150,13 +150,11 @@ def algorithm(name: str) -> Algorithm:
     ------
     InvalidOption
         There is none of that name, or it has no fixed length.
-    MissingDependency
-        ``xxh3`` without the package `xxhash`.
     """
     if name == "blake3":
         return BLAKE3
     if name == "xxh3":
-        return Algorithm(name, require("xxhash", purpose="hash_name='xxh3'", extra="xxhash").xxh3_128)
+        return Algorithm(name, on_demand("xxhash").xxh3_128)
     hashlib = on_demand("hashlib")  # loads OpenSSL: 3 ms that the default does not need
     if name not in hashlib.algorithms_available or name.startswith("shake"):
         known = ", ".join(sorted(n for n in hashlib.algorithms_guaranteed if not n.startswith("shake")))

@@ -43,7 +43,7 @@ def hash(obj: Any, hash_name: str = "blake3", coerce_mmap: bool = False) -> str:
         classes, and instances that can be pickled. It is not changed and not kept.
     hash_name
         ``"blake3"`` (default), any fixed-length digest of `hashlib` (``"sha256"``, ``"md5"``, ...), or
-        ``"xxh3"`` where the package `xxhash` is installed (fast, but keys can be forged).
+        ``"xxh3"`` (fast, but keys can be forged).
     coerce_mmap
         Accepted for joblib's sake. A memory-mapped array and the same array in memory agree either way.
 

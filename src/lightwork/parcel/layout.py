@@ -10,7 +10,8 @@
     footer        64 bytes: where the TAIL is
 
 Integers are little-endian, positions count from the first byte of the header. Every byte is covered by a
-checksum (BLAKE3, of 32 bytes for raw buffers, else cut to 16) or is zero padding.
+checksum or is zero padding. Checksums find damage, they do not prove who wrote a file: XXH3, 128 bits, which
+takes an eighth of the time of BLAKE3, so that a verified load takes no longer than reading.
 """
 
 import json
@@ -18,7 +19,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from blake3 import blake3
+from xxhash import xxh3_128, xxh3_128_digest
 
 from ..errors import CorruptFileError, UnknownFormatError
 
@@ -49,6 +50,7 @@ __all__ = [
     "pack_table",
     "pack_tail",
     "padding",
+    "piece_digest",
     "seal",
     "unpack_footer",
     "unpack_frame",
@@ -63,7 +65,7 @@ VERSION = 1
 ALIGN = 64
 CHUNK = 1 << 20  # most plain bytes per record of the skeleton or of a compressed buffer
 PIECE = 8 << 20  # raw buffer bytes per checksum: what two threads verify at the speed of reading
-DIGEST = 32
+DIGEST = 16
 
 SKELETON, TABLE, BLOCK, TAIL = b"SKEL", b"TABL", b"BLOK", b"TAIL"
 
@@ -144,7 +146,14 @@ def padding(position: int) -> int:
 
 def seal(data: bytes | memoryview, payload: bytes | bytearray | memoryview = b"") -> bytes:
     """The checksum of 16 bytes that stands in headers, frames and footers."""
-    return blake3(data).update(payload).digest(length=16)
+    state = xxh3_128(data)
+    state.update(payload)
+    return state.digest()
+
+
+def piece_digest(piece: memoryview) -> bytes:
+    """The checksum of a piece of a raw buffer, `DIGEST` bytes."""
+    return xxh3_128_digest(piece)
 
 
 # ---------------------------------------------------------------------------------------------------------

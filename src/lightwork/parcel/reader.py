@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from blake3 import blake3
-
 from ..errors import CorruptFileError, InvalidOption
 from ..protocols import Buffer
 from ..system.optional import installed, loaded
@@ -293,7 +291,7 @@ def _pieces(source: Input, out: memoryview, jobs: Jobs) -> list[bytes]:
 
 def _read_piece(fill: Callable[[], object], piece: memoryview, digests: list[bytes], number: int) -> None:
     fill()
-    digests[number] = blake3(piece).digest()
+    digests[number] = layout.piece_digest(piece)
 
 
 def _blocks(source: Input, nbytes: int, allocate: Callable[[int], Any], jobs: Jobs, guard: Guard) -> Any:

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from blake3 import blake3
-
 from ..protocols import Buffer
 from ..system.threads import HELPERS, Job, do_now
 from . import layout
@@ -228,7 +226,7 @@ class _Checksums:
 
 
 def _digests(pieces: list[memoryview]) -> list[bytes]:
-    return [blake3(piece).digest() for piece in pieces]
+    return [layout.piece_digest(piece) for piece in pieces]
 
 
 def _marked(places: list[layout.Place], checksums: list[bytes]) -> list[layout.Place]:

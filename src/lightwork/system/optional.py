@@ -57,7 +57,7 @@ def imported(name: str) -> Any:  # Any: as `loaded`
 
 
 def on_demand(name: str) -> Any:  # Any: as `loaded`
-    """A module of the standard library that is too dear to import before it is needed."""
+    """A module that is always there, and too dear to import before it is needed."""
     return importlib.import_module(name)
 
 

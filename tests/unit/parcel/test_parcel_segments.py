@@ -146,7 +146,7 @@ def test_damage_is_found_where_it_is_read(*, compress: bool) -> None:
 
 def test_an_index_that_goes_beyond_is_refused() -> None:
     """Before anything is read."""
-    place = layout.Place(layout.Slot(100, in_blocks=False), 64, bytes(32))
+    place = layout.Place(layout.Slot(100, in_blocks=False), 64, bytes(layout.DIGEST))
     Segments(Counting(b""), [place], end=164)
     for wrong in (
         place._replace(offset=65),

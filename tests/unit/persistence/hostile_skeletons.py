@@ -7,7 +7,6 @@ import zlib
 from typing import Any
 
 import numpy as np
-from blake3 import blake3
 
 from lightwork.parcel import layout, writer
 from lightwork.parcel.codecs import RAW, Packed, compressor
@@ -38,7 +37,8 @@ def sealed(
         position = sum(map(len, parts))
         parts.append(bytes(layout.padding(position)))
         marks = b"".join(
-            blake3(buffer[i : i + layout.PIECE]).digest() for i in range(0, len(buffer), layout.PIECE)
+            layout.piece_digest(memoryview(buffer)[i : i + layout.PIECE])
+            for i in range(0, len(buffer), layout.PIECE)
         )
         places.append(layout.Place(slot, position + len(parts[-1]), marks))
         parts.append(buffer)

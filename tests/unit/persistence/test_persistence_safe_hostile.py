@@ -60,7 +60,7 @@ try:
 except UnsafeFileError as exc:
     assert "posix.system" in str(exc)
     new = {name.partition(".")[0] for name in set(sys.modules) - before}
-    print(sorted(new - sys.stdlib_module_names - {"lightwork", "backports", "blake3"}))
+    print(sorted(new - sys.stdlib_module_names - {"lightwork", "backports", "xxhash"}))
 """
 
 
