@@ -37,6 +37,8 @@ __all__ = ["Live", "Survey"]
 _ABSENT: Any = object()
 _MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
 
+_RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
+
 
 class Live(NamedTuple):
     """A value that can change in place, to be hashed at each call. `path` names it in errors."""
@@ -401,6 +403,8 @@ class Survey:
 
     def _named(self, name: str) -> bytes:
         """Something of a library, by name; framed, so that a text of that content is not taken for it."""
+        if name in _RUNS_NAMED:
+            self.untracked.append(f"{name}: modules that are named at run time")
         return self._walk.seal(frame(b"n", [self._walk.temporary(name)]))
 
     def _refer_container(self, value: Any, path: str, *, is_held: bool) -> bytes:

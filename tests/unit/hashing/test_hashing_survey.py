@@ -198,3 +198,12 @@ def test_models_of_pydantic_count_by_what_was_written(write: Callable[..., Modul
     for name, text in CHANGED.items():
         assert key(write(main=MODEL.format(**PLAIN | {name: text})).f) != first, name
     assert key(write(main=MODEL.format(**PLAIN)).f) == first
+
+
+@pytest.mark.parametrize(
+    "how", ["import importlib\nload = importlib.import_module", "from runpy import run_path as load"]
+)
+def test_modules_that_are_named_at_run_time_are_told(write: Callable[..., ModuleType], how: str) -> None:
+    """What cannot be followed is listed, so that nobody relies on it."""
+    main = write(main=f"{how}\ndef f(name): return load(name)\n")
+    assert any("named at run time" in line for line in CallKeys(main.f).dependencies().untracked)
