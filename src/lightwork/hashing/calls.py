@@ -143,7 +143,7 @@ class CallKeys:
         names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
         # The class of an object is code that its methods use, also where the object does not count.
-        self._hides_owner = _is_method(self._function) and (key is not None or names[0] in ignored)
+        self._hides_owner = _is_method(self._function) and (key is not None or bool(ignored & {*names[:1]}))
         opened = self._lead.args or self._lead.kwargs
         self._plain = -1 if ignored or key or opened else self._signature.plain
         self._tracker = Tracker(self._function, track=track, user_code=user_code)
@@ -271,10 +271,9 @@ def _shown(name: str) -> str:
 
 
 def _is_method(function: Any) -> bool:
-    """Whether a function was written in the body of a class and takes the object."""
+    """Whether a function was written in the body of a class."""
     owner = getattr(function, "__qualname__", "").rpartition(".")[0]
-    code = getattr(function, "__code__", None)
-    return bool(owner and not owner.endswith("<locals>") and code is not None and code.co_argcount)
+    return bool(owner) and not owner.endswith("<locals>")
 
 
 def _signatures(function: Any) -> tuple[Signature, Signature | None]:

@@ -98,10 +98,17 @@ def test_names_that_a_module_makes_on_first_use_are_followed(write: Callable[...
 
 
 METHOD = """
+import functools
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs): return function(*args, **kwargs)
+    return wrapper
 class Job:
     def __init__(self, n=0): self.n = n
     def help(self): return {}
     def run(self, x): return self.help() + x
+    @logged
+    def decorated(self, x): return self.help()
     @classmethod
     def make(cls, x): return cls().help()
 class Other(Job):
@@ -118,8 +125,12 @@ def test_the_class_of_an_ignored_object_is_followed(
     first = key(main.Job.run, main.Job(), 1, **options)
     assert key(main.Job.run, main.Job(5), 1, **options) == first
     assert key(main.Job.run, main.Other(), 1, **options) != first
+    decorated = key(main.Job.decorated, main.Job(), 1, **options)
+    made = key(main.Job.make.__func__, main.Job, 1, ignore=["cls"])
     main = write(main=METHOD.format(2))
     assert key(main.Job.run, main.Job(), 1, **options) != first
+    assert key(main.Job.decorated, main.Job(), 1, **options) != decorated
+    assert key(main.Job.make.__func__, main.Job, 1, ignore=["cls"]) != made
     bound = main.Job().run
     assert key(bound, 1, ignore=["self"]) == key(main.Job.run, main.Job(), 1, ignore=["self"])
 
