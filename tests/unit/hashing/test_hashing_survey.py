@@ -218,3 +218,21 @@ def test_modules_that_are_named_at_run_time_are_told(write: Callable[..., Module
     """What cannot be followed is listed, so that nobody relies on it."""
     main = write(main=f"{how}\ndef f(name): return load(name)\n")
     assert any("named at run time" in line for line in CallKeys(main.f).dependencies().untracked)
+
+
+def test_a_late_module_that_is_edited_after_it_was_loaded_keeps_its_code(
+    write: Callable[..., ModuleType],
+) -> None:
+    """What the old code makes is not kept under the key of the new code, which a reload brings in."""
+    main = write(late="def h(): return 1\n", main="def f():\n    from . import late\n    return late.h()\n")
+    function, first = main.f, key(main.f)
+    function()
+    late = sys.modules["surveyed.late"]
+    path = Path(str(late.__file__))
+    assert key(function) == first
+    path.write_text("def h(): return 22\n")
+    edited = key(function)
+    importlib.reload(late)
+    reloaded = key(function)
+    assert reloaded not in (first, edited)
+    assert key(write().f) == reloaded
