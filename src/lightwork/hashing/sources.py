@@ -104,6 +104,8 @@ class _Running:
     def code(self, name: str, origin: str) -> CodeType | None:
         """The code that was loaded, or would be. A reload gives a module another spec."""
         spec = getattr(sys.modules.get(name), "__spec__", None)
+        before: ModuleSpec | None
+        codes: tuple[CodeType | None, ...]
         before, codes = self._known.get(name, (spec, ()))
         if spec is None or not codes or (before is not None and before is not spec):  # equal is not enough
             codes = (SourceFileLoader(name, origin).get_code(name),)
