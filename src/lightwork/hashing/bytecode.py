@@ -280,6 +280,9 @@ def _written(stream: list[Instruction]) -> Iterator[tuple[bool, tuple[str, ...]]
         elif title in _ITEM_STORES:
             place = _augmented(stream, at, 2, "BINARY_SUBSCR")
             yield from _owner(stream, _before_value(stream, place), ())  # below the key
+        elif title == "STORE_SLICE":  # from 3.12 on, where both ends of the slice lie above its owner
+            place = _augmented(stream, at, 3, "BINARY_SLICE")
+            yield from _owner(stream, _before_value(stream, _before_value(stream, place)), ())
         elif title in _ATTRIBUTE_STORES:
             yield from _owner(stream, _augmented(stream, at, 1, "LOAD_ATTR", name), (name,))
         elif title in _ATTRIBUTES and name in _MUTATORS:

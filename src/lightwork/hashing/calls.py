@@ -93,6 +93,7 @@ class CallKeys:
         "_fallback",
         "_function",
         "_head",
+        "_hides_owner",
         "_kept",
         "_key",
         "_lead",
@@ -141,6 +142,8 @@ class CallKeys:
         ignored = _checked_ignore(ignore, self._signature, key)
         names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
+        # The class of an object is code that its methods use, also where the object does not count.
+        self._hides_owner = _is_method(self._function) and (key is not None or bool(ignored & {*names[:1]}))
         opened = self._lead.args or self._lead.kwargs
         self._plain = -1 if ignored or key or opened else self._signature.plain
         self._tracker = Tracker(self._function, track=track, user_code=user_code)
@@ -216,6 +219,9 @@ class CallKeys:
         """What the arguments that count are called, in the order of the signature, and their tokens."""
         names: Sequence[str]
         lead = self._lead
+        if self._hides_owner and (lead.args or args):
+            owner = (*lead.args, *args)[0]
+            met.append(owner if isinstance(owner, type) else type(owner))
         if self._key is not None:
             names = ("key(...)",)
             return names, _tokens(names, [self._key(*args, **kwargs)], met)
@@ -262,6 +268,12 @@ def _tokens(names: Sequence[str], values: Sequence[Any], met: list[Any]) -> list
 def _shown(name: str) -> str:
     """What an error calls a bound value: extra arguments have no name."""
     return {"*": "args", "**": "kwargs"}.get(name, name)
+
+
+def _is_method(function: Any) -> bool:
+    """Whether a function was written in the body of a class."""
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    return bool(owner) and not owner.endswith("<locals>")
 
 
 def _signatures(function: Any) -> tuple[Signature, Signature | None]:

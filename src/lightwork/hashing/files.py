@@ -13,7 +13,7 @@ from .digests import BLAKE3, algorithm
 from .values import SCHEME, token_of
 from .walk import RAW
 
-__all__ = ["ContentDigests", "File", "bytes_key", "keeping", "kept_file"]
+__all__ = ["ContentDigests", "File", "Kept", "bytes_key", "keeping", "kept_file"]
 
 By: TypeAlias = Literal["content", "stat"]
 
@@ -23,7 +23,10 @@ _GRAIN = 2.0
 """Seconds. Two changes closer than the file system's time stamps are apart look like one: the coarsest in use
 (FAT) have 2 s. What was changed less long ago is not remembered."""
 
-_KEEPING: ContextVar[bool] = ContextVar("lightwork_keeping_a_result", default=False)
+Kept: TypeAlias = tuple[str, By, bytes]
+"""Path, way and state of a file that belongs to a kept result."""
+
+_KEEPING: ContextVar[list[Kept] | None] = ContextVar("lightwork_keeping_a_result", default=None)
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 """Device, inode, size, time of the last change of the content and of anything (ns)."""
@@ -84,8 +87,10 @@ class File(os.PathLike[str]):
         return hash((self.path, self.by))
 
     def __reduce__(self) -> tuple[object, ...]:
-        if _KEEPING.get():
-            return kept_file, (self.path, self.by, self.state())
+        found = _KEEPING.get()
+        if found is not None:
+            found.append((self.path, self.by, self.state()))
+            return kept_file, found[-1]
         return File, (self.path, self.by)
 
     def __cache_key__(self) -> tuple[str, str, bytes]:
@@ -108,11 +113,12 @@ class File(os.PathLike[str]):
 
 
 @contextmanager
-def keeping() -> Iterator[None]:
-    """While a result is taken apart that is to be kept: the files in it are kept with their state."""
-    token = _KEEPING.set(True)
+def keeping() -> "Iterator[list[Kept]]":
+    """While a result is taken apart to be kept: the files in it are kept with their state, and listed."""
+    found: list[Kept] = []
+    token = _KEEPING.set(found)
     try:
-        yield
+        yield found
     finally:
         _KEEPING.reset(token)
 

@@ -7,7 +7,8 @@ code object, a captured variable or a class attribute that the survey looked at 
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from operator import attrgetter, is_, itemgetter
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from .dependencies import Dependencies
 from .digests import BLAKE3
@@ -20,6 +21,10 @@ __all__ = ["Tracker"]
 
 REMEMBERED = 256
 """Functions and classes from arguments whose trackers are kept, per function."""
+
+_Told: TypeAlias = tuple[frozenset[tuple[int, str]], frozenset[str], frozenset[str]]
+"""What a survey is told of the one before: what is written to, what is called, what is read off modules."""
+_NOTHING: _Told = (frozenset(), frozenset(), frozenset())
 
 _CODE = attrgetter("__code__")
 _DEFAULTS = attrgetter("__defaults__")
@@ -43,6 +48,8 @@ class Snapshot:
         "_functions",
         "_keyword_defaults",
         "_names",
+        "_sizes",
+        "_spaces",
         "digest",
         "holds_code",
         "live",
@@ -57,7 +64,9 @@ class Snapshot:
         self.holds_code = any(live.holds_code for live in survey.live)
         self.tokens: list[bytes] = []
         self._names = [_group(space, held) for space, held in survey.names.values()]
-        self._absent = survey.absent
+        self._absent = _by_space(survey.absent)
+        self._spaces = survey.spaces
+        self._sizes = list(map(len, survey.spaces))
         self._functions = survey.functions
         self._codes = [function.__code__ for function in survey.functions]
         self._defaults = list(map(_DEFAULTS, survey.functions))
@@ -76,7 +85,8 @@ class Snapshot:
                 and all(map(is_, map(_DEFAULTS, self._functions), self._defaults))
                 and all(map(is_, map(_KEYWORD_DEFAULTS, self._functions), self._keyword_defaults))
                 and all(map(is_, map(_CONTENT, self._cells), self._contents))
-                and not any(name in space for space, name in self._absent)
+                and list(map(len, self._spaces)) == self._sizes
+                and all(space.keys().isdisjoint(names) for space, names in self._absent)
             )
         except (KeyError, ValueError):  # a name or the content of a cell was deleted
             return False
@@ -93,6 +103,14 @@ def _group(space: Any, held: dict[str, Any]) -> tuple[Callable[[Any], Any], Any,
     if len(names) == 1:
         names *= 2  # `itemgetter` of one name gives no tuple
     return itemgetter(*names), space, tuple(held[name] for name in names)
+
+
+def _by_space(absent: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any], frozenset[str]]]:
+    """Each namespace once, with all names that are not in it."""
+    found: dict[int, tuple[dict[str, Any], set[str]]] = {}
+    for space, name in absent:
+        found.setdefault(id(space), (space, set()))[1].add(name)
+    return [(space, frozenset(names)) for space, names in found.values()]
 
 
 class Tracker:
@@ -158,21 +176,33 @@ class Tracker:
         return Dependencies(list(survey.tracked), list(survey.untracked))
 
     def _survey(self) -> Snapshot:
-        deep = self._track == "deep"
-        survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep)
-        survey.run(self._function)
-        if survey.written or survey.live:
-            written, called = frozenset(survey.written), frozenset(survey.called)
-            survey = Survey(Walk(BLAKE3, RULES), self._packages, deep=deep, written=written, called=called)
-            survey.run(self._function)
+        survey = self._survey_once(_NOTHING)
+        told = _NOTHING
+        while (told is _NOTHING and (survey.written or survey.live)) or not survey.could_be <= told[2]:
+            told = frozenset(survey.written), frozenset(survey.called), survey.could_be | told[2]
+            survey = self._survey_once(told)
         return Snapshot(survey)
+
+    def _survey_once(self, told: _Told) -> Survey:
+        written, called, could_be = told
+        survey = Survey(
+            Walk(BLAKE3, RULES),
+            self._packages,
+            deep=self._track == "deep",
+            written=written,
+            called=called,
+            could_be=could_be,
+        )
+        survey.run(self._function)
+        return survey
 
     def _tracker_of(self, thing: Any) -> "Tracker | None":
         """The tracker of a function or class from an argument; ``None`` for those of libraries."""
         known = self._met.get(id(thing))
         if known is not None and known[0] is thing:
             return known[1]
-        followed = is_users(thing.__module__, self._packages)
+        home = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__
+        followed = is_users(home, self._packages)
         tracker = Tracker(thing, track="deep", user_code=tuple(self._packages)) if followed else None
         if len(self._met) >= REMEMBERED:
             self._met.clear()

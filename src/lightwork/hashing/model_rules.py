@@ -42,7 +42,7 @@ def _encode_local_class(walk: Walk, cls: Any) -> bytes:
     if walk.visit is not None:
         walk.visit(cls)
     fields = {
-        name: (field.annotation, field.default, field.default_factory)
+        name: (field.annotation, field.default, field.default_factory, *field.metadata)
         for name, field in cls.model_fields.items()
     }
     noise = (*CLASS_NOISE, "__class_vars__", "__private_attributes__", "__signature__", "__orig_bases__")

@@ -125,7 +125,10 @@ def _encode_named(walk: Walk, value: Any, name: str) -> bytes:
 
 def encode_stand_in(walk: Walk, value: Any, rule: Callable[[Any], Any]) -> bytes:
     """A value whose content is what `rule` makes of it; its class counts too."""
-    return frame(b"K", [walk.token(type(value)), walk.temporary(rule(value))])
+    made = rule(value)
+    if made is value:
+        raise NotHashable(value, "what shall stand for its content is the value itself")
+    return frame(b"K", [walk.token(type(value)), walk.temporary(made)])
 
 
 def _encode_pairs(walk: Walk, value: Any, pairs: list[tuple[Any, Any]]) -> bytes:
@@ -248,6 +251,8 @@ def _method(walk: Walk, method: MethodType) -> bytes:
 
 
 def _module(walk: Walk, module: ModuleType) -> bytes:
+    if walk.visit is not None:
+        walk.visit(module)
     return walk.seal(frame(b"W", [walk.token(module.__name__)]))
 
 
@@ -267,8 +272,14 @@ def _cached_property(walk: Walk, value: "cached_property[Any]") -> bytes:
 def _partial(walk: Walk, value: "partial[Any]") -> bytes:
     return walk.part(
         value,
-        lambda walk, value: frame(b"r", [*walk.tokens([value.func, value.keywords]), walk.token(value.args)]),
+        lambda walk, value: frame(
+            b"r", walk.tokens([value.func, value.keywords, value.args, *_added(value)])
+        ),
     )
+
+
+def _added(value: "partial[Any]") -> list[dict[str, Any]]:
+    return [vars(value)] if vars(value) else []
 
 
 OBJECT_RULES: dict[type, Rule] = {

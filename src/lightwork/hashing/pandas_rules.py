@@ -149,7 +149,8 @@ def _dates(walk: Walk, value: Any) -> bytes:
 
 def _encode_dates(walk: Walk, value: Any) -> bytes:
     """Dates, spans: dtype (unit, zone, frequency of periods) and the integers behind them."""
-    return frame(b"j", [walk.token(str(value.dtype)), walk.temporary(value.asi8)])
+    zone = _unnamed_zone(getattr(value.dtype, "tz", None))
+    return frame(b"j", [walk.token(str(value.dtype)), walk.temporary(value.asi8), *map(walk.temporary, zone)])
 
 
 def _categorical(walk: Walk, value: Any) -> bytes:
@@ -219,7 +220,18 @@ def _encode_arrow_backed(walk: Walk, value: Any) -> bytes:
 
 def _timestamp(walk: Walk, value: Any) -> bytes:
     zone = None if value.tz is None else str(value.tz)
-    return walk.part(value, lambda walk, v: walk.facts("timestamp", v.asm8, zone, v.fold))
+    return walk.part(
+        value, lambda walk, v: walk.facts("timestamp", v.asm8, zone, v.fold, *_unnamed_zone(v.tz))
+    )
+
+
+def _unnamed_zone(zone: Any) -> list[Any]:
+    """A zone that its text does not tell: one with a text of the user's own, or of a class of theirs."""
+    library = type(zone).__module__.partition(".")[0]
+    if zone is None or library in ("zoneinfo", "pytz", "dateutil"):
+        return []
+    is_offset = library == "datetime" and str(zone) == str(type(zone)(zone.utcoffset(None)))
+    return [] if is_offset else [zone]
 
 
 def _timedelta(walk: Walk, value: Any) -> bytes:
@@ -254,7 +266,7 @@ def _dtype_facts(dtype: Any) -> tuple[Any, ...]:
         return (name, dtype.subtype, dtype.fill_value)
     if name == "StringDtype":
         return (name, _missing_text(dtype))
-    return (name, str(dtype))
+    return (name, str(dtype), *_unnamed_zone(getattr(dtype, "tz", None)))
 
 
 RULES: dict[str, Rule] = {

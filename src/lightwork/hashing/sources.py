@@ -72,6 +72,7 @@ class _Sources:
         try:
             code = self._code(name, spec.origin)
             self.tokens.append(self._walk.temporary(code or _bytes_of(spec.origin)))
+            self.tokens += [self._walk.temporary(other) for other in _RUNNING.others(name, code)]
         except (OSError, SyntaxError):  # in an archive, or an import that will fail
             return False
         for statement in uses(code).imports if code else ():
@@ -81,13 +82,46 @@ class _Sources:
     def _code(self, name: str, origin: str) -> CodeType | None:
         if name not in self._codes:
             is_source = origin.endswith(".py")
-            self._codes[name] = SourceFileLoader(name, origin).get_code(name) if is_source else None
+            self._codes[name] = _RUNNING.code(name, origin) if is_source else None
         return self._codes[name]
 
     def _is_librarys(self, origin: str, name: str) -> bool:
         if name.partition(".")[0] in self._packages:
             return False
         return is_library(name) or is_library_file(origin)
+
+
+class _Running:
+    """Which code of a module runs in this process: a file may be edited after it was loaded.
+
+    A result must not be kept under the key of code that did not make it. Safe to use from several threads:
+    an entry is replaced as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[ModuleSpec | None, tuple[CodeType | None, ...]]] = {}
+
+    def code(self, name: str, origin: str) -> CodeType | None:
+        """The code that was loaded, or would be. A reload gives a module another spec."""
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        before: ModuleSpec | None
+        codes: tuple[CodeType | None, ...]
+        before, codes = self._known.get(name, (spec, ()))
+        if spec is None or not codes or (before is not None and before is not spec):  # equal is not enough
+            codes = (SourceFileLoader(name, origin).get_code(name),)
+        elif before is None:  # loaded since: from this file or, if it was edited, the one that it was before
+            now = SourceFileLoader(name, origin).get_code(name)
+            codes = codes if now == codes[0] else (now, codes[0])
+        self._known[name] = spec, codes
+        return codes[0]
+
+    def others(self, name: str, code: CodeType | None) -> tuple[CodeType | None, ...]:
+        """What may be running in place of `code`."""
+        codes = self._known.get(name, (None, ()))[1]
+        return codes[1:] if codes and codes[0] is code else ()
+
+
+_RUNNING = _Running()
 
 
 def _absolute(statement: Import, package: str) -> str:

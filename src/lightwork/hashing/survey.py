@@ -25,8 +25,8 @@ from .leaves import (
     wrapped,
 )
 from .library import is_library_file, is_users
+from .members import class_members, field_members, makes, own_names, place_of
 from .names import class_name, function_name, is_importable
-from .objects import CLASS_NOISE, MACHINERY
 from .sources import source_token
 from .states import Outline, changed_by, is_simple, is_written_in_c
 from .values import token_of
@@ -36,6 +36,8 @@ __all__ = ["Live", "Survey"]
 
 _ABSENT: Any = object()
 _MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
+
+_RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
 
 
 class Live(NamedTuple):
@@ -80,7 +82,9 @@ class Survey:
     names
         For each namespace (by identity): the namespace and what each watched name stood for.
     absent
-        Namespaces and names in them that stood for nothing.
+        Namespaces and names in them that stood for nothing; names of builtins too, which a module may hide.
+    spaces
+        Namespaces of classes and functions, in which a new name may hide one that was inherited.
     written
         Global names that the functions found assign to or change in place, by the identity of their
         namespace (0 for attributes of anything). A first survey finds them; a second one is told and
@@ -88,6 +92,9 @@ class Survey:
     called
         Attributes that the functions found read off objects, as far as they can be methods that change
         these. A second survey is told, like of `written`.
+    could_be
+        All names that the functions found may read off a module which they got as a value (from a list, say);
+        only filled if there is such a module. Another survey is told, until there are no more of them.
     functions, cells
         Functions whose ``__code__`` and defaults, and cells whose content must stay what they are.
     parts
@@ -104,6 +111,7 @@ class Survey:
         deep: bool,
         written: frozenset[tuple[int, str]] = frozenset(),
         called: frozenset[str] = frozenset(),
+        could_be: frozenset[str] = frozenset(),
     ) -> None:
         self._walk = walk
         self._packages = packages
@@ -113,6 +121,9 @@ class Survey:
         self._root: Any = None
         self._not_tracked = written
         self._called = called
+        self._could_be = could_be
+        self._meets_modules = False
+        self._names_used: set[str] = set()
         self._outline = Outline(packages, self._opens)
         self._inside: set[int] = set()
         self._codes: dict[str, CodeType | None] = {}
@@ -124,6 +135,7 @@ class Survey:
         self.live: list[Live] = []
         self.names: dict[int, tuple[Any, dict[str, Any]]] = {}
         self.absent: list[tuple[dict[str, Any], str]] = []
+        self.spaces: list[Any] = []
         self.functions: list[FunctionType] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.parts: dict[str, bytes] = {}
@@ -140,6 +152,10 @@ class Survey:
             describe = self._describe_class if isinstance(node, type) else self._describe_function
             self.tokens.append(self._walk.seal(describe(node)))
             place += 1
+
+    @property
+    def could_be(self) -> frozenset[str]:
+        return frozenset(self._names_used if self._meets_modules else ())
 
     # ---- nodes ----
 
@@ -196,9 +212,10 @@ class Survey:
         found = uses(function.__code__)
         namespace = function.__globals__
         self.called.update(_called(function, found.attributes))
-        self.written.update(_place_of(namespace, chain) for chain in found.written)
+        self.written.update(place_of(namespace, chain) for chain in found.written)
         self.written.update((0, name) for name in found.written_attributes)
         could_be = found.attributes | found.texts
+        self._names_used |= could_be
         for chain in found.chains:
             path = ".".join(chain)
             if path in _MAKES_NAMES and chain[0] not in namespace:
@@ -219,6 +236,7 @@ class Survey:
         """What was stored in the function itself, unless code that is tracked does so."""
         if is_library_file(function.__code__.co_filename):
             return
+        self.spaces.append(vars(function))
         for name, value in vars(function).items():
             if (0, name) not in self._not_tracked and not name.startswith("__"):
                 path = f"{function.__qualname__}.{name}"
@@ -230,8 +248,7 @@ class Survey:
         name = chain[0]
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT:
-            if name not in _builtins_of(namespace):
-                self.absent.append((namespace, name))
+            self.absent.append((namespace, name))
             return b"-"
         holder: Any = namespace
         for attribute in chain[1:]:
@@ -241,14 +258,29 @@ class Survey:
             if not is_users(value.__name__, self._packages):
                 return self._named(f"{value.__name__}:{attribute}")
             holder, name = vars(value), attribute
-            if name not in holder:
+            if name not in holder and not makes(value, name):
                 self.absent.append((holder, name))
                 return b"-"
+            if name not in holder:  # made anew each time that it is read
+                return self._refer(getattr(value, name), ".".join(chain), is_held=False)
             value = holder[name]
-        token = self._refer_name(holder, name, value, ".".join(chain))
-        if issubclass(type(value), ModuleType) and is_users(value.__name__, self._packages):
-            return self._walk.seal(frame(b"m", [token, *self._module(value, could_be)]))
-        return token
+        if issubclass(type(value), ModuleType):
+            self._watch(holder, name, value)
+            return self._refer_module(value, could_be)
+        return self._refer_name(holder, name, value, ".".join(chain))
+
+    def _refer_module(self, module: ModuleType, could_be: frozenset[str]) -> bytes:
+        """A module as a value: its name, and of the user's what is called one of `could_be`."""
+        name = self._walk.token(module)
+        if not self._deep or not is_users(module.__name__, self._packages):
+            return name
+        return self._walk.seal(frame(b"m", [name, *self._module(module, could_be)]))
+
+    def _refer_met_module(self, module: ModuleType) -> bytes:
+        """A module that no name of the code leads to: any function of the code may read names off it."""
+        self._meets_modules = True
+        could_be = self._could_be if module is not self._root else own_names(module)
+        return self._refer_module(module, could_be)
 
     def _module(self, module: ModuleType, could_be: frozenset[str]) -> Iterator[bytes]:
         """What a module holds that is used as a value: of that, all that the function could read off it."""
@@ -274,15 +306,15 @@ class Survey:
 
     def _describe_class(self, cls: type) -> bytes:
         self.tracked.append(class_name(cls))
-        content = {
-            name: held
-            for name, held in vars(cls).items()
-            if name not in CLASS_NOISE and not isinstance(held, MACHINERY) and not _is_sunder(name)
-        }
+        self.spaces.append(vars(cls))
+        content, fields = class_members(cls), field_members(cls)
         tokens = [self._refer_code(base) for base in (*cls.__bases__, type(cls))]
         for name in sorted(content):
             token = self._refer_name(cls, name, content[name], f"{class_name(cls)}.{name}")
             tokens += [self._walk.token(name), token]
+        for name, held in fields.items():
+            token = self._refer(held, f"{class_name(cls)}.{name}", is_held=False)
+            tokens += [self._walk.temporary(name), token]
         return frame(b"c", tokens)
 
     # ---- references ----
@@ -302,6 +334,8 @@ class Survey:
                 if not self._is_users(kind)
                 else self._walk.seal(frame(b"v", [token, self._number(kind)]))
             )
+        if issubclass(type(value), ModuleType):
+            return self._refer_met_module(value)
         if is_code(value):
             return token_of(value, path=path)
         parts = wrapped(value)
@@ -354,6 +388,8 @@ class Survey:
             if issubclass(type(item), (FunctionType, type)):
                 if is_users(item.__module__, self._packages):
                     yield self._refer_code(item)
+            elif issubclass(type(item), ModuleType):
+                yield self._refer_met_module(item)
             elif not is_value(item) and wrapped(item) is not None and id(value) not in self._inside:
                 self._inside.add(id(value))
                 yield self._refer(item, path, is_held=False)
@@ -367,6 +403,8 @@ class Survey:
 
     def _named(self, name: str) -> bytes:
         """Something of a library, by name; framed, so that a text of that content is not taken for it."""
+        if name in _RUNS_NAMED:
+            self.untracked.append(f"{name}: modules that are named at run time")
         return self._walk.seal(frame(b"n", [self._walk.temporary(name)]))
 
     def _refer_container(self, value: Any, path: str, *, is_held: bool) -> bytes:
@@ -401,6 +439,8 @@ class Survey:
         for item in items:
             if issubclass(type(item), (FunctionType, type)):
                 yield self._refer_code(item)
+            elif issubclass(type(item), ModuleType):
+                yield self._refer_met_module(item)
             elif is_value(item):
                 if self._is_users(type(item)):
                     yield self._number(type(item))
@@ -435,29 +475,3 @@ def _called(function: FunctionType, attributes: frozenset[str]) -> frozenset[str
     owner = function.__qualname__.rpartition(".")[0]
     is_method = owner and not owner.endswith("<locals>")
     return own_uses(function.__code__).others if is_method else attributes
-
-
-def _place_of(namespace: dict[str, Any], chain: tuple[str, ...]) -> tuple[int, str]:
-    """The identity of the namespace or class, and the name in it, that an assignment to a chain reaches."""
-    holder: Any = namespace
-    for place, name in enumerate(chain[:-1]):
-        value = (vars(holder) if isinstance(holder, type) else holder).get(name)
-        if isinstance(value, ModuleType):
-            holder = vars(value)
-        elif isinstance(value, type):
-            holder = value
-        elif isinstance(value, FunctionType):
-            holder = vars(value)
-        else:
-            return id(holder), chain[place]
-    return id(holder), chain[-1]
-
-
-def _builtins_of(namespace: dict[str, Any]) -> Any:
-    builtins = namespace.get("__builtins__", {})
-    return builtins if isinstance(builtins, dict) else vars(builtins)
-
-
-def _is_sunder(name: str) -> bool:
-    """``_value2member_map_`` and the like: what `enum` keeps about a class beside its members."""
-    return name.startswith("_") and name.endswith("_") and not name.startswith("__")

@@ -88,7 +88,8 @@ def register_hash(cls: type[T], rule: Callable[[T], Any]) -> None:
     cls
         Any class but the built-in scalars and containers, whose keys are fixed.
     rule
-        Gets the value and returns another one, which is hashed in its place (the class still counts).
+        Gets the value and returns another one, which is hashed in its place (the class still counts). One
+        that returns the value itself makes all values of the class unhashable.
 
     Raises
     ------

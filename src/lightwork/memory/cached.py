@@ -109,7 +109,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
 
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Whether a call with these arguments would find its result kept. Changes nothing."""
+        """Whether a call with these arguments would find its result kept. Changes nothing.
+
+        Only looks whether it is there: `explain` also looks at files (`File`) that belong to it.
+        """
         return self._is_kept(self._key(args, kwargs).key)
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:

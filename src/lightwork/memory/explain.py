@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..errors import EntryMissing
+from ..hashing.files import kept_file
 from ..protocols import Store, SupportsNotes
 from .facts import Metadata, read_facts
 from .made import facts_of, note_of, read_note
@@ -27,6 +29,11 @@ def explain(
         facts = _recent(store, call.key, 1)
         if is_valid is not None and not (facts and is_valid(facts[0])):
             return Explanation(False, "its result is kept, and cache_validation_callback does not accept it")
+        for path, by, state in facts[0].get("files", ()) if facts else ():
+            try:
+                kept_file(path, by, bytes.fromhex(state))
+            except EntryMissing as exc:
+                return Explanation(False, f"its result is kept, but {exc}")
         ago = how_long(now - facts[0]["time"]) if facts else ""
         age = f", computed {ago} ago in {facts[0]['duration']:.3g} s" if facts else ""
         return Explanation(True, f"its result is kept{age}")

@@ -70,8 +70,8 @@ class Keeper:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            skeleton, buffers = _taken_apart(value)
-            record = Record(skeleton, buffers, write_facts(metadata))
+            (skeleton, buffers), files = _taken_apart(value)
+            record = Record(skeleton, buffers, write_facts({**metadata, **files}))
             self.store.put(key, record, seconds=metadata["duration"])
         except UnpicklableError as exc:
             if on_error == "raise":
@@ -130,12 +130,14 @@ def keeper_of(store: Store) -> Keeper:
     return _KEEPERS.of(store)
 
 
-def _taken_apart(value: object) -> tuple[bytes, Sequence[Buffer]]:
+def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
+    """The parcel of a result, and what is to be known of files that belong to it."""
     files = loaded("lightwork.hashing.files")
     if files is None:  # there can be no `File` in it
-        return parcel.parcels.split(value, path="result")
-    with files.keeping():
-        return parcel.parcels.split(value, path="result")
+        return parcel.parcels.split(value, path="result"), {}
+    with files.keeping() as kept:
+        taken = parcel.parcels.split(value, path="result")
+    return taken, {"files": [(path, by, state.hex()) for path, by, state in kept]} if kept else {}
 
 
 def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:

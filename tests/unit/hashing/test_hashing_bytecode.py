@@ -3,6 +3,7 @@
 import ast
 import importlib
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -155,3 +156,18 @@ def test_methods_reached_through_super_are_seen() -> None:
     assert "reset" in uses(space["A"].m.__code__).attributes
     own = own_uses(space["A"].m.__code__)
     assert "reset" in own.others | own.reads
+
+
+def test_assignments_to_slices_are_writes() -> None:
+    """``X[:] = ...`` changes X in every Python, whatever instruction that is."""
+    source = """
+        def f(a, b):
+            PLAIN[0:1] = a
+            holder.part[a:b] = 1
+            MORE[1:] += b
+            NESTED["key"][:] = a
+            a[1:2] = 3
+            return READ[1:2]
+        """
+    written = bytecode.uses(job(textwrap.dedent(source))["f"].__code__).written
+    assert written == {("PLAIN",), ("holder", "part"), ("MORE",), ("NESTED",)}

@@ -128,6 +128,8 @@ def test_partials_count_by_what_they_hold() -> None:
         functools.partial(max, key=1),
     ]
     assert len({key_of(each) for each in partials}) == 4
+    partials[0].note = 1  # type: ignore[attr-defined]  # as for functions, what was stored in it counts
+    assert len({key_of(each) for each in [*partials, functools.partial(max)]}) == 5
     assert key_of(functools.partial(max, a=1, b=2)) == key_of(functools.partial(max, b=2, a=1))
 
 

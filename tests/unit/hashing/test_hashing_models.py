@@ -196,3 +196,16 @@ def test_addresses_and_releases_are_no_content() -> None:
     """A vectorizer notes the address of its stop words, each estimator the release it was pickled by."""
     texts = ["a bc de", "bc fg"]
     assert_copies_agree(lambda: TfidfVectorizer(stop_words=["bc"]).fit(texts))
+
+
+def test_constraints_of_a_model_made_inside_a_function_count() -> None:
+    """Two models that no name leads to differ in what their fields allow."""
+
+    def make(least: int) -> Any:
+        class Local(pydantic.BaseModel):
+            x: int = pydantic.Field(5, ge=least)
+
+        return Local
+
+    assert_one_key([make(1), make(1)])
+    assert_apart([make(1), make(2)])

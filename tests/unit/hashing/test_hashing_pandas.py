@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -264,3 +265,16 @@ def test_estimators_count_by_state() -> None:
     pipe = make_pipeline(StandardScaler(), FunctionTransformer(np.log1p), LinearRegression())
     assert key_of(pipe) == key_of(copy.deepcopy(pipe))
     assert len({key_of(model) for model in (forest, other, pipe, LinearRegression(), StandardScaler())}) == 5
+
+
+def test_zones_of_one_name_and_other_offsets_differ() -> None:
+    """The text of a zone may be anything; where it does not tell the offset, the zone itself counts."""
+    zones = [timezone(timedelta(hours=hours), "here") for hours in (1, 2)]
+    index = pd.DatetimeIndex(["2024-01-01"], tz="UTC")
+    for zone in (
+        index.tz_convert,
+        lambda zone: index.tz_convert(zone).dtype,
+        lambda zone: index.tz_convert(zone)[0],
+    ):
+        assert_apart(map(zone, zones))
+        assert_one_key([zone(zones[0]), zone(timezone(timedelta(hours=1), "here"))])

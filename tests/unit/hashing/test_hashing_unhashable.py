@@ -21,6 +21,7 @@ import xarray as xr
 
 from lightwork.errors import UnhashableError
 from lightwork.hashing import hash as key_of
+from lightwork.hashing import register_hash
 from lightwork.hashing.values import digest
 
 LOCK = threading.Lock()
@@ -148,3 +149,19 @@ def test_every_refusal_names_its_place(error: type[Exception]) -> None:
     """`multiprocessing.Lock` and pointers of ctypes refuse with errors of other types than most."""
     with pytest.raises(UnhashableError, match=r"value\['a'\]\[0\] is a .*RefusingWith, .*\(not me\)"):
         key_of({"a": [RefusingWith(error("not me"))]})
+
+
+def test_a_value_that_stands_for_itself_has_no_key() -> None:
+    """A rule that hands the value back says nothing about it: all of a class would share a key."""
+
+    class Same:
+        def __cache_key__(self) -> object:
+            return self
+
+    class Foreign:
+        pass
+
+    register_hash(Foreign, lambda value: value)
+    for value in (Same(), Foreign()):
+        with pytest.raises(UnhashableError, match="the value itself"):
+            key_of([value])

@@ -394,6 +394,14 @@ def test_a_changed_value_has_another_key() -> None:
     assert key_of(value) != before
 
 
+def test_ranges_of_the_same_numbers_agree() -> None:
+    """As they do in ``==``; their golden keys are those of their reduction."""
+    assert key_of(range(0, 4, 3)) == key_of(range(0, 5, 3)) != key_of(range(0, 7, 3))
+    assert key_of(range(0)) == key_of(range(5, 3)) == key_of(range(3, 3, -1))
+    assert key_of(range(2, 3)) == key_of(range(2, 0, -7)) != key_of(range(3, 4))
+    assert key_of(range(10)) == "aa4798065d34879f1ca8738a64202f09a2466289bdbee07d751b77685ccdd401"
+
+
 def test_subclasses_of_sets_have_no_order() -> None:
     """Their reduction lists elements as they happen to lie; the key does not see it."""
     words = [f"word {place}" for place in range(50)]

@@ -119,6 +119,25 @@ def test_a_result_that_is_not_valid_any_more(memory: Memory) -> None:
     assert "cache_validation_callback does not accept it" in work.explain(1).reason
 
 
+def test_a_result_whose_file_is_gone(memory: Memory, tmp_path: Path) -> None:
+    """It is kept, and a call would run all the same."""
+    path = tmp_path / "made"
+
+    @memory.cache
+    def make() -> list[File]:
+        path.write_text("one")
+        return [File(path)]
+
+    make()
+    assert make.explain().is_hit
+    path.write_text("two")
+    found = make.explain()
+    assert not found.is_hit
+    assert "has changed since" in found.reason
+    path.unlink()
+    assert "cannot be read" in make.explain().reason
+
+
 def test_methods_explain_too(memory: Memory) -> None:
     """The object is an argument like any other."""
 
