@@ -75,6 +75,21 @@ class Kit:
         return require("pandas", purpose="a value that holds frames", extra="all")
 
     @cached_property
+    def arrow(self) -> Any:
+        """``pyarrow``."""
+        return require("pyarrow", purpose="a value that holds arrays of Arrow", extra="arrow")
+
+    @cached_property
+    def polars(self) -> Any:
+        """The library."""
+        return require("polars", purpose="a value that holds frames of polars", extra="polars")
+
+    @cached_property
+    def torch(self) -> Any:
+        """The library."""
+        return require("torch", purpose="a value that holds tensors", extra="torch")
+
+    @cached_property
     def sparse(self) -> Any:
         """``scipy.sparse``."""
         return require("scipy.sparse", purpose="a value that holds sparse matrices", extra="all")
