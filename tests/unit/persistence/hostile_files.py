@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lightwork import dumps
+from tests.unit.persistence.hostile_families import FAMILIES
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
     MARK,
@@ -395,12 +396,7 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
                 mapping(_pa_array=arrow([0, 10**9]), _dtype=call("pandas:StringDtype", text("python"))),
                 BUILD,
             ),
-            "outside of its buffer",
-        ),
-        "arrow type": (
-            "another type of Arrow",
-            pickled(call("pyarrow.lib:type_for_alias", text("int64"))),
-            "not 'int64'",
+            "larger than values array",
         ),
         "unit": (
             "a unit of zero nanoseconds, by which numpy divides",
@@ -605,4 +601,4 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             "tail",
         ),
     }
-    return {short: Hostile(*entry) for short, entry in found.items()}
+    return {short: Hostile(*entry) for short, entry in (found | FAMILIES).items()}
