@@ -165,7 +165,9 @@ def _other_argument(part: bytes, chance: random.Random) -> bytes:
         return part[:1] + struct.pack(">d", chance.choice((0.0, -1.0, 1e308, float("nan"), float("inf"))))
     if opcode.name == "SHORT_BINUNICODE":
         return text(
-            chance.choice(("", "f8", "O8", "i1", "V8", "U1000000000", "M8", "<", ">", "x" * 300, "\0", *ALIASES))
+            chance.choice(
+                ("", "f8", "O8", "i1", "V8", "U1000000000", "M8", "<", ">", "x" * 300, "\0", *ALIASES)
+            )
         )
     if len(part) <= start:
         return bytes([chance.choice(list(OPCODES))]) if chance.random() < 0.2 else part

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
+    MARK,
     MEMO,
     NEW,
     NONE,
@@ -65,8 +66,8 @@ def alias(kind: str) -> bytes:
     return call("pyarrow.lib:type_for_alias", text(kind))
 
 
-def field(kind: bytes, label: str = "a") -> bytes:
-    return call("pyarrow.lib:field", text(label), kind, TRUE, NONE)
+def field(kind: bytes, label: str = "a", notes: bytes = NONE) -> bytes:
+    return call("pyarrow.lib:field", text(label), kind, TRUE, notes)
 
 
 def parts(
@@ -110,7 +111,16 @@ def _ends(*values: int) -> bytes:
 
 def _doubled_type(levels: int) -> bytes:
     """A structure of twice the structure before: 2 ** levels parts."""
-    found = [name("pyarrow.lib:struct"), MEMO, b"0", name("pyarrow.lib:field"), MEMO, b"0", alias("int8"), MEMO]
+    found = [
+        name("pyarrow.lib:struct"),
+        MEMO,
+        b"0",
+        name("pyarrow.lib:field"),
+        MEMO,
+        b"0",
+        alias("int8"),
+        MEMO,
+    ]
     for level in range(2, levels + 2):
         one = b"h\x01(" + text("a") + b"h" + bytes([level]) + TRUE + NONE + b"tR"
         found.append(b"0h\x00](" + one + one + b"e\x85R" + MEMO)
@@ -195,7 +205,9 @@ TEXTS: dict[str, Bad] = {
     "order": Bad("an order that there is not", texts(1, b"a", order="K"), "not written in this way"),
     "no UTF-8": Bad("bytes that are no text", texts(1, b"\xff\xfe"), "nonsense"),
     "missing below": Bad("a position below zero", texts(2, b"\0", missing=group(gaps([-1]))), "positions"),
-    "missing beyond": Bad("a position behind the end", texts(2, b"\0", missing=group(gaps([2]))), "positions"),
+    "missing beyond": Bad(
+        "a position behind the end", texts(2, b"\0", missing=group(gaps([2]))), "positions"
+    ),
     "missing twice": Bad("a position twice", texts(2, b"\0", missing=group(gaps([1, 1]))), "positions"),
     "missing in two": Bad(
         "a position in two entries", texts(2, b"\0", missing=group(gaps([1]), gaps([1]))), "positions"
@@ -206,7 +218,9 @@ TEXTS: dict[str, Bad] = {
         "does not stand for",
     ),
     "missing object": Bad(
-        "a list in the place of nothing", texts(2, b"\0", missing=group(gaps([1], b"]"))), "does not stand for"
+        "a list in the place of nothing",
+        texts(2, b"\0", missing=group(gaps([1], b"]"))),
+        "does not stand for",
     ),
     "missing truths": Bad(
         "truth values as positions",
@@ -229,7 +243,9 @@ ARROW: dict[str, Bad] = {
         restored(alias("int64"), 1 << 61, None, bytes(8)),
         "lie in its buffers",
     ),
-    "length below": Bad("a length below zero", restored(alias("int64"), -1, None, b""), "length that is none"),
+    "length below": Bad(
+        "a length below zero", restored(alias("int64"), -1, None, b""), "length that is none"
+    ),
     "offset": Bad(
         "an offset behind the end",
         call("pyarrow.lib:_restore_array", parts(alias("int64"), 1, None, bytes(8), offset=5)),
@@ -241,12 +257,22 @@ ARROW: dict[str, Bad] = {
         "length that is none",
     ),
     "marks": Bad(
-        "too few marks of what is missing", restored(alias("int64"), 9, b"\0", bytes(72)), "lie in its buffers"
+        "too few marks of what is missing",
+        restored(alias("int64"), 9, b"\0", bytes(72)),
+        "lie in its buffers",
     ),
-    "ends back": Bad("ends that go back", restored(alias("string"), 2, None, _ends(0, 3, 1), b"abc"), "nonsense"),
-    "ends below": Bad("ends below zero", restored(alias("string"), 2, None, _ends(-5, 0, 1), b"abc"), "nonsense"),
-    "ends few": Bad("too few ends", restored(alias("string"), 5, None, _ends(0, 1), b"abc"), "lie in its buffers"),
-    "texts of bytes": Bad("bytes that are no text", restored(alias("string"), 1, None, _ends(0, 1), b"\xff"), "nonsense"),
+    "ends back": Bad(
+        "ends that go back", restored(alias("string"), 2, None, _ends(0, 3, 1), b"abc"), "nonsense"
+    ),
+    "ends below": Bad(
+        "ends below zero", restored(alias("string"), 2, None, _ends(-5, 0, 1), b"abc"), "nonsense"
+    ),
+    "ends few": Bad(
+        "too few ends", restored(alias("string"), 5, None, _ends(0, 1), b"abc"), "lie in its buffers"
+    ),
+    "texts of bytes": Bad(
+        "bytes that are no text", restored(alias("string"), 1, None, _ends(0, 1), b"\xff"), "nonsense"
+    ),
     "view far": Bad(
         "a view that points out of its buffers",
         restored(alias("string_view"), 1, None, np.array([100, 0, 0, 1 << 20], "<i4").tobytes(), b"abc"),
@@ -359,18 +385,32 @@ ARROW: dict[str, Bad] = {
     "nothing 2**40": Bad("2**40 times nothing", restored(alias("null"), 1 << 40, None), "bytes of memory"),
     "nothing with a buffer": Bad("it ends the process", restored(alias("null"), 1, b"\0"), "has a buffer"),
     "empty items": Bad(
-        "2**40 items of no bytes", restored(call("pyarrow.lib:binary", number(0)), 1 << 40, None, b""), "bytes of memory"
+        "2**40 items of no bytes",
+        restored(call("pyarrow.lib:binary", number(0)), 1 << 40, None, b""),
+        "bytes of memory",
     ),
     "width": Bad("items of 2**40 bytes", call("pyarrow.lib:binary", number(1 << 40)), "no width"),
     "width below": Bad("items of -1 bytes", call("pyarrow.lib:binary", number(-1)), "no width"),
-    "precision": Bad("a precision of 2**40", call("pyarrow.lib:decimal128", number(1 << 40), number(0)), "no precision"),
+    "precision": Bad(
+        "a precision of 2**40", call("pyarrow.lib:decimal128", number(1 << 40), number(0)), "no precision"
+    ),
     "alias": Bad("a type that has code of its own", alias("uuid"), "not built"),
-    "zone": Bad("a zone in a file", call("pyarrow.lib:timestamp", text("s"), text("dateutil//dev/zero")), "no time zone"),
-    "zone up": Bad("a zone above its folder", call("pyarrow.lib:timestamp", text("s"), text("../../etc/passwd")), "no time zone"),
+    "zone": Bad(
+        "a zone in a file",
+        call("pyarrow.lib:timestamp", text("s"), text("dateutil//dev/zero")),
+        "no time zone",
+    ),
+    "zone up": Bad(
+        "a zone above its folder",
+        call("pyarrow.lib:timestamp", text("s"), text("../../etc/passwd")),
+        "no time zone",
+    ),
     "doubled type": Bad("a type of 2**40 parts", _doubled_type(40), "too many parts"),
     "deep type": Bad("a list of lists of lists", _deep_type(100), "too many parts"),
     "circle": Bad("an array that is its own part", _circle(), "another type"),
-    "buffer": Bad("a buffer of a number takes memory", call("pyarrow.lib:py_buffer", number(1 << 40)), "a buffer"),
+    "buffer": Bad(
+        "a buffer of a number takes memory", call("pyarrow.lib:py_buffer", number(1 << 40)), "a buffer"
+    ),
     "bare buffer": Bad(
         "bytes where a buffer is due",
         call(
@@ -413,8 +453,12 @@ ARROW: dict[str, Bad] = {
         call("pyarrow.lib:field", text("a"), alias("int8"), TRUE, mapping(a=b"]")),
         "metadata",
     ),
-    "union": Bad("a type that believes its codes", call("pyarrow.lib:union", b"]", text("sparse")), "pyarrow.lib.union"),
-    "scalar": Bad("a value converted without a limit", call("pyarrow.lib:scalar", NONE), "pyarrow.lib.scalar"),
+    "union": Bad(
+        "a type that believes its codes", call("pyarrow.lib:union", b"]", text("sparse")), "pyarrow.lib.union"
+    ),
+    "scalar": Bad(
+        "a value converted without a limit", call("pyarrow.lib:scalar", NONE), "pyarrow.lib.scalar"
+    ),
     "column": Bad(
         "numbers as texts",
         call(
@@ -430,7 +474,9 @@ ARROW: dict[str, Bad] = {
         "a dtype",
     ),
     "arrow dtype": Bad(
-        "a dtype of no type", name("pandas:ArrowDtype") + b")" + NEW + mapping(pyarrow_dtype=text("x")) + BUILD, "no type of Arrow"
+        "a dtype of no type",
+        name("pandas:ArrowDtype") + b")" + NEW + mapping(pyarrow_dtype=text("x")) + BUILD,
+        "no type of Arrow",
     ),
     "copies of arrays": Bad(
         "one run of bytes, looked through 5,000 times",
@@ -444,7 +490,50 @@ ARROW: dict[str, Bad] = {
         "bytes of memory",
     ),
 }
+
+
+def enumeration(notes: bytes, kind: str = "dictionary") -> bytes:
+    """A frame with one column, and notes about its categories."""
+    found = call("pyarrow.lib:dictionary", alias("uint8"), alias("string"), FALSE)
+    values = parts(alias("string"), 1, None, _ends(0, 1), b"a")
+    array = call("pyarrow.lib:_restore_array", parts(found, 1, None, b"\0", dictionary=values))
+    if kind != "dictionary":
+        array, found = restored(alias(kind), 1, None, bytes(8)), alias(kind)
+    schema = call("pyarrow.lib:schema", listed(field(found, notes=notes)), NONE)
+    made = call("pyarrow.lib:_reconstruct_table", listed(chunked(array, found)), schema)
+    return call("lightwork.parcel.rebuild_polars:frame", made)
+
+
 POLARS: dict[str, Bad] = {
+    "categories cut": Bad(
+        "a category that is longer than its text",
+        enumeration(mapping(_PL_ENUM_VALUES2=text("100;a"))),
+        "cut short",
+    ),
+    "categories twice": Bad(
+        "one category twice", enumeration(mapping(_PL_ENUM_VALUES2=text("1;a1;a"))), "tells nonsense"
+    ),
+    "categories of none": Bad(
+        "text without a length: polars panics under a lock",
+        enumeration(mapping(_PL_ENUM_VALUES2=text("x"))),
+        "tells nonsense",
+    ),
+    "category names": Bad(
+        "no width of codes", enumeration(mapping(_PL_CATEGORICAL2=text("0;0;u1;"))), "tells nonsense"
+    ),
+    "category numbers": Bad(
+        "numbers as categories",
+        enumeration(mapping(_PL_ENUM_VALUES2=text("1;a")), "int64"),
+        "tells nonsense",
+    ),
+    "other notes": Bad("notes of others", enumeration(mapping(_PL_NEW=text("x"))), "tells nonsense"),
+    "pointers": Bad(
+        "bytes that polars takes for pointers",
+        enumeration(
+            b"}" + MARK + text("ARROW:extension:name") + text("POLARS_EXTENSION_TYPE") + b"u", "int64"
+        ),
+        "another type",
+    ),
     "frame of a list": Bad("no table", call("lightwork.parcel.rebuild_polars:frame", b"]"), "a table"),
     "series of two": Bad(
         "a series of two columns",
@@ -458,7 +547,9 @@ POLARS: dict[str, Bad] = {
     "series without a text": Bad(
         "a name that is none",
         call(
-            "lightwork.parcel.rebuild_polars:series", table((chunked(numbers(), alias("int64")), alias("int64"))), NONE
+            "lightwork.parcel.rebuild_polars:series",
+            table((chunked(numbers(), alias("int64")), alias("int64"))),
+            NONE,
         ),
         "name of a series",
     ),

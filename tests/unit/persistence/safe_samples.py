@@ -246,7 +246,9 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, pl.DataFrame | pl.Series):
         return bool(left.equals(right)) and repr(left.head()) == repr(right.head())
     if isinstance(left, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
-        return bool(left.equals(right)) and str(getattr(left, "schema", "")) == str(getattr(right, "schema", ""))
+        return bool(left.equals(right)) and str(getattr(left, "schema", "")) == str(
+            getattr(right, "schema", "")
+        )
     if isinstance(left, pa.Buffer):
         return bool(left.equals(right))
     if isinstance(left, np.ma.MaskedArray):

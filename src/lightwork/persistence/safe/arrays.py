@@ -181,7 +181,9 @@ def _masked_array(kit: Kit) -> Constructor:
         if mask is not None:
             expected = kit.numpy.ma.make_mask_descr(data.dtype)
             if checked_array(kit, mask).dtype != expected or mask.shape != data.shape:
-                raise CorruptFileError(f"a mask of shape {mask.shape} does not fit data of shape {data.shape}")
+                raise CorruptFileError(
+                    f"a mask of shape {mask.shape} does not fit data of shape {data.shape}"
+                )
         value = None if fill is None else _fill_value(kit, fill)
         return masked_array(data, mask, value, checked(hard, bool, "whether a mask is hard"))
 

@@ -13,7 +13,7 @@ from .constructors import Constructor, Family, Kit, checked, checked_all
 from .scan import Name
 
 # Any: values of a file, types of a library that may not be installed.
-__all__ = ["FAMILY", "checked_field", "checked_type", "parts_of"]
+__all__ = ["FAMILY", "checked_field", "checked_type", "fields_of", "parts_of"]
 
 _UNITS = ("s", "ms", "us", "ns")
 _ALIASES = frozenset(
@@ -43,16 +43,22 @@ def checked_field(kit: Kit, field: Any) -> Any:
     return checked(field, kit.arrow.Field, "a field")
 
 
+def fields_of(kit: Kit, kind: Any) -> list[Any]:
+    """The fields that a type consists of."""
+    types = kit.arrow.types
+    if types.is_struct(kind):
+        return [kind.field(index) for index in range(kind.num_fields)]
+    if types.is_map(kind):
+        return [kind.key_field, kind.item_field]
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return [kind.value_field]
+    return []
+
+
 def parts_of(kit: Kit, kind: Any) -> list[Any]:
     """The types of the children that an array of type `kind` has."""
-    arrow, types = kit.arrow, kit.arrow.types
-    if types.is_struct(kind):
-        return [kind.field(index).type for index in range(kind.num_fields)]
-    if types.is_map(kind):
-        return [arrow.struct([kind.key_field, kind.item_field])]
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return [kind.value_type]
-    return []
+    fields = fields_of(kit, kind)
+    return [kit.arrow.struct(fields)] if kit.arrow.types.is_map(kind) else [field.type for field in fields]
 
 
 def _counted(kit: Kit, kind: Any) -> Any:
@@ -63,7 +69,8 @@ def _counted(kit: Kit, kind: Any) -> Any:
         count += 1
         if count > _PARTS or depth > _DEPTH:
             raise CorruptFileError("a type of Arrow has too many parts")
-        inner = [part.value_type] if kit.arrow.types.is_dictionary(part) else parts_of(kit, part)
+        fields = fields_of(kit, part)
+        inner = [part.value_type] if kit.arrow.types.is_dictionary(part) else [each.type for each in fields]
         waiting.extend((each, depth + 1) for each in inner)
     kit.spend(_PART * count)
     return kind
@@ -164,6 +171,8 @@ def _checked_notes(notes: Any) -> Any:
         checked(notes, dict, "metadata")
         checked_all(notes, (bytes, str), "metadata")
         checked_all(notes.values(), (bytes, str), "metadata")
+        if any(key[:5] in ("ARROW", b"ARROW") for key in notes):  # libraries take it for a type of theirs
+            raise CorruptFileError("a field has metadata that makes another type of it")
     return notes
 
 

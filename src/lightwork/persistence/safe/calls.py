@@ -140,9 +140,10 @@ def _weight(value: Any, depth: int = 0) -> int:
         return _ITEM * len(value) + (sum(_weight(item, depth + 1) for item in inner) if few else 0)
     if isinstance(value, memoryview | type) or not hasattr(value, "nbytes") or not getattr(value, "ndim", 1):
         return 0
+    nbytes = value.nbytes() if callable(value.nbytes) else value.nbytes  # torch's storages have a method
     count = len(value) if hasattr(value, "__len__") else 0
     each = _ITEM if getattr(getattr(value, "dtype", None), "kind", "") == "O" else _NUMBER
-    return max(int(value.nbytes), each * count)
+    return max(int(nbytes), each * count)
 
 
 def _guarded(name: str, make: Callable[[], Any]) -> Any:

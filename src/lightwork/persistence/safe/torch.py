@@ -42,7 +42,9 @@ def _tensor(kit: Kit) -> Constructor:
         checked(storage, torch.UntypedStorage, "a storage")
         if checked(dtype, torch.dtype, "a dtype") not in known:
             raise CorruptFileError(f"a tensor of {dtype} is not written in this way")
-        checked_all((offset, *checked(shape, tuple, "a shape"), *checked(strides, tuple, "strides")), int, "it")
+        checked_all(
+            (offset, *checked(shape, tuple, "a shape"), *checked(strides, tuple, "strides")), int, "it"
+        )
         if len(shape) != len(strides) or min((offset, *shape, *strides)) < 0:
             raise CorruptFileError(f"{shape} and {strides} are no shape and strides of a tensor")
         last = sum((length - 1) * step for length, step in zip(shape, strides, strict=True))
