@@ -49,6 +49,8 @@ NAMES = (
     "lightwork.parcel.rebuild:view_as",
     "lightwork.parcel.rebuild_pandas:arrow_column",
     "lightwork.parcel.rebuild_polars:frame",
+    "lightwork.parcel.rebuild_torch:tensor",
+    "torch:bool",
     "pyarrow.lib:list_",
     "pyarrow.lib:type_for_alias",
     "pyarrow.lib:_restore_array",

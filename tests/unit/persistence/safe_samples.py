@@ -195,7 +195,7 @@ ARROW: dict[str, Any] = {
     "columns": pd.DataFrame(
         {
             "whole": pd.array([1, None], dtype="int64[pyarrow]"),
-            "lists": pd.array([[1], None], dtype=pd.ArrowDtype(pa.list_(pa.int8()))),
+            "lists": pd.Series([[1], None], dtype=pd.ArrowDtype(pa.list_(pa.int8()))),
         }
     ),
 }

@@ -1,8 +1,9 @@
 """Constructors for arrays and tables of Arrow, and for the columns of pandas that are kept by it.
 
 Arrow's own reading of a pickle believes lengths, offsets and counts. Here every buffer is first held against
-what its type and length ask of it, in numbers that do not overflow; then Arrow's full validation goes over all
-offsets, indices, views and texts. Unions, views of lists, run-end encoded and extension arrays are not built.
+what its type and length ask of it, in numbers that do not overflow; then Arrow's full validation goes over
+all offsets, indices, views and texts. Unions, views of lists, run-end encoded and extension arrays are not
+built.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Constructors for the types, fields and schemas of Arrow.
 
-Types are trees whose branches may be shared, so that a few bytes could describe one of 2**30 parts: every type
-is counted when it is made. Unions, views of lists, run-end encoded and extension types are not built.
+Types are trees whose branches may be shared, so that a few bytes could describe one of 2**30 parts: every
+type is counted when it is made. Unions, views of lists, run-end encoded and extension types are not built.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Constructors for frames and series of polars, which are tables of Arrow that have been checked.
 
-What the metadata of a field says about its categories is looked at too: polars makes a type of it, under locks
-that nobody can take any more if it fails. Other metadata could make pointers of bytes.
+What the metadata of a field says about its categories is looked at too: polars makes a type of it, under
+locks that nobody can take any more if it fails. Other metadata could make pointers of bytes.
 """
 
 import re
@@ -26,6 +26,8 @@ _WIDTHS = (b"u8;", b"u16;", b"u32;")
 def _checked_table(kit: Kit, table: Any) -> Any:
     checked(table, kit.arrow.Table, "a table")
     kit.spend(_COLUMN * (1 + table.num_columns))
+    if table.schema.metadata:
+        raise CorruptFileError("a table of polars has metadata")
     waiting = list(table.schema)
     while waiting:
         field = waiting.pop()
