@@ -21,7 +21,9 @@ __all__ = ["FAMILY"]
 
 _CALL = 2000  # bytes that an array, or a column of a table, counts as, by the time it takes
 _NOTHING = 8  # bytes that an item counts as for which no byte stands in the file
-_OFFSETS = {"string": 4, "binary": 4, "list": 4, "map": 4, "large_string": 8, "large_binary": 8}
+_OFFSETS = {4: ("STRING", "BINARY", "LIST", "MAP"), 8: ("LARGE_STRING", "LARGE_BINARY", "LARGE_LIST")}
+_VIEWS = ("STRING_VIEW", "BINARY_VIEW")
+_TEXTS = ("STRING", "LARGE_STRING", "STRING_VIEW")
 _VIEW = 16
 _CHUNK = 1 << 62  # of lengths; beyond, Arrow's own sums overflow
 
@@ -80,9 +82,9 @@ def _check_sizes(kit: Kit, kind: Any, count: int, sizes: list[int | None]) -> No
     if types.is_null(kind):
         if any(size is not None for size in sizes):
             raise CorruptFileError("an array of Arrow of nothing has a buffer")
-    elif types.is_string_view(kind) or types.is_binary_view(kind):
+    elif _is_one(kit, kind, _VIEWS):
         needed.append(_VIEW * count)
-    elif (width := _offset_width(kind)) is not None:
+    elif width := next((width for width, kinds in _OFFSETS.items() if _is_one(kit, kind, kinds)), 0):
         needed.append(width * (count + 1) if count else 0)
     elif not kind.num_fields:
         bits = (kind.index_type if types.is_dictionary(kind) else kind).bit_width
@@ -94,8 +96,14 @@ def _check_sizes(kit: Kit, kind: Any, count: int, sizes: list[int | None]) -> No
             raise CorruptFileError(f"an array of Arrow of {count} items does not lie in its buffers")
 
 
-def _offset_width(kind: Any) -> int | None:
-    return _OFFSETS.get(str(kind).partition("<")[0]) or (8 if str(kind).startswith("large_list") else None)
+def _offset_width(kit: Kit, kind: Any) -> int:
+    """Bytes of a number that tells where an item ends; 0 if there is none in arrays of this type."""
+    return next((width for width, kinds in _OFFSETS.items() if _is_one(kit, kind, kinds)), 0)
+
+
+def _is_one(kit: Kit, kind: Any, names: tuple[str, ...]) -> bool:
+    """Whether a type is one of those, of which older versions of Arrow do not know all."""
+    return kind.id in [getattr(kit.arrow.lib, f"Type_{name}", None) for name in names]
 
 
 def _check_children(kit: Kit, kind: Any, count: int, inner: list[Any]) -> None:
@@ -164,11 +172,11 @@ def _arrow_dtype(kit: Kit) -> Constructor:
 
 def _column(kit: Kit, dtype: Any, chunks: Any) -> Any:
     """An array of pandas of a dtype that Arrow keeps."""
-    pandas, types = kit.pandas, kit.arrow.types
+    pandas = kit.pandas
     found = checked(chunks, kit.arrow.ChunkedArray, "a column").type
     checked(dtype, (pandas.StringDtype, pandas.ArrowDtype), "a dtype")
     fits = (
-        types.is_string(found) or types.is_large_string(found) or types.is_string_view(found)
+        _is_one(kit, found, _TEXTS)
         if type(dtype) is pandas.StringDtype
         else found.equals(dtype.pyarrow_dtype)
     )

@@ -20,6 +20,7 @@ _DTYPES = (
     *("float8_e4m3fnuz", "float8_e5m2fnuz", "complex64", "complex128", "complex32", "bool"),
     *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
 )
+_CALL = 2000  # bytes that a tensor counts as, by the time it takes
 _MOST = 1 << 62  # bytes; torch computes with 64 bits
 
 
@@ -52,8 +53,8 @@ def _tensor(kit: Kit) -> Constructor:
         nbytes, room = prod(shape) * dtype.itemsize, storage.nbytes()
         if end * dtype.itemsize > room or max((nbytes, *shape, *strides)) >= _MOST:
             raise CorruptFileError(f"a tensor of shape {shape} is not in a storage of {room} bytes")
-        if nbytes > room:  # it repeats itself; whoever computes with it writes it out
-            kit.spend(nbytes)
+        repeated = nbytes > room  # whoever computes with it writes it out
+        kit.spend(_CALL + (nbytes if repeated or dtype == torch.bool else 0))
         made = rebuild_torch.tensor(
             storage, dtype, offset, shape, strides, checked(requires_grad, bool, "whether it has a gradient")
         )
@@ -61,15 +62,16 @@ def _tensor(kit: Kit) -> Constructor:
             raise CorruptFileError("a truth value is neither 0 nor 1")  # native code would count on it
         return made
 
-    return Constructor(None, call)
+    return Constructor(None, call, views=True)
 
 
 def _parameter(kit: Kit) -> Constructor:
     def call(data: Any, requires_grad: Any) -> Any:
         checked(data, kit.torch.Tensor, "a tensor")
+        kit.spend(_CALL)
         return rebuild_torch.parameter(data, checked(requires_grad, bool, "whether it has a gradient"))
 
-    return Constructor(None, call)
+    return Constructor(None, call, views=True)
 
 
 def _set_attributes(kit: Kit) -> Constructor:
@@ -78,7 +80,8 @@ def _set_attributes(kit: Kit) -> Constructor:
 
     def call(tensor: Any, attributes: Any) -> None:
         checked(tensor, (torch.Tensor, torch.nn.Parameter), "a tensor")
-        for name in checked_all(checked(attributes, dict, "attributes"), str, "the name of an attribute"):
+        kit.spend(_CALL * len(checked(attributes, dict, "attributes")))
+        for name in checked_all(attributes, str, "the name of an attribute"):
             if not name.isidentifier() or name.startswith("_") or hasattr(kit.torch.Tensor, name):
                 raise CorruptFileError(f"it sets the attribute {name[:40]!r} of a tensor")
         rebuild_torch.set_attributes(tensor, attributes)
