@@ -195,7 +195,7 @@ TEXTS: dict[str, Bad] = {
     "few texts": Bad("fewer texts than items", texts(3, b"a\0b"), "are no array of shape"),
     "many texts": Bad("more texts than items", texts(1, b"a\0b"), "are no array of shape"),
     "texts for 2**50": Bad("room for a petabyte", texts(1 << 50, b"a"), "bytes of memory"),
-    "texts, negative": Bad("a shape below zero", texts(-1, b"a"), "no shape"),
+    "texts, negative": Bad("a shape below zero", texts(-1, b"a"), "as a shape what is none"),
     "no separator": Bad("a separator of no length", texts(1, b"a", separator=""), "no separator"),
     "long separator": Bad("a separator of two", texts(1, b"a", separator="ab"), "no separator"),
     "wide separator": Bad("a separator of two bytes", texts(1, b"a", separator="é"), "no separator"),

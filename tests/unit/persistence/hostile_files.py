@@ -316,6 +316,18 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             ),
             "not in a buffer",
         ),
+        "many lengths": (
+            "a shape whose product takes minutes: 100,000 lengths of 2,000 bits",
+            pickled(
+                number(1 << 2000),
+                MEMO,
+                b"0",
+                call("lightwork.parcel.rebuild:array_type"),
+                group(MARK + b"h\x00" * 100_000 + b"t", dtype("f8"), data(bytes(8))),
+                REDUCE,
+            ),
+            "as a shape what is none",
+        ),
         "negative offset": (
             "an array that begins before its buffer",
             pickled(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import CorruptFileError
 from ...parcel.rebuild import masked_array
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class, checked_shape
 from .scan import Name
 
 # Any: values of a file, arrays of a library that may not be installed.
@@ -35,8 +35,8 @@ def _dtype(kit: Kit, dtype: Any) -> Any:
 def count_of(kit: Kit, shape: Any, dtype: Any) -> int:
     """How many items an array of a shape has, both of which are checked."""
     _dtype(kit, dtype)
-    count: int = prod(checked_all(checked(shape, tuple, "a shape"), int, "a length"))
-    if min(shape, default=0) < 0 or (not dtype.itemsize and count > _EMPTY_ITEMS):
+    count: int = prod(checked_shape(shape))
+    if not dtype.itemsize and count > _EMPTY_ITEMS:
         raise CorruptFileError(f"{shape} is no shape of an array of {dtype}")
     return count
 

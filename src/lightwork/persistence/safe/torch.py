@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import CorruptFileError
 from ...parcel import rebuild_torch
 from .arrays import checked_array
-from .constructors import Constructor, Family, Kit, checked, checked_all
+from .constructors import Constructor, Family, Kit, checked, checked_all, checked_shape
 from .scan import Name
 
 # Any: values of a file, tensors of a library that may not be installed.
@@ -43,15 +43,12 @@ def _tensor(kit: Kit) -> Constructor:
         checked(storage, torch.UntypedStorage, "a storage")
         if checked(dtype, torch.dtype, "a dtype") not in known:
             raise CorruptFileError(f"a tensor of {dtype} is not written in this way")
-        checked_all(
-            (offset, *checked(shape, tuple, "a shape"), *checked(strides, tuple, "strides")), int, "it"
-        )
-        if len(shape) != len(strides) or min((offset, *shape, *strides)) < 0:
+        if len(checked_shape(shape)) != len(checked_shape(strides)) or checked(offset, int, "an offset") < 0:
             raise CorruptFileError(f"{shape} and {strides} are no shape and strides of a tensor")
         last = sum((length - 1) * step for length, step in zip(shape, strides, strict=True))
         end = offset + (last + 1 if 0 not in shape else 0)
         nbytes, room = prod(shape) * dtype.itemsize, storage.nbytes()
-        if end * dtype.itemsize > room or max((nbytes, *shape, *strides)) >= _MOST:
+        if end * dtype.itemsize > room or nbytes >= _MOST:
             raise CorruptFileError(f"a tensor of shape {shape} is not in a storage of {room} bytes")
         repeated = nbytes > room  # whoever computes with it writes it out
         kit.spend(_CALL + (nbytes if repeated or dtype == torch.bool else 0))
