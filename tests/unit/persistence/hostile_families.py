@@ -234,7 +234,7 @@ ARROW: dict[str, Bad] = {
         "more numbers than bytes", restored(alias("int64"), 1000, None, bytes(8)), "lie in its buffers"
     ),
     "no buffer": Bad("numbers without bytes", restored(alias("int64"), 1, None, None), "lie in its buffers"),
-    "one buffer": Bad("a buffer is left out", restored(alias("int64"), 1, None), "nonsense"),
+    "one buffer": Bad("a buffer is left out", restored(alias("int64"), 1, None), "has 1 buffers"),
     "length 2**62": Bad(
         "a length that overflows", restored(alias("int64"), 1 << 62, None, bytes(8)), "length that is none"
     ),
@@ -373,6 +373,22 @@ ARROW: dict[str, Bad] = {
         "indices without one",
         restored(call("pyarrow.lib:dictionary", alias("int8"), alias("int8"), FALSE), 1, None, b"\x01"),
         "an array of Arrow",
+    ),
+    "few buffers": Bad(
+        "indices without their buffer: Arrow looks for it where none is",
+        call(
+            "pyarrow.lib:_restore_array",
+            parts(
+                call("pyarrow.lib:dictionary", alias("int8"), alias("int8"), FALSE),
+                1,
+                None,
+                dictionary=parts(alias("int8"), 2, None, b"ab"),
+            ),
+        ),
+        "has 1 buffers",
+    ),
+    "many buffers": Bad(
+        "more buffers than the type has", restored(alias("int8"), 1, None, b"a", b"b"), "has 3 buffers"
     ),
     "extra dictionary": Bad(
         "one where none belongs",

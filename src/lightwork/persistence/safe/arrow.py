@@ -22,6 +22,7 @@ __all__ = ["FAMILY"]
 _CALL = 2000  # bytes that an array, or a column of a table, counts as, by the time it takes
 _NOTHING = 8  # bytes that an item counts as for which no byte stands in the file
 _OFFSETS = {4: ("STRING", "BINARY", "LIST", "MAP"), 8: ("LARGE_STRING", "LARGE_BINARY", "LARGE_LIST")}
+_WITH_CONTENT = ("STRING", "BINARY", "LARGE_STRING", "LARGE_BINARY")
 _VIEWS = ("STRING_VIEW", "BINARY_VIEW")
 _TEXTS = ("STRING", "LARGE_STRING", "STRING_VIEW")
 _VIEW = 16
@@ -84,13 +85,19 @@ def _check_sizes(kit: Kit, kind: Any, count: int, sizes: list[int | None]) -> No
             raise CorruptFileError("an array of Arrow of nothing has a buffer")
     elif _is_one(kit, kind, _VIEWS):
         needed.append(_VIEW * count)
-    elif width := next((width for width, kinds in _OFFSETS.items() if _is_one(kit, kind, kinds)), 0):
+    elif width := _offset_width(kit, kind):
         needed.append(width * (count + 1) if count else 0)
     elif not kind.num_fields:
         bits = (kind.index_type if types.is_dictionary(kind) else kind).bit_width
         needed.append((bits * count + 7) // 8)
     if not sum(needed[1:]):
         kit.spend(_NOTHING * count)
+    # Texts have one more buffer, views any number: of these Arrow checks all that is said in others.
+    more = len(sizes) - len(needed)
+    if _is_one(kit, kind, _VIEWS):
+        more = 0 if more >= 0 and None not in sizes[2:] else -1
+    if more != _is_one(kit, kind, _WITH_CONTENT):
+        raise CorruptFileError(f"an array of Arrow has {len(sizes)} buffers")
     for index, (size, least) in enumerate(zip(sizes, needed, strict=False)):
         if (size is None and index and least) or (size is not None and size < least):
             raise CorruptFileError(f"an array of Arrow of {count} items does not lie in its buffers")
