@@ -44,8 +44,21 @@ NAMES = (
     "pandas._libs.arrays:__pyx_unpickle_NDArrayBacked",
     "pandas.core.internals.managers:BlockManager",
     "scipy.sparse._csr:csr_matrix",
+    "lightwork.parcel.rebuild:masked_array",
+    "lightwork.parcel.rebuild:text_array",
+    "lightwork.parcel.rebuild:view_as",
+    "lightwork.parcel.rebuild_pandas:arrow_column",
+    "lightwork.parcel.rebuild_polars:frame",
+    "lightwork.parcel.rebuild_torch:tensor",
+    "torch:bool",
+    "pyarrow.lib:list_",
+    "pyarrow.lib:type_for_alias",
+    "pyarrow.lib:_restore_array",
+    "pyarrow.lib:chunked_array",
     "os:system",
 )
+ALIASES = ("int8", "int64", "string", "large_string", "string_view", "null", "bool", "uuid")
+"""Types of arrow."""
 
 
 class Seed(NamedTuple):
@@ -154,7 +167,9 @@ def _other_argument(part: bytes, chance: random.Random) -> bytes:
         return part[:1] + struct.pack(">d", chance.choice((0.0, -1.0, 1e308, float("nan"), float("inf"))))
     if opcode.name == "SHORT_BINUNICODE":
         return text(
-            chance.choice(("", "f8", "O8", "i1", "V8", "U1000000000", "M8", "<", ">", "x" * 300, "\0"))
+            chance.choice(
+                ("", "f8", "O8", "i1", "V8", "U1000000000", "M8", "<", ">", "x" * 300, "\0", *ALIASES)
+            )
         )
     if len(part) <= start:
         return bytes([chance.choice(list(OPCODES))]) if chance.random() < 0.2 else part

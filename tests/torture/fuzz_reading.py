@@ -5,6 +5,7 @@ each can be repeated alone. The file at hand lies in FOLDER while it is read, in
 """
 
 import faulthandler
+import importlib.util
 import os
 import random
 import resource
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import scipy.sparse as sp
 
 from lightwork import dumps, inspect, loads
@@ -23,17 +26,28 @@ from lightwork.parcel.parcels import split
 from tests.property.mutations import Seed, damaged_file, mutated_container, mutated_seed
 from tests.unit.persistence.safe_samples import SAMPLES
 
+torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 _MEMORY = 2 << 30  # bytes beyond what the process has when it begins
 _SECONDS = 20  # for one file
-_SMALL = 60_000  # bytes of a seed
+_SMALL = 60_000  # bytes of a file
+_SEED = 400_000
 
 
 def seeds() -> list[Seed]:
     """The samples, and all of them in one."""
-    values = [*SAMPLES.values(), list(SAMPLES.values())]
-    found = [split(value) for value in values]
-    made = [Seed(parcel.skeleton, tuple(map(bytes, parcel.buffers))) for parcel in found]
-    return [seed for seed in made if len(seed.skeleton) + sum(map(len, seed.buffers)) < _SMALL]
+    tensors = [] if torch is None else [torch.arange(6.0).reshape(2, 3).T, _state()]
+    small = [value for name, value in SAMPLES.items() if not name.startswith("large")]
+    made = [
+        Seed(parcel.skeleton, tuple(map(bytes, parcel.buffers)))
+        for parcel in map(split, [*SAMPLES.values(), *tensors, small])
+    ]
+    return [seed for seed in made if len(seed.skeleton) + sum(map(len, seed.buffers)) < _SEED]
+
+
+def _state() -> Any:  # Any: a dict of tensors, if torch is installed
+    model = torch.nn.BatchNorm1d(5)
+    model.weight.origin = "here"
+    return [model.state_dict(), *model.parameters(), torch.tensor([True, False])]
 
 
 def files() -> list[bytes]:
@@ -52,7 +66,7 @@ def read(data: bytes) -> None:
         return
     try:
         use(value, 0)
-    except Exception:  # noqa: BLE001 - sums of texts and the like; what matters is that the process lives
+    except (Exception, pl.exceptions.PanicException):  # noqa: BLE001 - sums of texts and the like; what matters is that the process lives
         return
 
 
@@ -74,6 +88,19 @@ def use(value: Any, depth: int) -> None:  # Any: whatever a file holds
     elif sp.issparse(value) and max(value.shape) < 1000:
         value.sum()
         value.toarray()
+    elif torch is not None and isinstance(value, torch.Tensor):
+        if value.numel() < 1 << 20:
+            repr(value)
+            value.detach().clone()
+    elif isinstance(value, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
+        value.validate(full=True)
+        repr(value)
+        pa.table({"a": value}).slice(1).to_batches() if isinstance(value, pa.Array) else value.slice(1)
+        if len(value) < 10_000:
+            value.to_pylist()
+    elif isinstance(value, pl.DataFrame | pl.Series):
+        repr(value)
+        value.head(5_000).reverse().rows() if isinstance(value, pl.DataFrame) else value.to_list()
     elif isinstance(value, pd.DataFrame | pd.Series | pd.Index) and len(value) < 1000:
         repr(value)
         value.copy()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lightwork import dumps
+from tests.unit.persistence.hostile_families import FAMILIES
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
     MARK,
@@ -315,6 +316,18 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             ),
             "not in a buffer",
         ),
+        "many lengths": (
+            "a shape whose product takes minutes: 100,000 lengths of 2,000 bits",
+            pickled(
+                number(1 << 2000),
+                MEMO,
+                b"0",
+                call("lightwork.parcel.rebuild:array_type"),
+                group(MARK + b"h\x00" * 100_000 + b"t", dtype("f8"), data(bytes(8))),
+                REDUCE,
+            ),
+            "as a shape what is none",
+        ),
         "negative offset": (
             "an array that begins before its buffer",
             pickled(
@@ -395,12 +408,7 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
                 mapping(_pa_array=arrow([0, 10**9]), _dtype=call("pandas:StringDtype", text("python"))),
                 BUILD,
             ),
-            "outside of its buffer",
-        ),
-        "arrow type": (
-            "another type of Arrow",
-            pickled(call("pyarrow.lib:type_for_alias", text("int64"))),
-            "not 'int64'",
+            "larger than values array",
         ),
         "unit": (
             "a unit of zero nanoseconds, by which numpy divides",
@@ -605,4 +613,4 @@ def hostile_files(mark: str) -> dict[str, Hostile]:
             "tail",
         ),
     }
-    return {short: Hostile(*entry) for short, entry in found.items()}
+    return {short: Hostile(*entry) for short, entry in (found | FAMILIES).items()}

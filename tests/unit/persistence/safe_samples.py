@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import scipy.sparse as sp
+
+from tests.unit.parcel import family_samples
 
 _RNG = np.random.default_rng(0)
 _BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -154,7 +158,62 @@ EXTENSION: dict[str, Any] = {
         pd.BooleanDtype(),
     ],
 }
+_TIME = datetime.datetime(2020, 1, 1)
+_PRICE = decimal.Decimal("1.25")
+ARROW: dict[str, Any] = {
+    "nothing": pa.nulls(2),
+    "truths": pa.array([True, None]),
+    "halves": pa.array([1.5], pa.float16()),
+    "times": [
+        pa.array([_TIME], pa.timestamp("us", "Europe/Berlin")),
+        pa.array([_TIME], pa.timestamp("us", "+01:00")),
+        pa.array([_TIME.date(), None]),
+        pa.array([_TIME.time()]),
+        pa.array([datetime.timedelta(1)]),
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+    ],
+    "decimals": [pa.array([_PRICE]), pa.array([_PRICE], pa.decimal256(50, 3))],
+    "bytes": [pa.array([b"ab"], pa.binary(2)), pa.array([b"", b""], pa.binary(0)), pa.array([b"a", None])],
+    "lists": [
+        pa.array([[1, 2], None]),
+        pa.array([["a"], ["b", "c"]])[1:],
+        pa.array([[1, 2, 3], [4, 5, 6]], pa.list_(pa.int8(), 3))[1:],
+        pa.array([[1]], pa.large_list(pa.int64())),
+        pa.array([], pa.list_(pa.string())),
+    ],
+    "structures": [pa.array([{"a": [{"b": "c"}]}, None]), pa.array([{"a": 1}, {"a": 2}])[1:]],
+    "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())),
+    "dictionary": pa.array(["a", "b", None, "a"]).dictionary_encode(),
+    "views": pa.array(["a", "b" * 20, None], pa.string_view()),
+    "tables": [
+        pa.table({"a": [1]}, metadata={"x": "y"}),
+        pa.table({}),
+        pa.table({"a": pa.chunked_array([], pa.int8())}),
+        pa.record_batch({"a": [1], "b": ["x"]}),
+    ],
+    "types": [pa.schema([pa.field("a", pa.int8(), False, {"k": "v"})]), pa.string(), pa.py_buffer(b"abc")],
+    "columns": pd.DataFrame(
+        {
+            "whole": pd.array([1, None], dtype="int64[pyarrow]"),
+            "lists": pd.Series([[1], None], dtype=pd.ArrowDtype(pa.list_(pa.int8()))),
+        }
+    ),
+}
+LARGE: dict[str, Any] = {
+    f"{library} {name}": make()
+    for library, makers in {
+        "numpy": family_samples.NUMPY,
+        "pandas": family_samples.FRAMES,
+        "scipy": family_samples.SPARSE,
+        "pyarrow": family_samples.ARROW,
+        "polars": family_samples.POLARS,
+    }.items()
+    for name, make in makers.items()
+    if make is not family_samples.FRAMES["sparse"]  # not built
+}
 FAMILIES = {
+    "arrow": ARROW,
+    "large": LARGE,
     "plain": PLAIN,
     "arrays": ARRAYS,
     "sparse": SPARSE,
@@ -184,6 +243,14 @@ def same(left: Any, right: Any) -> bool:
         return bool(getattr(left, "freq", None) == getattr(right, "freq", None))
     if sp.issparse(left):
         return bool(left.dtype == right.dtype and (left.toarray() == right.toarray()).all())
+    if isinstance(left, pl.DataFrame | pl.Series):
+        return bool(left.equals(right)) and repr(left.head()) == repr(right.head())
+    if isinstance(left, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
+        return bool(left.equals(right)) and str(getattr(left, "schema", "")) == str(
+            getattr(right, "schema", "")
+        )
+    if isinstance(left, pa.Buffer):
+        return bool(left.equals(right))
     if isinstance(left, np.ma.MaskedArray):
         return bool(left.fill_value == right.fill_value) and str(left) == str(right)
     if isinstance(left, np.ndarray):

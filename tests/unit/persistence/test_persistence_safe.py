@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ from tests.unit.persistence.hostile_skeletons import (
     sparse,
     text,
 )
-from tests.unit.persistence.safe_samples import SAMPLES, same
+from tests.unit.persistence.safe_samples import FAMILIES, SAMPLES, same
 
 
 class Model:
@@ -53,6 +53,18 @@ def test_what_is_built_equals_what_was_dumped(sample: str) -> None:
     value = SAMPLES[sample]
     for compress in (0, True):
         assert same(value, loads(dumps(value, compress), safe=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_what_is_mapped_equals_what_an_ordinary_load_maps(mode: Literal["r", "c"], tmp_path: Path) -> None:
+    """Of every library; arrays are mapped, and what else there is lies in the map if it can."""
+    path = tmp_path / "x.lw"
+    for sample, value in (FAMILIES["large"] | FAMILIES["arrow"]).items():
+        dump(value, path, False)
+        expected, found = load(path, mmap_mode=mode), load(path, mmap_mode=mode, safe=True)
+        assert type(found) is type(expected)
+        assert found.equals(expected) if hasattr(found, "equals") else same(expected, found), sample
 
 
 def test_values_that_contain_themselves() -> None:
@@ -154,8 +166,8 @@ def test_borrowed_names_are_not_trusted() -> None:
         loads(data, safe=True, trusted=["tests"])
 
 
-def test_texts_that_arrow_keeps_need_no_arrow() -> None:
-    """pandas writes texts in this way where pyarrow is installed; they are decoded here."""
+def test_texts_that_arrow_keeps_in_the_way_of_pandas() -> None:
+    """Some versions of pandas write them so; they may be of a dtype that is kept in Python."""
     texts = arrow([0, 1, 1, 3], b"abc", valid=b"\x05")
     kind = call("pandas:StringDtype", text("python"))
     data = pickled(

@@ -5,11 +5,12 @@ from math import prod
 from typing import Any
 
 from ...errors import CorruptFileError
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class
+from ...parcel.rebuild import masked_array
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_class, checked_shape
 from .scan import Name
 
 # Any: values of a file, arrays of a library that may not be installed.
-__all__ = ["FAMILY", "checked_array"]
+__all__ = ["FAMILY", "checked_array", "count_of"]
 
 _BUFFERS = (memoryview, bytearray, bytes)
 _DEPTH = 100  # arrays of objects in arrays of objects; they are freed without a limit and overrun the stack
@@ -31,10 +32,11 @@ def _dtype(kit: Kit, dtype: Any) -> Any:
     return dtype
 
 
-def _shape(shape: Any, dtype: Any) -> int:
-    """How many items a shape has."""
-    count: int = prod(checked_all(checked(shape, tuple, "a shape"), int, "a length"))
-    if min(shape, default=0) < 0 or (not dtype.itemsize and count > _EMPTY_ITEMS):
+def count_of(kit: Kit, shape: Any, dtype: Any) -> int:
+    """How many items an array of a shape has, both of which are checked."""
+    _dtype(kit, dtype)
+    count: int = prod(checked_shape(shape))
+    if not dtype.itemsize and count > _EMPTY_ITEMS:
         raise CorruptFileError(f"{shape} is no shape of an array of {dtype}")
     return count
 
@@ -45,7 +47,7 @@ def _array(kit: Kit) -> Any:
     def make(
         shape: Any, dtype: Any, buffer: Any, offset: Any = 0, strides: Any = None, order: Any = "C"
     ) -> Any:
-        nbytes = _shape(shape, _dtype(kit, dtype)) * dtype.itemsize
+        nbytes = count_of(kit, shape, dtype) * dtype.itemsize
         if strides is not None or order not in ("C", "F") or dtype.hasobject:
             raise CorruptFileError(f"an array of {dtype} is not written in this way")
         room = memoryview(checked(buffer, _BUFFERS, "a buffer")).nbytes
@@ -73,8 +75,12 @@ def _memmap(kit: Kit) -> Constructor:
 
 def _view_as(kit: Kit) -> Constructor:
     def call(array: Any, kind: Any) -> Any:
-        checked_class(kind, [kit.numpy.matrix], "a class of arrays")
-        return checked_array(kit, array, 2).view(kind)
+        numpy = kit.numpy
+        checked_class(kind, [numpy.matrix, numpy.recarray, numpy.char.chararray], "a class of arrays")
+        if kind is numpy.matrix:
+            return checked_array(kit, array, 2).view(kind)
+        # numpy believes the dtype of a class of its own: texts have one, records are structures.
+        return checked_array(kit, array, None, "V" if kind is numpy.recarray else "SU").view(kind)
 
     return Constructor(None, call)
 
@@ -85,6 +91,10 @@ def _matrix(kit: Kit) -> Constructor:
 
 def _recarray(kit: Kit) -> Constructor:
     return Constructor(kit.numpy.recarray)
+
+
+def _chararray(kit: Kit) -> Constructor:
+    return Constructor(kit.numpy.char.chararray)
 
 
 def _reconstruct(kit: Kit) -> Constructor:
@@ -100,7 +110,7 @@ def _reconstruct(kit: Kit) -> Constructor:
 
 def _filled(kit: Kit, kind: Any, state: Any) -> Any:
     _, shape, dtype, fortran, content = checked(state, tuple, "the state of an array")
-    count = _shape(shape, _dtype(kit, dtype))
+    count = count_of(kit, shape, dtype)
     if dtype.kind in "OT":
         return _of_items(kit, shape, dtype, fortran, content, count)
     if dtype.hasobject or len(checked(content, bytes, "the content of an array")) != count * dtype.itemsize:
@@ -164,6 +174,22 @@ def _masked(kit: Kit) -> Constructor:
     return Constructor(None, call)
 
 
+def _masked_array(kit: Kit) -> Constructor:
+    def call(data: Any, mask: Any, fill: Any, hard: Any) -> Any:
+        if checked_array(kit, data).dtype.hasobject:
+            raise CorruptFileError(f"a masked array of {data.dtype} is not written in this way")
+        if mask is not None:
+            expected = kit.numpy.ma.make_mask_descr(data.dtype)
+            if checked_array(kit, mask).dtype != expected or mask.shape != data.shape:
+                raise CorruptFileError(
+                    f"a mask of shape {mask.shape} does not fit data of shape {data.shape}"
+                )
+        value = None if fill is None else _fill_value(kit, fill)
+        return masked_array(data, mask, value, checked(hard, bool, "whether a mask is hard"))
+
+    return Constructor(None, call, views=True)
+
+
 def _fill_value(kit: Kit, value: Any) -> Any:
     if isinstance(value, kit.numpy.generic) or (isinstance(value, kit.numpy.ndarray) and not value.ndim):
         return value
@@ -184,10 +210,12 @@ _SCALARS = (
 FAMILY: Family = {
     Name("lightwork.parcel.rebuild", "array_type"): _array_type,
     Name("lightwork.parcel.rebuild", "view_as"): _view_as,
+    Name("lightwork.parcel.rebuild", "masked_array"): _masked_array,
     Name("numpy", "ndarray"): _ndarray,
     Name("numpy", "matrix"): _matrix,
     Name("numpy", "memmap"): _memmap,
-    Name("numpy.rec", "recarray"): _recarray,
+    **{Name(home, "recarray"): _recarray for home in ("numpy", "numpy.rec")},
+    **{Name(home, "chararray"): _chararray for home in ("numpy", "numpy.char")},
     Name("numpy.ma", "MaskedArray"): _masked_class,
     Name("numpy.ma.core", "MaskedArray"): _masked_class,
     Name("numpy.ma.core", "_mareconstruct"): _masked,

@@ -1,116 +1,225 @@
-"""Constructors for the texts of pandas that are kept by Arrow: decoded here, with checked offsets.
+"""Constructors for arrays and tables of Arrow, and for the columns of pandas that are kept by it.
 
-Arrow's own reading of a pickle believes offsets and lengths, so pyarrow is not given any: pandas makes a new
-array of the texts.
+Arrow's own reading of a pickle believes lengths, offsets and counts. Here every buffer is first held against
+what its type and length ask of it, in numbers that do not overflow; then Arrow's full validation goes over
+all offsets, indices, views and texts. Unions, views of lists, run-end encoded and extension arrays are not
+built.
 """
 
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from ...errors import CorruptFileError
+from . import arrow_types
+from .arrow_types import checked_type, parts_of
 from .constructors import Constructor, Family, Kit, Later, checked, checked_all
 from .scan import Name
 
-# Any: values of a file, and what a library that may not be installed makes of them.
+# Any: values of a file, and what libraries that may not be installed make of them.
 __all__ = ["FAMILY"]
 
-_OFFSETS = {"string": "<i4", "large_string": "<i8"}
-
-
-class _Type(NamedTuple):
-    """A type of Arrow; its offsets are numbers of this dtype."""
-
-    offsets: str
-
-
-class _Texts(NamedTuple):
-    """An array of Arrow."""
-
-    items: list[str | None]
-
-
-def _type(kit: Kit) -> Constructor:
-    def call(alias: Any) -> _Type:
-        if checked(alias, str, "a type of Arrow") not in _OFFSETS:
-            raise CorruptFileError(f"arrays of Arrow are built if they hold texts, not {alias[:40]!r}")
-        return _Type(_OFFSETS[alias])
-
-    return Constructor(None, call)
+_CALL = 2000  # bytes that an array, or a column of a table, counts as, by the time it takes
+_NOTHING = 8  # bytes that an item counts as for which no byte stands in the file
+_OFFSETS = {4: ("STRING", "BINARY", "LIST", "MAP"), 8: ("LARGE_STRING", "LARGE_BINARY", "LARGE_LIST")}
+_WITH_CONTENT = ("STRING", "BINARY", "LARGE_STRING", "LARGE_BINARY")
+_VIEWS = ("STRING_VIEW", "BINARY_VIEW")
+_TEXTS = ("STRING", "LARGE_STRING", "STRING_VIEW")
+_VIEW = 16
+_CHUNK = 1 << 62  # of lengths; beyond, Arrow's own sums overflow
 
 
 def _buffer(kit: Kit) -> Constructor:
-    return Constructor(
-        None, lambda buffer: checked(buffer, (memoryview, bytes, bytearray), "a buffer"), views=True
-    )
-
-
-def _array(kit: Kit) -> Constructor:
-    """From type, length, number of missing items, offset, and buffers: what is valid, offsets, texts."""
-
-    def call(data: Any) -> _Texts:
-        kind, length, _, offset, buffers, *_ = checked(data, tuple, "an array of Arrow")
-        checked(kind, _Type, "a type of Arrow")
-        if min(checked_all((length, offset), int, "a length")) < 0:
-            raise CorruptFileError("an array of Arrow has a negative length")
-        valid, offsets, texts = checked(buffers, list, "buffers")
-        if not length:
-            return _Texts([])
-        kit.spend(100 * length)
-        ends = _ends(kit, offsets, kind, offset, length)
-        content = b"" if texts is None else bytes(texts)
-        if ends[0] < 0 or ends[-1] > len(content) or (ends[1:] < ends[:-1]).any():
-            raise CorruptFileError("a text of an array of Arrow lies outside of its buffer")
-        items: list[str | None] = [content[start:end].decode() for start, end in pairwise(ends.tolist())]
-        for missing in _missing(kit, valid, offset, length):
-            items[missing] = None
-        return _Texts(items)
+    def call(content: Any) -> Any:
+        return kit.arrow.py_buffer(checked(content, (memoryview, bytes, bytearray), "a buffer"))
 
     return Constructor(None, call, views=True)
 
 
-def _ends(kit: Kit, offsets: Any, kind: _Type, offset: int, length: int) -> Any:
-    """Where the texts begin and end; numpy compares the count with the buffer."""
-    numpy = kit.numpy
-    return numpy.frombuffer(offsets, kind.offsets, length + 1, offset * numpy.dtype(kind.offsets).itemsize)
+def _array(kit: Kit) -> Constructor:
+    def call(data: Any) -> Any:
+        kind = checked_type(kit, checked(data, tuple, "an array of Arrow")[0])
+        array = _unchecked(kit, kind, data)
+        array.validate(full=True)
+        return array
+
+    return Constructor(None, call, views=True)
 
 
-def _missing(kit: Kit, valid: Any, offset: int, length: int) -> Any:
-    if valid is None:
-        return ()
-    bits = kit.numpy.unpackbits(kit.numpy.frombuffer(valid, "u1"), bitorder="little")[
-        offset : offset + length
+def _unchecked(kit: Kit, kind: Any, data: Any) -> Any:
+    """An array whose buffers are long enough. It goes as deep as its type.
+
+    `data` is type, length, number of missing items (which Arrow counts anew here), offset, buffers, children,
+    dictionary.
+    """
+    given, length, _, offset, buffers, children, dictionary = checked(data, tuple, "an array of Arrow")
+    if not checked_type(kit, given).equals(kind):
+        raise CorruptFileError(f"a part of an array of Arrow is of another type than {kind}"[:200])
+    if min(checked_all((length, offset), int, "a length")) < 0 or length + offset >= _CHUNK:
+        raise CorruptFileError("an array of Arrow has a length that is none")
+    parts = parts_of(kit, kind)
+    if len(checked(children, list, "parts of an array")) != len(parts):
+        raise CorruptFileError(f"an array of Arrow has {len(children)} parts, not {len(parts)}")
+    sizes = [
+        None if each is None else checked(each, kit.arrow.Buffer, "a buffer").size
+        for each in checked(buffers, list, "buffers")
     ]
-    if len(bits) < length:
-        raise CorruptFileError("an array of Arrow has too few marks of what is missing")
-    return (bits == 0).nonzero()[0].tolist()
+    kit.spend(_CALL + sum(size or 0 for size in sizes))
+    _check_sizes(kit, kind, offset + length, sizes)
+    inner = [_unchecked(kit, part, child) for part, child in zip(parts, children, strict=True)]
+    _check_children(kit, kind, offset + length, inner)
+    if kit.arrow.types.is_dictionary(kind):
+        values = _unchecked(kit, kind.value_type, dictionary)
+        return kit.arrow.DictionaryArray.from_buffers(kind, length, buffers, values, -1, offset)
+    if dictionary is not None:
+        raise CorruptFileError("an array of Arrow has a dictionary that it does not need")
+    return kit.arrow.Array.from_buffers(kind, length, buffers, -1, offset, inner)
+
+
+def _check_sizes(kit: Kit, kind: Any, count: int, sizes: list[int | None]) -> None:
+    """Each buffer has room for `count` items: marks of what is missing; then items, or where they end."""
+    types = kit.arrow.types
+    needed = [(count + 7) // 8]
+    if types.is_null(kind):
+        if any(size is not None for size in sizes):
+            raise CorruptFileError("an array of Arrow of nothing has a buffer")
+    elif _is_one(kit, kind, _VIEWS):
+        needed.append(_VIEW * count)
+    elif width := _offset_width(kit, kind):
+        needed.append(width * (count + 1) if count else 0)
+    elif not kind.num_fields:
+        bits = (kind.index_type if types.is_dictionary(kind) else kind).bit_width
+        needed.append((bits * count + 7) // 8)
+    if not sum(needed[1:]):
+        kit.spend(_NOTHING * count)
+    # Texts have one more buffer, views any number: of these Arrow checks all that is said in others.
+    more = len(sizes) - len(needed)
+    if _is_one(kit, kind, _VIEWS):
+        more = 0 if more >= 0 and None not in sizes[2:] else -1
+    if more != _is_one(kit, kind, _WITH_CONTENT):
+        raise CorruptFileError(f"an array of Arrow has {len(sizes)} buffers")
+    for index, (size, least) in enumerate(zip(sizes, needed, strict=False)):
+        if (size is None and index and least) or (size is not None and size < least):
+            raise CorruptFileError(f"an array of Arrow of {count} items does not lie in its buffers")
+
+
+def _offset_width(kit: Kit, kind: Any) -> int:
+    """Bytes of a number that tells where an item ends; 0 if there is none in arrays of this type."""
+    return next((width for width, kinds in _OFFSETS.items() if _is_one(kit, kind, kinds)), 0)
+
+
+def _is_one(kit: Kit, kind: Any, names: tuple[str, ...]) -> bool:
+    """Whether a type is one of those, of which older versions of Arrow do not know all."""
+    return kind.id in [getattr(kit.arrow.lib, f"Type_{name}", None) for name in names]
+
+
+def _check_children(kit: Kit, kind: Any, count: int, inner: list[Any]) -> None:
+    """Parts of structs, and of lists of one length, are as long as these; offsets are for Arrow to check."""
+    types = kit.arrow.types
+    each = 1 if types.is_struct(kind) else kind.list_size if types.is_fixed_size_list(kind) else 0
+    if any(len(child) < each * count for child in inner):
+        raise CorruptFileError("a part of an array of Arrow is too short")
 
 
 def _chunked(kit: Kit) -> Constructor:
-    def call(chunks: Any, kind: Any = None) -> _Texts:
-        checked_all(checked(chunks, (list, tuple), "chunks"), _Texts, "an array of Arrow")
-        kit.spend(100 * sum(len(chunk.items) for chunk in chunks))
-        return _Texts([item for chunk in chunks for item in chunk.items])
+    def call(chunks: Any, kind: Any) -> Any:
+        for chunk in checked(chunks, list, "chunks"):
+            _check_array(kit, chunk, kind)
+        kit.spend(_CALL + _CALL * len(chunks))
+        return kit.arrow.chunked_array(chunks, checked_type(kit, kind))
 
-    return Constructor(None, call)
+    return Constructor(None, call, views=True)
+
+
+def _check_array(kit: Kit, array: Any, kind: Any) -> None:
+    if not isinstance(array, kit.arrow.Array) or not array.type.equals(checked_type(kit, kind)):
+        raise CorruptFileError(f"a {type(array).__name__} is no array of the type of its column")
+
+
+def _table(name: str) -> Callable[[Kit], Constructor]:
+    """``Table``, whose columns are chunked, or ``RecordBatch``."""
+
+    def constructor(kit: Kit) -> Constructor:
+        kind = getattr(kit.arrow, name)
+
+        def call(columns: Any, schema: Any) -> Any:
+            checked(schema, kit.arrow.Schema, "a schema")
+            if len(checked(columns, list, "columns")) != len(schema):
+                raise CorruptFileError(f"a table of {len(schema)} columns has {len(columns)}")
+            kit.spend(_CALL + _CALL * len(columns))
+            for column, field in zip(columns, schema, strict=True):
+                if name == "RecordBatch":
+                    _check_array(kit, column, field.type)
+                elif not checked(column, kit.arrow.ChunkedArray, "a column").type.equals(field.type):
+                    raise CorruptFileError("a column is of another type than its table says")
+            if len({len(column) for column in columns}) > 1:
+                raise CorruptFileError("the columns of a table are not of one length")
+            made = kind.from_arrays(columns, schema=schema)
+            made.validate()
+            return made
+
+        return Constructor(None, call, views=True)
+
+    return constructor
+
+
+# ---------------------------------------------------------------------------------------------------------
+# pandas
+# ---------------------------------------------------------------------------------------------------------
+
+
+def _arrow_dtype(kit: Kit) -> Constructor:
+    kind = kit.pandas.ArrowDtype
+
+    def build(state: Any) -> Any:
+        return kind(checked_type(kit, checked(state, dict, "the state of a dtype")["pyarrow_dtype"]))
+
+    return Constructor(kind, None, lambda: Later(build))
+
+
+def _column(kit: Kit, dtype: Any, chunks: Any) -> Any:
+    """An array of pandas of a dtype that Arrow keeps."""
+    pandas = kit.pandas
+    found = checked(chunks, kit.arrow.ChunkedArray, "a column").type
+    checked(dtype, (pandas.StringDtype, pandas.ArrowDtype), "a dtype")
+    fits = (
+        _is_one(kit, found, _TEXTS)
+        if type(dtype) is pandas.StringDtype
+        else found.equals(dtype.pyarrow_dtype)
+    )
+    if not fits:
+        raise CorruptFileError(f"a column of {dtype} is of type {found}"[:200])
+    return dtype.__from_arrow__(chunks)
+
+
+def _arrow_column(kit: Kit) -> Constructor:
+    return Constructor(None, partial(_column, kit))
 
 
 def _strings(kit: Kit) -> Constructor:
+    """The way of pandas itself."""
+
     def build(state: Any) -> Any:
-        texts = checked(
-            checked(state, dict, "the state of an array")["_pa_array"], _Texts, "an array of Arrow"
-        )
-        dtype = checked(state["_dtype"], kit.pandas.StringDtype, "a dtype")
-        kit.spend(100 * len(texts.items))
-        return kit.pandas.array(texts.items, dtype=dtype)
+        state = checked(state, dict, "the state of an array")
+        chunks = state["_pa_array"]
+        if isinstance(chunks, kit.arrow.Array):
+            chunks = kit.arrow.chunked_array([chunks])
+        kit.spend(100 * len(chunks))
+        return _column(kit, state["_dtype"], chunks)
 
     return Constructor(None, None, lambda: Later(build))
 
 
 FAMILY: Family = {
-    Name("pyarrow.lib", "type_for_alias"): _type,
+    **arrow_types.FAMILY,
     Name("pyarrow.lib", "py_buffer"): _buffer,
     Name("pyarrow.lib", "_restore_array"): _array,
     Name("pyarrow.lib", "chunked_array"): _chunked,
+    Name("pyarrow.lib", "_reconstruct_table"): _table("Table"),
+    Name("pyarrow.lib", "_reconstruct_record_batch"): _table("RecordBatch"),
+    Name("lightwork.parcel.rebuild_pandas", "arrow_column"): _arrow_column,
+    Name("pandas", "ArrowDtype"): _arrow_dtype,
+    Name("pandas.core.dtypes.dtypes", "ArrowDtype"): _arrow_dtype,
     Name("pandas.arrays", "ArrowStringArray"): _strings,
     Name("pandas.core.arrays.string_arrow", "ArrowStringArray"): _strings,
     Name("pandas.core.arrays.string_arrow", "ArrowStringArrayNumpySemantics"): _strings,

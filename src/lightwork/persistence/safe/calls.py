@@ -1,5 +1,6 @@
 """What the names of a skeleton stand for, what may be called, and what a state may be set on."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ __all__ = ["UNFINISHED", "Calls"]
 _ITEM = 64  # bytes that an object counts as: it is looked at by itself
 _NUMBER = 8
 _CALL, _HEAVY_CALL = 100, 20_000  # bytes that a call counts as, by the time it takes: 1 µs, 100 µs
-_HEAVY = ("pandas", "scipy")
+_HEAVY = ("pandas", "scipy", "lightwork.parcel.rebuild_")
 _LEVELS, _FEW = 3, 16  # arguments and states are small containers of large values
 UNFINISHED = "it uses a value before its state is known"
 
@@ -104,7 +105,9 @@ class Calls:
             _, name = self._unfinished.pop(id(target))
             _guarded(name, lambda: self._spend(_weight(state)))
             return _guarded(name, lambda: target.build(state))
-        if type(target) not in self._stateless:
+        if type(target) is OrderedDict:
+            _set_metadata(target, state)
+        elif type(target) not in self._stateless:
             self._trusted.set_state(target, state)
         return target
 
@@ -114,6 +117,13 @@ class Calls:
             raise CorruptFileError(UNFINISHED)
         if self._open:
             raise UnsafeFileError("it holds a function as a value, which may only be called here")
+
+
+def _set_metadata(target: Any, state: Any) -> None:
+    """The one attribute that dicts of a library have: torch keeps the versions of modules there."""
+    if type(state) is not dict or list(state) != ["_metadata"]:
+        raise UnsafeFileError("it sets the state of an OrderedDict, other than what torch keeps there")
+    target._metadata = state["_metadata"]
 
 
 def _cost_of(name: str) -> int:
@@ -130,9 +140,10 @@ def _weight(value: Any, depth: int = 0) -> int:
         return _ITEM * len(value) + (sum(_weight(item, depth + 1) for item in inner) if few else 0)
     if isinstance(value, memoryview | type) or not hasattr(value, "nbytes") or not getattr(value, "ndim", 1):
         return 0
+    nbytes = value.nbytes() if callable(value.nbytes) else value.nbytes  # torch's storages have a method
     count = len(value) if hasattr(value, "__len__") else 0
     each = _ITEM if getattr(getattr(value, "dtype", None), "kind", "") == "O" else _NUMBER
-    return max(int(value.nbytes), each * count)
+    return max(int(nbytes), each * count)
 
 
 def _guarded(name: str, make: Callable[[], Any]) -> Any:

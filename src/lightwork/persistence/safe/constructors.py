@@ -10,7 +10,19 @@ from .keys import Keys
 from .scan import Name
 
 # Any: values of a file, and what libraries that may not be installed make of them.
-__all__ = ["Constructor", "Family", "Kit", "Later", "as_value", "checked", "checked_all", "checked_class"]
+__all__ = [
+    "Constructor",
+    "Family",
+    "Kit",
+    "Later",
+    "as_value",
+    "checked",
+    "checked_all",
+    "checked_class",
+    "checked_shape",
+]
+
+_DIMENSIONS, _LENGTH = 64, 1 << 62
 
 
 class Constructor(NamedTuple):
@@ -75,6 +87,21 @@ class Kit:
         return require("pandas", purpose="a value that holds frames", extra="all")
 
     @cached_property
+    def arrow(self) -> Any:
+        """``pyarrow``."""
+        return require("pyarrow", purpose="a value that holds arrays of Arrow", extra="arrow")
+
+    @cached_property
+    def polars(self) -> Any:
+        """The library."""
+        return require("polars", purpose="a value that holds frames of polars", extra="polars")
+
+    @cached_property
+    def torch(self) -> Any:
+        """The library."""
+        return require("torch", purpose="a value that holds tensors", extra="torch")
+
+    @cached_property
     def sparse(self) -> Any:
         """``scipy.sparse``."""
         return require("scipy.sparse", purpose="a value that holds sparse matrices", extra="all")
@@ -110,6 +137,16 @@ def checked_class(kind: Any, classes: Collection[type], purpose: str) -> Any:
         given = kind.__name__ if isinstance(kind, type) else f"a {type(kind).__name__}"
         raise CorruptFileError(f"it gives {given} as {purpose}")
     return kind
+
+
+def checked_shape(shape: Any) -> tuple[int, ...]:
+    """`shape`, if it is one. The product of many large numbers would take very long."""
+    lengths: tuple[int, ...] = checked_all(checked(shape, tuple, "a shape"), int, "a length")
+    if len(lengths) > _DIMENSIONS or not all(0 <= length < _LENGTH for length in lengths):
+        raise CorruptFileError(
+            "it gives as a shape what is none: numbers below zero, or too large, or too many"
+        )
+    return lengths
 
 
 def checked_all(values: Any, kinds: type | tuple[type, ...], purpose: str) -> Any:

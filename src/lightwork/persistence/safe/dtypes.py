@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from ...errors import CorruptFileError
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, checked, checked_all, checked_shape
 from .scan import Name
 
 # Any: values of a file, dtypes of a library that may not be installed.
@@ -68,8 +68,7 @@ def _ordered(dtype: Any, order: str) -> Any:
 
 
 def _subarray(numpy: Any, base: Any, shape: Any) -> Any:
-    checked_all(checked(shape, tuple, "a shape"), int, "a length")
-    if min(shape, default=0) < 0 or _known(numpy, base).itemsize * prod(shape) >= _SIZE:
+    if _known(numpy, base).itemsize * prod(checked_shape(shape)) >= _SIZE:
         raise CorruptFileError(f"{shape} is no shape of a part of an item")
     return numpy.dtype((base, shape))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import CorruptFileError, UnsafeFileError
 from ...protocols import Buffer
-from . import arrays, arrow, dtypes, extension, frames, plain, sparse
+from . import arrays, arrow, dtypes, extension, frames, plain, polars, sparse, texts, torch
 from .calls import Calls
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
@@ -25,7 +25,10 @@ _FAMILIES = (
     sparse.FAMILY,
     frames.FAMILY,
     extension.FAMILY,
+    texts.FAMILY,
     arrow.FAMILY,
+    polars.FAMILY,
+    torch.FAMILY,
 )
 _ADMITTED: Family = {name: make for family in _FAMILIES for name, make in family.items()}
 # Constant data of 1 MiB is compressed to some 100 bytes, so honest files of zeros can have 10,000 times their

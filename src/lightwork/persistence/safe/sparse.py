@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import CorruptFileError
 from .arrays import checked_array
-from .constructors import Constructor, Family, Kit, Later, checked, checked_all
+from .constructors import Constructor, Family, Kit, Later, checked, checked_shape
 from .scan import Name
 
 # Any: values of a file, matrices of a library that may not be installed.
@@ -71,8 +71,8 @@ _FLAGS = ("_has_sorted_indices", "_has_canonical_format", "has_canonical_format"
 
 def _matrix(layout: str, name: str) -> Callable[[Kit], Constructor]:
     def build(kit: Kit, kind: Any, state: Any) -> Any:
-        shape = checked(checked(state, dict, "the state of a matrix")["_shape"], tuple, "a shape")
-        if min(checked_all(shape, int, "a length"), default=-1) < 0 or prod(shape) >= 1 << 62:
+        shape = checked_shape(checked(state, dict, "the state of a matrix")["_shape"])
+        if not shape or prod(shape) >= 1 << 62:
             raise CorruptFileError(f"{shape} is no shape of a matrix")
         return _FORMATS[layout](kit, kind, state, shape)
 

@@ -1,0 +1,89 @@
+"""Constructors for frames and series of polars, which are tables of Arrow that have been checked.
+
+What the metadata of a field says about its categories is looked at too: polars makes a type of it, under
+locks that nobody can take any more if it fails. Other metadata could make pointers of bytes.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import CorruptFileError
+from ...parcel.rebuild_polars import frame, series
+from .arrow_types import fields_of
+from .constructors import Constructor, Family, Kit, checked
+from .scan import Name
+
+# Any: values of a file, and what a library that may not be installed makes of them.
+__all__ = ["FAMILY"]
+
+_COLUMN, _FIELD = 10_000, 100  # bytes that a column, and a part of its type, count as, by the time they take
+_LENGTH = re.compile(rb"([0-9]{1,9});")
+_ORDERS = (b"lexical", b"physical")
+_WIDTHS = (b"u8;", b"u16;", b"u32;")
+
+
+def _checked_table(kit: Kit, table: Any) -> Any:
+    checked(table, kit.arrow.Table, "a table")
+    kit.spend(_COLUMN * (1 + table.num_columns))
+    if table.schema.metadata:
+        raise CorruptFileError("a table of polars has metadata")
+    waiting = list(table.schema)
+    while waiting:
+        field = waiting.pop()
+        kit.spend(_FIELD + sum(map(len, (field.metadata or {}).values())))
+        for key, value in (field.metadata or {}).items():
+            if not _is_known(key, value) or not kit.arrow.types.is_dictionary(field.type):
+                raise CorruptFileError(f"{key[:40]!r} tells nonsense about a column of polars")
+        waiting.extend(fields_of(kit, field.type))
+    return table
+
+
+def _is_known(key: bytes, value: bytes) -> bool:
+    """Whether metadata is what polars writes about categories."""
+    if key in (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2"):
+        categories, rest = _texts(value, len(value))
+        return not rest and len(set(categories)) == len(categories)
+    if key == b"_PL_CATEGORICAL2":
+        names, rest = _texts(value, 2)
+        return len(names) == 2 and rest in _WIDTHS
+    return key == b"_PL_CATEGORICAL" and value in _ORDERS
+
+
+def _texts(value: bytes, most: int) -> tuple[list[str], bytes]:
+    """Up to so many texts, each with its length before it, and what follows them."""
+    found: list[str] = []
+    at = 0
+    while len(found) < most and (length := _LENGTH.match(value, at)):
+        end = length.end() + int(length[1])
+        found.append(value[length.end() : end].decode())
+        if end > len(value):
+            raise CorruptFileError("a category of polars is cut short")
+        at = end
+    return found, value[at:]
+
+
+def _made(kit: Kit, make: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return make(*arguments)
+    except kit.polars.exceptions.PanicException as exc:  # no `Exception`, and it only means an error
+        raise CorruptFileError(f"polars cannot make a frame of its table: {exc}"[:500]) from exc
+
+
+def _frame(kit: Kit) -> Constructor:
+    return Constructor(None, lambda table: _made(kit, frame, _checked_table(kit, table)))
+
+
+def _series(kit: Kit) -> Constructor:
+    def call(table: Any, name: Any) -> Any:
+        if _checked_table(kit, table).num_columns != 1:
+            raise CorruptFileError(f"a series is made of {table.num_columns} columns")
+        return _made(kit, series, table, checked(name, str, "the name of a series"))
+
+    return Constructor(None, call)
+
+
+FAMILY: Family = {
+    Name("lightwork.parcel.rebuild_polars", "frame"): _frame,
+    Name("lightwork.parcel.rebuild_polars", "series"): _series,
+}
