@@ -9,6 +9,7 @@ from .. import memory, stores
 from ..errors import InvalidOption
 from ..protocols import Store, SupportsLimits
 from ..system import log
+from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from ..hashing.depends import Dependency
+    from .entries import CacheEntry, Verification
+    from .plan import Plan
+    from .stats import MemoryStats
 
 __all__ = ["Memory"]
 
@@ -234,6 +238,46 @@ class Memory:
             store.trim(**limits._asdict())
         else:
             store.drop(memory.limits.exceeding(store.scan(), limits))
+
+    def stats(self) -> "MemoryStats":
+        """What the cache holds, and what the calls of its functions came to in this process so far.
+
+        All `Memory` objects of one location count together.
+        """
+        return memory.entries.stats_of(self._keeper)
+
+    def entries(self) -> "list[CacheEntry]":
+        """What is kept: function, call, size, age and cost of each result. None of them counts as used."""
+        return [] if self._keeper is None else [*memory.entries.entries(self._keeper.store, time.time())]
+
+    def plan(self, func: Callable[..., Any], calls: Iterable[object]) -> "Plan":
+        """Which of a number of calls would be computed now, and how long they took last time.
+
+        Nothing is run; the arguments are hashed.
+
+        Parameters
+        ----------
+        func
+            What `cache` made of a function, or a function (then as ``cache(func)`` would do it).
+        calls
+            The arguments of each: a tuple of them, a mapping of named ones, or anything else as the only one.
+        """
+        is_cached = isinstance(func, CachedFunction | UncachedFunction | BoundCachedFunction)
+        cached: Any = func if is_cached else self.cache(func)  # Any: any of the three
+        found: Plan = cached.plan(calls)
+        return found
+
+    def verify(self) -> "Verification":
+        """Read every kept result to its last byte, and remove those that are damaged.
+
+        Raises
+        ------
+        StoreUnavailable
+            The cache cannot be written.
+        """
+        if self._keeper is None:
+            return memory.entries.Verification(0, 0, ())
+        return memory.entries.verify(self._keeper.store, time.time())
 
     @property
     def store(self) -> Store | None:
