@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import entries, explain, limits, made, plan
+    from . import entries, explain, limits, made, plan, signing
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -35,6 +35,7 @@ __all__ = [
     "limits",
     "made",
     "plan",
+    "signing",
 ]
 
 __getattr__ = on_first_use(

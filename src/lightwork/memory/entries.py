@@ -72,9 +72,10 @@ def verify(store: Store, now: float) -> Verification:
     for entry in store.scan():
         if read(entry.key) is not None:
             records, nbytes = records + 1, nbytes + entry.nbytes
-        elif any(True for _ in store.scan(entry.key)):  # else it has gone meanwhile
-            damaged.append(_described(store, entry, now))
-    store.drop([entry.key for entry in damaged])
+            continue
+        described = _described(store, entry, now)
+        if store.drop([entry.key]):  # else it has gone meanwhile
+            damaged.append(described)
     return Verification(records, nbytes, tuple(damaged))
 
 

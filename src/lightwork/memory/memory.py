@@ -67,6 +67,11 @@ class Memory:
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
+    sign
+        A secret (bytes or text, 16 bytes at least) that authenticates results: those that were not kept with
+        it, or were changed since, are never unpickled; they are a miss, and a warning tells of them. All
+        bytes are checked on each hit, so large arrays are read, not mapped. The secret travels with pickled
+        cached functions and `Memory` objects.
 
     Raises
     ------
@@ -85,6 +90,7 @@ class Memory:
         *,
         store: Store | None = None,
         user_code: Iterable[str] = (),
+        sign: bytes | str | None = None,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
         check_mmap_mode(mmap_mode)
@@ -95,9 +101,13 @@ class Memory:
         self.verbose = verbose
         self.user_code = tuple(user_code)
         self._given = store
+        self._sign = sign
+        secret = None if sign is None else memory.signing.secret_of(sign)
         # An absolute path now: the user may change the working folder before the first call.
         opened = None if location is None else stores.open_store(os.path.expanduser(location))
         chosen = opened if store is None else store
+        if chosen is not None and secret is not None:
+            chosen = memory.signing.signed(chosen, secret)
         self._keeper = None if chosen is None else keeper_of(chosen)
 
     @overload
@@ -289,7 +299,7 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code)
+        return _restore, (positional, self._given, self.user_code, self._sign)
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
@@ -317,8 +327,13 @@ class _Decorator:
 
 
 # Any: stores and options travel as they were given.
-def _restore(positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...]) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code)
+def _restore(
+    positional: tuple[Any, ...],
+    store: Store | None,
+    user_code: tuple[str, ...],
+    sign: bytes | str | None = None,
+) -> Memory:
+    return Memory(*positional, store=store, user_code=user_code, sign=sign)
 
 
 def _check(
