@@ -7,6 +7,9 @@ whether it is (1.2 ms for an untouched GB, 2.4 ms for one that was read, 8 µs f
 tells the same, but walks over all memory of the process: 0.5 and 16 ms for that GB alone. Where there is no
 proof, on other systems than Linux say, there is no digest and the buffer is hashed.
 
+A part of such a buffer, a column of a frame say, is hashed once in a process: its digest is learned, by the
+digest of the file and its place in it, and serves under the same proof for later mappings of that file.
+
 Addresses are told by numpy: a buffer that is worth it is an array, or lies in one.
 """
 
@@ -14,6 +17,7 @@ import mmap
 import os
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from .optional import loaded
@@ -28,6 +32,11 @@ _UNTOUCHED = bytes(
 _HIGHEST = _ENTRY - 1 if sys.byteorder == "little" else 0
 
 
+_SMALLEST_PART = 1 << 20  # bytes; less is hashed faster than looked for
+_MOST_SEARCHED = 1000  # mappings
+_MOST_LEARNED = 10_000
+
+
 class _Known(weakref.ref[mmap.mmap]):
     """A mapping that may be gone, and the digest of what it was mapped from."""
 
@@ -38,7 +47,7 @@ class _Known(weakref.ref[mmap.mmap]):
 
 
 class KnownBuffers:
-    """Digests of whole mappings, by their address. Safe to use from several threads, and in a forked child.
+    """Digests of mappings, by their address. Safe to use from several threads, and in a forked child.
 
     A mapping is known until it and every array on it are gone.
     """
@@ -48,6 +57,7 @@ class KnownBuffers:
         # waiting for a lock would hang.
         self._fresh: dict[int, _Known] = {}  # by id; their address is not asked for before it is needed
         self._placed: dict[int, _Known] = {}  # by address
+        self._learned: dict[tuple[bytes, int, int], bytes] = {}  # by file, place in it and length
 
     def note(self, mapping: mmap.mmap, digest: bytes) -> None:
         """A private mapping of a whole file that never changes, and the digest of the file."""
@@ -56,25 +66,51 @@ class KnownBuffers:
         known.address, known.digest = None, digest
         self._fresh[number] = known
 
-    def digest_of(self, view: memoryview) -> bytes | None:
-        """The digest of a buffer that is a whole known mapping and was not written to; else ``None``.
+    def digest_of(self, view: memoryview, compute: Callable[[memoryview], bytes]) -> bytes:
+        """What ``compute(view)`` gives, which is not called if that is known.
 
         Parameters
         ----------
         view
-            C-contiguous, format ``'B'``. Its memory is not read.
+            C-contiguous, format ``'B'``.
+        compute
+            Reads a buffer and gives its digest, of the kind that `note` was given.
         """
         numpy = loaded("numpy") if self._fresh or self._placed else None
         if numpy is None or not view.nbytes:
-            return None
+            return compute(view)
         self._place(numpy)
         address = _address(numpy, view)
+        part = self._part(address, view.nbytes)
+        if part is None:
+            return compute(view)
+        known = self._learned.get(part)
+        if known is None:
+            digest = compute(view)
+            if is_untouched(address, view.nbytes):  # after reading it: then it was the content of the file
+                self._learn(part, digest)
+            return digest
+        return known if is_untouched(address, view.nbytes) else compute(view)
+
+    def _part(self, address: int, nbytes: int) -> tuple[bytes, int, int] | None:
+        """The file that bytes are mapped from, where they lie in it, and how many they are."""
         known = self._placed.get(address)
+        start = address
+        if known is None and nbytes >= _SMALLEST_PART and len(self._placed) <= _MOST_SEARCHED:
+            start = max((place for place in list(self._placed) if place < address), default=address)
+            known = self._placed.get(start)
         mapping = None if known is None else known()
         # A mapping that was closed is no memory any more, and something else may lie there.
-        if known is None or mapping is None or mapping.closed or len(mapping) != view.nbytes:
+        if known is None or mapping is None or mapping.closed or address - start + nbytes > len(mapping):
             return None
-        return known.digest if is_untouched(address, view.nbytes) else None
+        if nbytes == len(mapping):
+            self._learn((known.digest, 0, nbytes), known.digest)
+        return known.digest, address - start, nbytes
+
+    def _learn(self, part: tuple[bytes, int, int], digest: bytes) -> None:
+        if len(self._learned) >= _MOST_LEARNED:
+            self._learned.clear()
+        self._learned[part] = digest
 
     def _place(self, numpy: Any) -> None:  # Any: numpy is optional
         while self._fresh:

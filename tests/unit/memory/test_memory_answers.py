@@ -189,6 +189,8 @@ def test_verify_finds_and_removes_a_damaged_blob(tmp_path: Path) -> None:
     content = bytearray(blob.read_bytes())
     content[1000] ^= 1
     blob.write_bytes(content)
+    assert not cached.explain(300_000).is_hit
+    assert "damaged" in cached.explain(300_000).reason
     found = memory.verify()
     assert (found.records, [entry.call for entry in found.damaged]) == (1, ["ramp(300000)"])
     assert "removed ramp(300000)" in str(found)

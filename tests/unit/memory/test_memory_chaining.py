@@ -26,6 +26,14 @@ def column(first: float) -> Any:
     return pd.Series(ramp(first), name="x")
 
 
+def frame(first: float) -> Any:
+    return pd.DataFrame({"a": ramp(first), "b": ramp(first + 1)}).copy()
+
+
+def total_of_frame(values: Any) -> float:
+    return float(values.to_numpy().sum())
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Memory:
     return Memory(tmp_path)
@@ -56,6 +64,22 @@ def test_a_chain_of_hits_hashes_nothing(memory: Memory, unread: list[int], funct
     assert use(make(1.0)) == total(ramp(1.0))
     assert unread == []
     assert use.stats()[:2] == (1, 1)
+
+
+@pytest.mark.skipif(not os.access("/proc/self/pagemap", os.R_OK), reason="nothing proves pages clean here")
+def test_columns_of_a_frame_are_hashed_once_in_a_process(memory: Memory, unread: list[int]) -> None:
+    """They are parts of one blob; a later hit maps it elsewhere, and they are known there too."""
+    make, use = memory.cache(frame), memory.cache(total_of_frame)
+    first = use(make(1.0))
+    del unread[:]
+    assert use(make(1.0)) == first
+    assert unread != []
+    del unread[:]
+    assert use(make(1.0)) == first
+    assert unread == []
+    changed = make(1.0)
+    changed.loc[5, "b"] += 1
+    assert use(changed) == first + 1
 
 
 def test_the_known_digest_gives_the_key_of_the_content(memory: Memory) -> None:
