@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..protocols import Entry, Store, SupportsCounters, SupportsNotes, SupportsVerification, Totals
 from ..system.mapped import MAPPINGS
-from .counts import summed
+from .counts import Counts
 from .facts import Metadata, read_facts
 from .reasons import how_long
 from .stats import MemoryStats
@@ -83,8 +83,11 @@ def stats_of(keeper: "Keeper | None") -> MemoryStats:
     """The figures of a store and of the calls of its functions."""
     functions = {} if keeper is None else keeper.ledger.by_function()
     totals = Totals(0, 0) if keeper is None else _totals(keeper.store)
-    calls = summed(functions.values())
-    return MemoryStats(calls, functions, *totals, MAPPINGS.count, MAPPINGS.most)
+    together = Counts()
+    for counts in functions.values():
+        together.add(counts)
+    figures = {name: counts.stats() for name, counts in functions.items()}
+    return MemoryStats(together.stats(), figures, *totals, MAPPINGS.count, MAPPINGS.most)
 
 
 def _totals(store: Store) -> Totals:

@@ -12,14 +12,14 @@ mapped file could be changed after the check. So large arrays are read, not mapp
 import hmac
 import struct
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from blake3 import blake3
 
 from ..errors import InvalidOption
 from ..hashing.digests import digest_buffer
-from ..protocols import Buffer, Entry, Record, Store, SupportsNotes
+from ..protocols import Buffer, Entry, Record, Store, SupportsNotes, SupportsVerification
 from .notices import Notices
 
 __all__ = ["SignedStore", "secret_of", "signed"]
@@ -81,8 +81,16 @@ class SignedStore:
 
     def get(self, key: bytes) -> Record | None:
         """The record, in memory of its own, if its signature is right."""
+        return self._checked(key, self._inner.get)
+
+    def verified(self, key: bytes) -> Record | None:
+        """As `get`, which reads every byte too. Counts as no use, if the inner store can do so."""
+        inner = self._inner
+        return self._checked(key, inner.verified if isinstance(inner, SupportsVerification) else inner.get)
+
+    def _checked(self, key: bytes, read: Callable[[bytes], Record | None]) -> Record | None:
         try:
-            found = self._inner.get(key)
+            found = read(key)
             if found is None:
                 return None
             record = Record(found.skeleton, [*map(_own, found.buffers)], found.facts[_SIGNATURE:])
@@ -98,10 +106,6 @@ class SignedStore:
         )
         return None
 
-    def verified(self, key: bytes) -> Record | None:
-        """As `get`, which reads every byte."""
-        return self.get(key)
-
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record with its signature."""
         facts = self._signature(key, record) + record.facts
@@ -113,7 +117,7 @@ class SignedStore:
 
     def scan(self, prefix: bytes = b"") -> Iterator[Entry]:
         """All entries; asked for a whole key, only one whose signature is right."""
-        if len(prefix) == _KEY and self.get(prefix) is None:
+        if len(prefix) == _KEY and self.verified(prefix) is None:
             return iter(())
         return self._inner.scan(prefix)
 

@@ -253,7 +253,8 @@ def test_counts_of_functions_that_come_and_go_are_kept() -> None:
         owner = Owner()
         ledger.open(owner, "m:f").hit(0.0, 1.0, 3.0, Record(b"12", [b"345"], facts))
     ledger.open(owner, "m:unused")
-    (stats,) = ledger.by_function().values()
+    (counts,) = ledger.by_function().values()
+    stats = counts.stats()
     assert (stats.hits, stats.saved, stats.hashing, stats.loading, stats.loaded) == (3, 1.5, 3.0, 6.0, 15)
 
 
