@@ -286,6 +286,14 @@ class SupportsNotes(Protocol):
 
 
 @runtime_checkable
+class SupportsVerification(Protocol):
+    """A store that does not read all bytes of a record on each `Store.get`."""
+
+    def verified(self, key: bytes) -> Record | None:
+        """As `Store.get`, after every byte was read and compared with its digest. Counts as no use."""
+
+
+@runtime_checkable
 class SupportsLimits(Protocol):
     """A store that carries out limits by itself."""
 

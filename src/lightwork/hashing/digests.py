@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from .. import arrays
 from ..errors import InvalidOption
-from ..system.optional import on_demand
+from ..system.optional import loaded, on_demand
 from ..system.threads import HELPERS
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ class Algorithm:
             return self.start(view).digest()
         cuts = range(0, view.nbytes, CHUNK)
         return self.join(HELPERS.map(lambda at: self.start(view[at : at + CHUNK]).digest(), cuts))
+
+    def identify(self, view: memoryview) -> bytes:
+        """What `buffer` gives, without reading a result of the cache that nobody has written into."""
+        noted = loaded("lightwork.system.known") if self is BLAKE3 else None  # by who maps the first result
+        digest: bytes = self.buffer(view) if noted is None else noted.KNOWN.digest_of(view, self.buffer)
+        return digest
 
     def array(self, array: "Array") -> bytes:
         """What `buffer` gives for the elements in C order; each thread copies at most 1 MiB at a time."""

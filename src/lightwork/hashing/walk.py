@@ -143,7 +143,7 @@ class Walk:
         data = memoryview(view)
         if data.nbytes < RAW:
             return b"=%d:%b" % (data.nbytes, data.tobytes())
-        return b"~%d:%b" % (data.nbytes, self.algorithm.buffer(data.cast("B")))
+        return b"~%d:%b" % (data.nbytes, self.algorithm.identify(data.cast("B")))
 
     def raw_pieces(self, pieces: Iterable[bytes | memoryview], nbytes: int) -> bytes:
         """What `raw` gives for all `pieces` one after the other, `nbytes` in all."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import explain, limits, made
+    from . import entries, explain, limits, made, plan, signing
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -29,10 +29,13 @@ __all__ = [
     "Memory",
     "NotMemorizedResult",
     "UncachedFunction",
+    "entries",
     "expires_after",
     "explain",
     "limits",
     "made",
+    "plan",
+    "signing",
 ]
 
 __getattr__ = on_first_use(

@@ -1,12 +1,15 @@
 """A cached method that knows its object."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from .. import memory
 from .facts import Metadata
 from .shelved import MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
     from .cached import CachedFunction
+    from .plan import Plan
     from .reasons import Explanation
 
 __all__ = ["BoundCachedFunction"]
@@ -56,6 +59,11 @@ class BoundCachedFunction(Generic[S, P, R]):
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.forget`."""
         return self.__func__.forget(self.__self__, *args, **kwargs)
+
+    def plan(self, calls: Iterable[object]) -> "Plan":
+        """As `CachedFunction.plan`."""
+        given = map(memory.plan.arguments, calls)
+        return self.__func__.plan(each._replace(args=(self.__self__, *each.args)) for each in given)
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever the cached function has
         if name.startswith("__") and name.endswith("__") and name not in _PASSED_ON:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .. import memory
@@ -18,12 +18,13 @@ from .facts import Metadata, read_facts
 from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import MemorizedResult, NotMemorizedResult
-from .stats import CallStats
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey
     from ..hashing.depends import DependsOn
+    from .plan import Plan
     from .reasons import Explanation
+    from .stats import CallStats
 
 __all__ = ["CachedFunction"]
 
@@ -32,6 +33,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 Q = ParamSpec("Q")
 
+_clock = time.perf_counter
 _LONGEST_WAIT = 3600.0
 _SHORTEST_WAIT = 60.0
 
@@ -60,21 +62,23 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"
         self._is_plain = options.is_valid is None and options.verbose <= 1
-        self._hits = 0
-        self._misses = 0
-        self._seconds = 0.0
+        self._counts = keeper.ledger.open(self, self._keys.function_id)
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of the function for these arguments, kept or computed now."""
+        begun = _clock()
         call = self._key(args, kwargs)
+        keyed = _clock()
         record = self._read(call.key)
         if record is not None:
             value = self._accept(record)
             if value is not ABSENT:
-                self._hits += 1
+                if self._counts.hit(begun, keyed, _clock(), record):
+                    self._warn_of_loss()
                 return cast(R, value)
+        self._counts.hashing += keyed - begun
         return self._miss(call, args, kwargs)
 
     @overload
@@ -93,6 +97,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
         """Run the function whatever is kept, keep its result, and return it with its metadata."""
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
+        self._counts.asked += 1
         return value, metadata
 
     def call_and_shelve(
@@ -101,7 +106,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
         call = self._key(args, kwargs)
         if self._is_kept(call.key):
-            self._hits += 1
+            self._counts.hits += 1
         else:
             value, _, is_kept = self._compute(call, args, kwargs)
             if not is_kept:
@@ -154,9 +159,14 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         call = self._key(args, kwargs)
         return memory.explain.explain(self._keeper.store, self._keys, call, self._options.is_valid)
 
-    def stats(self) -> CallStats:
-        """Hits, misses and time of the calls in this process so far."""
-        return CallStats(self._hits, self._misses, self._seconds)
+    def plan(self, calls: Iterable[object]) -> "Plan":
+        """What `calls` would compute now, and how long that took last time; see `Memory.plan`."""
+        given = map(memory.plan.arguments, calls)
+        return memory.plan.plan(self._keeper.store, self._keys, given, self._is_kept)
+
+    def stats(self) -> "CallStats":
+        """Hits, misses and their causes, time saved and spent, by the calls in this process so far."""
+        return self._counts.stats()
 
     def __repr__(self) -> str:
         return f"CachedFunction(func={self.func!r}, store={self._keeper.store!r})"
@@ -196,14 +206,32 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             record = self._read(call.key)
             value = ABSENT if record is None else self._accept(record)
             if value is ABSENT:
+                if record is not None:
+                    self._count_cause(record)
                 value, _, is_kept = self._compute(call, args, kwargs)
                 failed = not is_kept
             else:
-                self._hits += 1
+                self._counts.hits += 1
                 failed = False
         finally:
             self._keeper.flights.land(ticket, failed=failed)
         return cast(R, value)
+
+    def _count_cause(self, record: Record) -> None:
+        """Why a record that is there was of no use."""
+        if self._is_valid(record):
+            self._counts.unreadable += 1
+        else:
+            self._counts.invalid += 1
+
+    def _warn_of_loss(self) -> None:
+        if self._counts.is_loss:
+            name = self._keys.function_id
+            self._keeper.notices.warn_once(
+                ("loss", name),
+                f"keeping the results of {name} costs more than it saves ({self._counts.stats()}): its calls "
+                "are too short, or their arguments too large, for a cache",
+            )
 
     def _compute(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -217,9 +245,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
+        begun = _clock()
         is_kept = generation == self._keeper.generation and self._keeper.keep(
             call.key, value, metadata, on_error=self._options.on_error
         )
+        self._counts.storing += _clock() - begun
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
             # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.
@@ -252,8 +282,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         finally:
             seconds = time.perf_counter() - start
             COMPUTING.reset(token)
-            self._misses += 1
-            self._seconds += seconds
+            self._counts.misses += 1
+            self._counts.seconds += seconds
         self._longest = max(self._longest, seconds)
         return value, seconds
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EntryMissing
 from ..hashing.files import kept_file
-from ..protocols import Store, SupportsNotes
+from ..protocols import Store, SupportsNotes, SupportsVerification
 from .facts import Metadata, read_facts
 from .made import facts_of, note_of, read_note
 from .reasons import Explanation, explain_miss, how_long
@@ -23,7 +23,7 @@ _COMPARED = 1000
 def explain(
     store: Store, keys: "CallKeys", call: "CallKey", is_valid: Callable[[Metadata], bool] | None
 ) -> Explanation:
-    """Whether `call` would be a hit, and why. Nothing is changed."""
+    """Whether `call` would be a hit, and why. Nothing is changed; all bytes of a kept result are read."""
     now = time.time()
     if any(True for _ in store.scan(call.key)):
         facts = _recent(store, call.key, 1)
@@ -34,6 +34,10 @@ def explain(
                 kept_file(path, by, bytes.fromhex(state))
             except EntryMissing as exc:
                 return Explanation(False, f"its result is kept, but {exc}")
+        if isinstance(store, SupportsVerification) and store.verified(call.key) is None:
+            return Explanation(
+                False, "its result is kept, and damaged: not all of its bytes are what was kept"
+            )
         ago = how_long(now - facts[0]["time"]) if facts else ""
         age = f", computed {ago} ago in {facts[0]['duration']:.3g} s" if facts else ""
         return Explanation(True, f"its result is kept{age}")

@@ -11,6 +11,7 @@ from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Record, Store, SupportsPrefix
 from ..system.forks import after_fork_in_child
 from ..system.optional import loaded
+from .counts import Ledger
 from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
@@ -42,6 +43,7 @@ class Keeper:
         self.store = store
         self.flights = Flights(store)
         self.notices = Notices()
+        self.ledger = Ledger()
         self.generation = 0
 
     def __reduce__(self) -> tuple[object, ...]:

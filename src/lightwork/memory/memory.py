@@ -9,6 +9,7 @@ from .. import memory, stores
 from ..errors import InvalidOption
 from ..protocols import Store, SupportsLimits
 from ..system import log
+from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from ..hashing.depends import Dependency
+    from .entries import CacheEntry, Verification
+    from .plan import Plan
+    from .stats import MemoryStats
 
 __all__ = ["Memory"]
 
@@ -63,6 +67,11 @@ class Memory:
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
+    sign
+        A secret (bytes or text, 16 bytes at least) that authenticates results: those that were not kept with
+        it, or were changed since, are never unpickled; they are a miss, and a warning tells of them. All
+        bytes are checked on each hit, so large arrays are read, not mapped. The secret travels with pickled
+        cached functions and `Memory` objects.
 
     Raises
     ------
@@ -81,6 +90,7 @@ class Memory:
         *,
         store: Store | None = None,
         user_code: Iterable[str] = (),
+        sign: bytes | str | None = None,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
         check_mmap_mode(mmap_mode)
@@ -91,9 +101,13 @@ class Memory:
         self.verbose = verbose
         self.user_code = tuple(user_code)
         self._given = store
+        self._sign = sign
+        secret = None if sign is None else memory.signing.secret_of(sign)
         # An absolute path now: the user may change the working folder before the first call.
         opened = None if location is None else stores.open_store(os.path.expanduser(location))
         chosen = opened if store is None else store
+        if chosen is not None and secret is not None:
+            chosen = memory.signing.signed(chosen, secret)
         self._keeper = None if chosen is None else keeper_of(chosen)
 
     @overload
@@ -235,6 +249,46 @@ class Memory:
         else:
             store.drop(memory.limits.exceeding(store.scan(), limits))
 
+    def stats(self) -> "MemoryStats":
+        """What the cache holds, and what the calls of its functions came to in this process so far.
+
+        All `Memory` objects of one location count together.
+        """
+        return memory.entries.stats_of(self._keeper)
+
+    def entries(self) -> "list[CacheEntry]":
+        """What is kept: function, call, size, age and cost of each result. None of them counts as used."""
+        return [] if self._keeper is None else [*memory.entries.entries(self._keeper.store, time.time())]
+
+    def plan(self, func: Callable[..., Any], calls: Iterable[object]) -> "Plan":
+        """Which of a number of calls would be computed now, and how long they took last time.
+
+        Nothing is run; the arguments are hashed.
+
+        Parameters
+        ----------
+        func
+            What `cache` made of a function, or a function (then as ``cache(func)`` would do it).
+        calls
+            The arguments of each: a tuple of them, a mapping of named ones, or anything else as the only one.
+        """
+        is_cached = isinstance(func, CachedFunction | UncachedFunction | BoundCachedFunction)
+        cached: Any = func if is_cached else self.cache(func)  # Any: any of the three
+        found: Plan = cached.plan(calls)
+        return found
+
+    def verify(self) -> "Verification":
+        """Read every kept result to its last byte, and remove those that are damaged.
+
+        Raises
+        ------
+        StoreUnavailable
+            The cache cannot be written.
+        """
+        if self._keeper is None:
+            return memory.entries.Verification(0, 0, ())
+        return memory.entries.verify(self._keeper.store, time.time())
+
     @property
     def store(self) -> Store | None:
         """Where the results are; ``None`` if nothing is kept."""
@@ -245,7 +299,7 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code)
+        return _restore, (positional, self._given, self.user_code, self._sign)
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
@@ -273,8 +327,13 @@ class _Decorator:
 
 
 # Any: stores and options travel as they were given.
-def _restore(positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...]) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code)
+def _restore(
+    positional: tuple[Any, ...],
+    store: Store | None,
+    user_code: tuple[str, ...],
+    sign: bytes | str | None = None,
+) -> Memory:
+    return Memory(*positional, store=store, user_code=user_code, sign=sign)
 
 
 def _check(

@@ -60,6 +60,14 @@ class MemorizedResult(Generic[R]):
             )
         return cast(R, parcel.parcels.join(record.skeleton, record.buffers))
 
+    def __cache_key__(self) -> R:
+        """As an argument it counts by its value, as that is kept now: another value may come under its key.
+
+        Its class counts too, since a function may tell a reference from a value. Large arrays of the value
+        are mapped, and known by the digest that names their blob, so they are not read. Raises as `get`.
+        """
+        return self.get()
+
     def clear(self) -> None:
         """Remove the result from the store."""
         self._store.drop([self._key])

@@ -1,16 +1,71 @@
 """Figures about calls."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["CallStats"]
+__all__ = ["CallStats", "MemoryStats"]
 
 
 class CallStats(NamedTuple):
-    """What the calls of one cached function came to in this process (with several threads: nearly)."""
+    """What the calls of cached functions came to in this process (with several threads: nearly)."""
 
-    hits: int
-    misses: int
+    hits: int = 0
+    misses: int = 0
     """Calls that ran the function."""
 
-    seconds: float
+    seconds: float = 0.0
     """Time spent in the function itself."""
+
+    causes: Mapping[str, int] = MappingProxyType({})
+    """Misses by cause: ``"not kept"``; ``"invalid"``, refused by ``cache_validation_callback`` or too old;
+    ``"unreadable"``; ``"asked for"`` with ``.call``. `Memory.cache`'s ``.explain`` tells more of one call."""
+
+    saved: float = 0.0
+    """Seconds that the calls which were hits took when they were computed."""
+
+    hashing: float = 0.0
+    """Seconds spent on keys."""
+
+    loading: float = 0.0
+    """Seconds spent on reading results that were kept."""
+
+    storing: float = 0.0
+    """Seconds spent on keeping results."""
+
+    loaded: int = 0
+    """Bytes of the results of hits; large arrays are mapped, and read when they are used."""
+
+    def __str__(self) -> str:
+        causes = ", ".join(f"{count} {cause}" for cause, count in self.causes.items() if count)
+        return (
+            f"{self.hits} hits, {self.misses} misses{f' ({causes})' if causes else ''}; "
+            f"saved {self.saved:.3g} s, computed {self.seconds:.3g} s; "
+            f"hashing {self.hashing:.3g} s, loading {self.loading:.3g} s, storing {self.storing:.3g} s"
+        )
+
+
+class MemoryStats(NamedTuple):
+    """What a cache holds, and what the calls of its functions came to in this process."""
+
+    calls: CallStats
+    """Of all functions together."""
+
+    functions: Mapping[str, CallStats]
+    """Of each function that was called, by ``module:qualname``."""
+
+    records: int
+    """Results that are kept, by whatever process."""
+
+    nbytes: int
+    """Their size (bytes); what several of them share is counted once if the store can tell."""
+
+    mappings: int
+    """Live mappings of files in this process."""
+
+    most_mappings: int
+    """Beyond so many, large arrays are read instead of mapped."""
+
+    def __str__(self) -> str:
+        lines = [f"{self.records} results, {self.nbytes} bytes", str(self.calls)]
+        return "\n".join([*lines, *(f"  {name}: {stats}" for name, stats in self.functions.items())])

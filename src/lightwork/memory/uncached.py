@@ -1,16 +1,17 @@
 """What `Memory(None)` makes of a function: the same names, and nothing is kept."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from .. import memory
 from .facts import Metadata
 from .shelved import NotMemorizedResult
-from .stats import CallStats
 
 if TYPE_CHECKING:
+    from .plan import Plan
     from .reasons import Explanation
+    from .stats import CallStats
 
 __all__ = ["UncachedFunction"]
 
@@ -58,9 +59,13 @@ class UncachedFunction(Generic[P, R]):
     def clear(self, warn: bool = True) -> None:
         """Nothing is ever kept."""
 
-    def stats(self) -> CallStats:
+    def plan(self, calls: Iterable[object]) -> "Plan":
+        """Every call would be computed; their time is not known."""
+        return memory.plan.plan_without_store(self.func, map(memory.plan.arguments, calls))
+
+    def stats(self) -> "CallStats":
         """Every call is a miss; their time is not taken."""
-        return CallStats(0, self._calls, 0.0)
+        return memory.CallStats(0, self._calls, 0.0)
 
     def __repr__(self) -> str:
         return f"UncachedFunction(func={self.func!r})"

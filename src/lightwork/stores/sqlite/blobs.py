@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...hashing.digests import digest_buffer
+from ...system.known import KNOWN
 from ...system.locks import LockFile
 from ...system.mapped import MAPPINGS, read_into_memory
 from .folder import BLOBS, TMP, TRASH
@@ -133,9 +134,12 @@ class BlobFolder:
         with _opened(self.path(blob.digest)) as descriptor:
             if descriptor is None or os.fstat(descriptor).st_size != blob.nbytes:
                 return None
-            view = _view_of(descriptor, blob.nbytes)
+            mapping = MAPPINGS.map(descriptor, blob.nbytes)
+            view = memoryview(read_into_memory(descriptor, blob.nbytes) if mapping is None else mapping)
         if verify and digest_buffer(view) != blob.digest:
             return None
+        if mapping is not None:
+            KNOWN.note(mapping, blob.digest)
         return view
 
     def read(self, blob: Blob, lengths: Sequence[int], *, verify: bool) -> list[bytearray] | None:

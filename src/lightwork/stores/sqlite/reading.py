@@ -63,6 +63,16 @@ class Reader:
 
     def get(self, key: bytes) -> Record | None:
         """The record of a key, its buffers private and writable."""
+        record = self._read(key, always=False)
+        if record is not None:
+            self._touch(key)
+        return record
+
+    def verified(self, key: bytes) -> Record | None:
+        """As `get`, after every byte was read and compared with its digest. Counts as no use."""
+        return self._read(key, always=True)
+
+    def _read(self, key: bytes, *, always: bool) -> Record | None:
         with self._database.seat() as seat:
             connection = seat.reader()
             if connection is None:
@@ -75,12 +85,9 @@ class Reader:
         if row is None:
             return None
         found = decode_body(key, row[0])
-        record = self._assemble(found) if isinstance(found, Layout) else found
-        if record is not None:
-            self._touch(key)
-        return record
+        return self._assemble(found, always=always) if isinstance(found, Layout) else found
 
-    def _assemble(self, layout: Layout) -> Record | None:
+    def _assemble(self, layout: Layout, *, always: bool) -> Record | None:
         """Gather the parts of a record from its body and its blobs; ``None`` if a blob is not whole."""
         places: dict[int, Buffer] = {
             index: buffer_in_body(layout, part)
@@ -89,16 +96,18 @@ class Reader:
         }
         for number, blob in enumerate(layout.blobs):
             inside = [index for index, part in enumerate(layout.parts) if part.blob == number]
-            contents = self._contents(blob, [layout.parts[index].nbytes for index in inside])
+            lengths = [layout.parts[index].nbytes for index in inside]
+            contents = self._contents(blob, lengths, always=always)
             if contents is None:
                 return None
             places.update(zip(inside, contents, strict=True))
         skeleton, *buffers = [places[index] for index in range(len(layout.parts))]
         return Record(bytes(skeleton), buffers, layout.facts)
 
-    def _contents(self, blob: Blob, lengths: list[int]) -> list[Buffer] | None:
+    def _contents(self, blob: Blob, lengths: list[int], *, always: bool) -> list[Buffer] | None:
         """The parts of a blob that have these lengths, one after the other; ``None`` if it is not whole."""
-        verify = not self._is_of_this_boot(blob)
+        is_new = not self._is_of_this_boot(blob)
+        verify = always or is_new
         contents: list[Buffer] | None
         try:
             if len(lengths) == 1 and lengths[0] >= OWN_BLOB:
@@ -109,7 +118,7 @@ class Reader:
                 contents = None if pieces is None else [*pieces]
         except (OSError, EOFError, ValueError):  # ValueError: cut short between fstat and mmap
             return None
-        if contents is not None and verify:
+        if contents is not None and is_new:
             self._mark_verified(blob)
         return contents
 

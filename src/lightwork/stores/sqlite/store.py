@@ -72,7 +72,9 @@ class SqliteStore:
         self._touched = Touched(clock)
         self._writer = Writer(self._database, self._touched, clock, boot)
         self._notes = Notes(self._database)
-        self.get = Reader(self._database, self._touched, boot).get
+        reader = Reader(self._database, self._touched, boot)
+        self.get = reader.get
+        self.verified = reader.verified
         self._finalizer = weakref.finalize(self, _close, self._writer, self._database)
 
     def __repr__(self) -> str:
