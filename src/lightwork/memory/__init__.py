@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import explain, limits, made
+    from . import asynchronous, explain, kinds, limits, made, reasons, ttl, validity
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -29,10 +29,15 @@ __all__ = [
     "Memory",
     "NotMemorizedResult",
     "UncachedFunction",
+    "asynchronous",
     "expires_after",
     "explain",
+    "kinds",
     "limits",
     "made",
+    "reasons",
+    "ttl",
+    "validity",
 ]
 
 __getattr__ = on_first_use(

@@ -1,6 +1,7 @@
 """A cached method that knows its object."""
 
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from .facts import Metadata
 from .shelved import MemorizedResult, NotMemorizedResult
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["BoundCachedFunction"]
 
 S = TypeVar("S")
+T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -35,13 +37,29 @@ class BoundCachedFunction(Generic[S, P, R]):
         """As `CachedFunction.__call__`."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    @overload
+    def call(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "BoundCachedFunction[S, P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
+
+    @overload
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call`."""
         return self.__func__.call(self.__self__, *args, **kwargs)
 
+    @overload
+    def call_and_shelve(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "BoundCachedFunction[S, P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, MemorizedResult[T] | NotMemorizedResult[T]]": ...
+
+    @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+
+    def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call_and_shelve`."""
         return self.__func__.call_and_shelve(self.__self__, *args, **kwargs)
 

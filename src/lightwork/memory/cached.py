@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .. import memory
@@ -14,7 +14,7 @@ from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
-from .facts import Metadata, read_facts
+from .facts import Metadata, may_expire, read_facts
 from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import MemorizedResult, NotMemorizedResult
@@ -30,6 +30,7 @@ __all__ = ["CachedFunction"]
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
+T = TypeVar("T")
 Q = ParamSpec("Q")
 
 _LONGEST_WAIT = 3600.0
@@ -59,7 +60,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._key = self._keys.call
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"
-        self._is_plain = options.is_valid is None and options.verbose <= 1
+        self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._hits = 0
         self._misses = 0
         self._seconds = 0.0
@@ -90,14 +91,30 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         cached: Any = self
         return self if instance is None else BoundCachedFunction(instance, cached)
 
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    @overload
+    def call(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "CachedFunction[P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
+
+    @overload
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """Run the function whatever is kept, keep its result, and return it with its metadata."""
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
         return value, metadata
 
+    @overload
+    def call_and_shelve(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "CachedFunction[P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, MemorizedResult[T] | NotMemorizedResult[T]]": ...
+
+    @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+
+    def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
         call = self._key(args, kwargs)
         if self._is_kept(call.key):
@@ -149,7 +166,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         Changes nothing; a hit is not counted. Of the results of this function the latest 1,000 are compared.
         """
         call = self._key(args, kwargs)
-        return memory.explain.explain(self._keeper.store, self._keys, call, self._options.is_valid)
+        options = self._options
+        return memory.explain.explain(self._keeper.store, self._keys, call, options.is_valid, ttl=options.ttl)
 
     def stats(self) -> CallStats:
         """Hits, misses and time of the calls in this process so far."""
@@ -162,32 +180,31 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         name = getattr(self, "__qualname__", "")
         if _is_named(self, getattr(self, "__module__", None), name):
             return cast(str, name)
-        return _restore, (self.func, self._keeper, self._options)
+        return type(self), (self.func, self._keeper, self._options)
 
     def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
         """The value of a record, if it is valid and can be built."""
-        if self._is_plain:
+        if self._is_plain and not may_expire(record.facts):
             return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
-        if not self._is_valid(record):
+        if not self._is_valid(read_facts(record.facts)):
             return ABSENT
         if self._options.verbose > 1:
             log.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
         return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
 
-    def _is_valid(self, record: Record) -> bool:
+    def _is_valid(self, facts: Metadata) -> bool:
         is_valid = self._options.is_valid
-        return is_valid is None or bool(is_valid(read_facts(record.facts)))
+        if not memory.validity.is_alive(facts, self._options.ttl, time.time()):
+            return False
+        return is_valid is None or bool(is_valid(facts))
 
     def _is_kept(self, key: bytes) -> bool:
-        if self._options.is_valid is None:
-            return any(True for _ in self._keeper.store.scan(key))
-        record = self._read(key)
-        return record is not None and self._is_valid(record)
+        facts = memory.validity.kept_facts(self._keeper.store, key)
+        return facts is not None and self._is_valid(facts)
 
     def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Compute, unless another thread or process is at it and its result comes in time."""
-        bound = max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
-        ticket = self._keeper.flights.board(call.key, bound=bound)
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
         try:
             record = self._read(call.key)
@@ -202,18 +219,41 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             self._keeper.flights.land(ticket, failed=failed)
         return cast(R, value)
 
+    def _bound(self) -> float:
+        """How long to wait for others (seconds)."""
+        return max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
+
     def _compute(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[R, Metadata, bool]:
         """Run the function and keep the result: the result, its metadata, and whether it was kept."""
+        begun = self._begin(args, kwargs)
+        value, seconds = self._run(call.key, args, kwargs)
+        return self._finish(call, args, kwargs, begun, value, seconds)
+
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, int]:
+        """What is taken down before the function runs: the call as text, and the store's generation."""
         summary = self._keys.summary(args, kwargs)  # now: the call may change its arguments
         if self._options.verbose > 0:
             log.info("computing %s", summary)
-        generation = self._keeper.generation
-        value, seconds = self._run(call.key, args, kwargs)
+        return summary, self._keeper.generation
+
+    def _finish(
+        self,
+        call: "CallKey",
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        begun: tuple[str, int],
+        value: R,
+        seconds: float,
+    ) -> tuple[R, Metadata, bool]:
+        """Keep a result that was computed: as `_compute`."""
+        summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
+        if self._options.ttl not in (None, float("inf")):
+            metadata["ttl"] = self._options.ttl
         is_kept = generation == self._keeper.generation and self._keeper.keep(
             call.key, value, metadata, on_error=self._options.on_error
         )
@@ -261,10 +301,6 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             return value
         again = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
         return value if again is ABSENT else cast(R, again)
-
-
-def _restore(func: Callable[P, R], keeper: Keeper, options: Options) -> CachedFunction[P, R]:
-    return CachedFunction(func, keeper, options)
 
 
 def _is_named(item: object, module: str | None, name: str) -> bool:

@@ -12,7 +12,7 @@ from ..system import log
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
-from .options import Options, check_mmap_mode, dependencies, names
+from .options import Options, check_function, check_mmap_mode, dependencies, names
 from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ class Memory:
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
+    ttl
+        How long results live: seconds, a `timedelta` or a text like ``"90s"``, ``"1h"``, ``"7 days"``. One
+        is good as long as ``written <= now < written + ttl``.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Memory:
         *,
         store: Store | None = None,
         user_code: Iterable[str] = (),
+        ttl: "float | str | timedelta | None" = None,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
         check_mmap_mode(mmap_mode)
@@ -90,6 +94,7 @@ class Memory:
         self.compress = compress
         self.verbose = verbose
         self.user_code = tuple(user_code)
+        self.ttl = None if ttl is None else memory.ttl.parse_ttl(ttl)
         self._given = store
         # An absolute path now: the user may change the working folder before the first call.
         opened = None if location is None else stores.open_store(os.path.expanduser(location))
@@ -111,6 +116,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> CachedFunction[P, R]: ...
 
     @overload
@@ -128,6 +134,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> "_Decorator": ...
 
     def cache(
@@ -144,6 +151,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> Any:  # Any: see the overloads
         """Keep the results of a function; a decorator, with or without arguments.
 
@@ -169,22 +177,20 @@ class Memory:
             What else counts: functions (their code), `lightwork.File`, installed packages (version).
         check_mutation
             Warn, once, if a computed call changes its arguments: a hit would not. Hashes them again.
+        ttl
+            As for `Memory`, or ``math.inf``. It is kept with each result, and the shorter one holds.
 
         Raises
         ------
         InvalidOption
             An option cannot be right, or functions of this kind cannot be cached.
         """
-        options = Options(
-            ignore=names(ignore),
-            verbose=self.verbose if verbose is None else verbose,
-            mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,  # type: ignore[arg-type]  # checked
+        options = self._options(ignore, verbose, mmap_mode, ttl)._replace(
             is_valid=cache_validation_callback,
             version=version,
             track=track,
             key=key,
             on_error=on_error,
-            user_code=self.user_code,
             depends_on=dependencies(depends_on),
             check_mutation=check_mutation,
         )
@@ -245,17 +251,35 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code)
+        return _restore, (positional, self._given, self.user_code, self.ttl)
+
+    # Any: checked here or by `Options.check`
+    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any) -> Options:
+        """The options that `Memory` has too, or that come in several forms."""
+        return Options(
+            ignore=names(ignore),
+            verbose=self.verbose if verbose is None else verbose,
+            mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,
+            user_code=self.user_code,
+            ttl=self.ttl if ttl is None else memory.ttl.parse_ttl(ttl),
+        )
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
         if isinstance(func, CachedFunction | UncachedFunction):
             func = func.func
+        check_function(func)
         if self._keeper is None:
             options.keys_of(func)  # what would be refused with a location is refused without one
+            uncached: Any = (
+                memory.asynchronous.AsyncUncachedFunction if memory.kinds.is_async(func) else UncachedFunction
+            )
             # Not a CachedFunction, but with all that one has: callers need not know.
-            return cast("CachedFunction[P, R]", UncachedFunction(func))
-        return CachedFunction(func, self._keeper, options)
+            return cast("CachedFunction[P, R]", uncached(func))
+        cached: Any = (
+            memory.asynchronous.AsyncCachedFunction if memory.kinds.is_async(func) else CachedFunction
+        )
+        return cast("CachedFunction[P, R]", cached(func, self._keeper, options))
 
 
 class _Decorator:
@@ -273,8 +297,10 @@ class _Decorator:
 
 
 # Any: stores and options travel as they were given.
-def _restore(positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...]) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code)
+def _restore(
+    positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...], ttl: float | None
+) -> Memory:
+    return Memory(*positional, store=store, user_code=user_code, ttl=ttl)
 
 
 def _check(
