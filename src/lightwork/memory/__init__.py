@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import asynchronous, explain, kinds, limits, made, reasons, ttl, validity
+    from . import asynchronous, explain, kinds, limits, made, methods, reasons, ttl, validity
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -35,6 +35,7 @@ __all__ = [
     "kinds",
     "limits",
     "made",
+    "methods",
     "reasons",
     "ttl",
     "validity",

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .. import memory
@@ -57,7 +57,9 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self.func = func
         self._keeper = keeper
         self._options = options
-        self._key = self._keys.call
+        self._key: Callable[[tuple[Any, ...], Mapping[str, Any]], CallKey] = self._keys.call
+        if options.key is None and memory.methods.is_method(func):
+            self._key = memory.methods.watched(self._keys, func, keeper.notices)
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"
         self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
@@ -24,6 +25,8 @@ __all__ = ["Memory"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_DESCRIPTORS = (classmethod, staticmethod, property, cached_property)
 
 
 class Memory:
@@ -268,6 +271,11 @@ class Memory:
         """What `cache` makes of a function."""
         if isinstance(func, CachedFunction | UncachedFunction):
             func = func.func
+        given: Any = func
+        if isinstance(given, _DESCRIPTORS):
+            return cast(
+                "CachedFunction[P, R]", memory.methods.around(given, lambda inner: self.wrap(inner, options))
+            )
         check_function(func)
         if self._keeper is None:
             options.keys_of(func)  # what would be refused with a location is refused without one

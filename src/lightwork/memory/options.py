@@ -76,9 +76,6 @@ def check_mmap_mode(mode: object) -> None:
 
 def check_function(func: object) -> None:
     """Refuse what cannot be cached, by name."""
-    if isinstance(func, classmethod | staticmethod | property):
-        kind = type(func).__name__
-        raise InvalidOption(f"cannot cache a {kind} object: put @{kind} above @memory.cache, not below it")
     if not callable(func):
         raise InvalidOption(f"{func!r} cannot be called: give a function")
     memory.kinds.check_kind(func)
