@@ -23,7 +23,7 @@ def write_facts(facts: Metadata) -> bytes:
 def read_facts(data: bytes) -> Metadata:
     """The facts from their bytes; nothing if those are of another kind."""
     try:
-        facts = on_demand("json").loads(data)
+        facts = on_demand("json").loads(data.decode())  # which need not guess the encoding
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}

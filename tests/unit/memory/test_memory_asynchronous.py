@@ -35,8 +35,8 @@ class Client:
         self.host = host
         self.calls: list[int] = []
 
-    def __getstate__(self) -> str:
-        return self.host
+    def __getstate__(self) -> dict[str, object]:
+        return {"host": self.host, "calls": []}
 
     @MODULE_MEMORY.cache
     async def fetch(self, x: int) -> str:
@@ -380,11 +380,14 @@ def test_methods_and_callables_are_awaited() -> None:
     asyncio.run(main())
 
 
-def test_it_looks_like_its_function_and_travels() -> None:
+def test_it_looks_like_its_function_and_travels(tmp_path: Path) -> None:
     """Name, text and kind are those of the function; pickle finds it by name."""
     function: Any = by_name
     assert (function.__name__, function.__doc__) == ("by_name", "One more.")
     assert pickle.loads(pickle.dumps(by_name)) is by_name
+    partial = pickle.loads(pickle.dumps(Memory(tmp_path).cache(functools.partial(Client("x"), 1))))
+    assert asyncio.run(partial()) == asyncio.run(partial()) == "called x/1"
+    assert partial.stats()[:2] == (1, 1)
     if sys.version_info >= (3, 12):
         import inspect
 
@@ -399,7 +402,13 @@ def test_without_location_it_is_called_through() -> None:
     async def double(x: int) -> int:
         return 2 * x
 
+    class Holder:
+        @Memory(None).cache
+        async def twice(self, x: int) -> int:
+            return 2 * x
+
     async def main() -> None:
+        assert (await Holder().twice.call(3), await Holder().twice(2)) == ((6, {}), 4)
         assert await double(2) == 4
         assert await double.call(2) == (4, {})
         assert (await double.call_and_shelve(2)).get() == 4
