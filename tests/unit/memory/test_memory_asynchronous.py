@@ -247,6 +247,49 @@ def test_loops_of_several_threads_compute_once(fails: bool) -> None:
     assert fails or next(count) == 1
 
 
+class _Leased(TransientStore):
+    """A store whose leases another process holds for the time being."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_free = False
+        self.asked = 0
+        self.released: list[bool] = []
+
+    def lease(self, key: bytes) -> bool:
+        self.asked += 1
+        return self.is_free
+
+    def release(self, key: bytes, *, failed: bool) -> None:
+        self.released.append(failed)
+
+    def failures(self, key: bytes) -> bytes:
+        return b""
+
+
+def test_the_lease_is_waited_for_in_the_loop() -> None:
+    """While another process computes tasks run; if who waits for it is cancelled the next one waits on."""
+    store = _Leased()
+
+    async def main() -> None:
+        work = Work()
+        cached = work.cached(Memory(store=store))
+        first, second = asyncio.create_task(cached(3)), asyncio.create_task(cached(3))
+        await until(lambda: store.asked > 1)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        asked = store.asked
+        await until(lambda: store.asked > asked)
+        assert (work.started, store.released) == (0, [])
+        store.is_free = True
+        work.go_on.set()
+        assert await second == 6
+
+    asyncio.run(main())
+    assert store.released == [False]
+
+
 _OTHER = """
 import asyncio, os, sys
 from lightwork import Memory
