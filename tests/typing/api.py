@@ -5,6 +5,7 @@ each of them is a promise that a mistake is found.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -39,15 +40,49 @@ def count(text: str, note: object = None) -> int:
     return len(text)
 
 
+@memory.cache(ttl="1h")
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
 class Model:
     @memory.cache
     def predict(self, value: int) -> str:
         return str(value)
 
+    @memory.cache(ttl=timedelta(days=1))
+    async def ask(self, question: str) -> int:
+        return len(question)
+
+    @property
+    @memory.cache
+    def size(self) -> int:
+        return 3
+
+    @staticmethod
+    @memory.cache
+    def double(value: int) -> int:
+        return 2 * value
+
+
+async def awaited() -> None:
+    assert_type(await fetch("x"), bytes)
+    assert_type((await fetch.call("x"))[0], bytes)
+    assert_type((await fetch.call_and_shelve("x")).get(), bytes)
+    assert_type(await Model().ask("x"), int)
+    assert_type((await Model().ask.call("x"))[0], int)
+    assert_type((await Model().ask.call_and_shelve("x")).get(), int)
+    await fetch(3)  # type: ignore[arg-type]  # an async function keeps its parameters too
+    await Model().ask()  # type: ignore[call-arg]
+
 
 assert_type(area(2.0, height=3.0), float)
 assert_type(count("x"), int)
 assert_type(Model().predict(3), str)
+assert_type(Model().predict.call(3)[0], str)
+assert_type(Model().size, int)
+assert_type(Model.double(2), int)
+Memory("cache", ttl=[1])  # type: ignore[arg-type]  # a span of time
 assert_type(area.check_call_in_cache(2.0), bool)
 assert_type(area.call_and_shelve(2.0).get(), float)
 

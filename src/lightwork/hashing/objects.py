@@ -95,7 +95,7 @@ def _encode_instance(walk: Walk, value: Any) -> bytes:
         return _encode_named(walk, value, reduced)
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if function is _NEW_OBJECT:
-        state = without_cached(type(value), state)
+        state = _unread(type(value), state)
         walk.keep(state)
         head = frame(b"o", walk.tokens(arguments))
     else:
@@ -147,6 +147,17 @@ def _reduce(value: Any) -> Any:
         raise
     except UNREDUCIBLE as exc:
         raise NotHashable(value, str(exc)) from exc
+
+
+def _unread(cls: type, state: Any) -> Any:
+    """The state as it was before a cached property was read: of ``__dict__``, or of it and of slots.
+
+    Python gives ``None`` for a ``__dict__`` that is empty.
+    """
+    if type(state) is tuple and len(state) == 2 and type(state[0]) is dict:
+        return _unread(cls, state[0]), state[1]
+    kept = without_cached(cls, state)
+    return None if kept is not state and not kept else kept
 
 
 def without_cached(cls: type, state: Any) -> Any:

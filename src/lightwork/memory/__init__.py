@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import entries, explain, limits, made, plan, signing
+    from . import (
+        asynchronous,
+        entries,
+        explain,
+        kinds,
+        limits,
+        made,
+        methods,
+        plan,
+        reasons,
+        signing,
+        ttl,
+        validity,
+    )
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -29,13 +42,19 @@ __all__ = [
     "Memory",
     "NotMemorizedResult",
     "UncachedFunction",
+    "asynchronous",
     "entries",
     "expires_after",
     "explain",
+    "kinds",
     "limits",
     "made",
+    "methods",
     "plan",
+    "reasons",
     "signing",
+    "ttl",
+    "validity",
 ]
 
 __getattr__ = on_first_use(

@@ -1,11 +1,11 @@
 """A cached method that knows its object."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from .. import memory
 from .facts import Metadata
-from .shelved import MemorizedResult, NotMemorizedResult
+from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
     from .cached import CachedFunction
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["BoundCachedFunction"]
 
 S = TypeVar("S")
+T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -38,13 +39,39 @@ class BoundCachedFunction(Generic[S, P, R]):
         """As `CachedFunction.__call__`."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    @overload
+    def call(
+        self: "BoundCachedFunction[S, P, AnyResult]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "tuple[Any, Metadata]": ...
+
+    @overload
+    def call(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "BoundCachedFunction[S, P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
+
+    @overload
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call`."""
         return self.__func__.call(self.__self__, *args, **kwargs)
 
+    @overload
+    def call_and_shelve(
+        self: "BoundCachedFunction[S, P, AnyResult]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "MemorizedResult[Any] | NotMemorizedResult[Any]": ...
+
+    @overload
+    def call_and_shelve(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "BoundCachedFunction[S, P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, MemorizedResult[T] | NotMemorizedResult[T]]": ...
+
+    @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+
+    def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call_and_shelve`."""
         return self.__func__.call_and_shelve(self.__self__, *args, **kwargs)
 

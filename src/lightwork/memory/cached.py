@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .. import memory
@@ -14,10 +14,10 @@ from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
-from .facts import Metadata, read_facts
+from .facts import Metadata, may_expire, read_facts
 from .keeper import ABSENT, Keeper
 from .options import Options, check_function
-from .shelved import MemorizedResult, NotMemorizedResult
+from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey
@@ -31,6 +31,7 @@ __all__ = ["CachedFunction"]
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
+T = TypeVar("T")
 Q = ParamSpec("Q")
 
 _clock = time.perf_counter
@@ -58,10 +59,12 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self.func = func
         self._keeper = keeper
         self._options = options
-        self._key = self._keys.call
+        self._key: Callable[[tuple[Any, ...], Mapping[str, Any]], CallKey] = self._keys.call
+        if options.key is None and memory.methods.is_method(func):
+            self._key = memory.methods.watched(self._keys, func, keeper.notices)
         self._read = keeper.store.get
         self._read_only = options.mmap_mode == "r"
-        self._is_plain = options.is_valid is None and options.verbose <= 1
+        self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._counts = keeper.ledger.open(self, self._keys.function_id)
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
@@ -94,15 +97,41 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         cached: Any = self
         return self if instance is None else BoundCachedFunction(instance, cached)
 
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]:
+    @overload
+    def call(
+        self: "CachedFunction[P, AnyResult]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "tuple[Any, Metadata]": ...
+
+    @overload
+    def call(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "CachedFunction[P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
+
+    @overload
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """Run the function whatever is kept, keep its result, and return it with its metadata."""
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
         self._counts.asked += 1
         return value, metadata
 
+    @overload
+    def call_and_shelve(
+        self: "CachedFunction[P, AnyResult]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "MemorizedResult[Any] | NotMemorizedResult[Any]": ...
+
+    @overload
+    def call_and_shelve(  # type: ignore[overload-overlap]  # the narrower one is first
+        self: "CachedFunction[P, Coroutine[Any, Any, T]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "Coroutine[Any, Any, MemorizedResult[T] | NotMemorizedResult[T]]": ...
+
+    @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+
+    def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
         call = self._key(args, kwargs)
         if self._is_kept(call.key):
@@ -157,7 +186,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         Changes nothing; a hit is not counted. Of the results of this function the latest 1,000 are compared.
         """
         call = self._key(args, kwargs)
-        return memory.explain.explain(self._keeper.store, self._keys, call, self._options.is_valid)
+        options = self._options
+        return memory.explain.explain(self._keeper.store, self._keys, call, options.is_valid, ttl=options.ttl)
 
     def plan(self, calls: Iterable[object]) -> "Plan":
         """What `calls` would compute now, and how long that took last time; see `Memory.plan`."""
@@ -175,32 +205,31 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         name = getattr(self, "__qualname__", "")
         if _is_named(self, getattr(self, "__module__", None), name):
             return cast(str, name)
-        return _restore, (self.func, self._keeper, self._options)
+        return type(self), (self.func, self._keeper, self._options)
 
     def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
         """The value of a record, if it is valid and can be built."""
-        if self._is_plain:
+        if self._is_plain and not may_expire(record.facts):
             return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
-        if not self._is_valid(record):
+        if not self._is_valid(read_facts(record.facts)):
             return ABSENT
         if self._options.verbose > 1:
             log.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
         return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
 
-    def _is_valid(self, record: Record) -> bool:
+    def _is_valid(self, facts: Metadata) -> bool:
         is_valid = self._options.is_valid
-        return is_valid is None or bool(is_valid(read_facts(record.facts)))
+        if not memory.validity.is_alive(facts, self._options.ttl, time.time()):
+            return False
+        return is_valid is None or bool(is_valid(facts))
 
     def _is_kept(self, key: bytes) -> bool:
-        if self._options.is_valid is None:
-            return any(True for _ in self._keeper.store.scan(key))
-        record = self._read(key)
-        return record is not None and self._is_valid(record)
+        facts = memory.validity.kept_facts(self._keeper.store, key)
+        return facts is not None and self._is_valid(facts)
 
     def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Compute, unless another thread or process is at it and its result comes in time."""
-        bound = max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
-        ticket = self._keeper.flights.board(call.key, bound=bound)
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
         try:
             record = self._read(call.key)
@@ -219,7 +248,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _count_cause(self, record: Record) -> None:
         """Why a record that is there was of no use."""
-        if self._is_valid(record):
+        if self._is_valid(read_facts(record.facts)):
             self._counts.unreadable += 1
         else:
             self._counts.invalid += 1
@@ -233,23 +262,46 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
                 "are too short, or their arguments too large, for a cache",
             )
 
+    def _bound(self) -> float:
+        """How long to wait for others (seconds)."""
+        return max(_SHORTEST_WAIT, 10 * self._longest) if self._longest else _LONGEST_WAIT
+
     def _compute(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[R, Metadata, bool]:
         """Run the function and keep the result: the result, its metadata, and whether it was kept."""
+        begun = self._begin(args, kwargs)
+        value, seconds = self._run(call.key, args, kwargs)
+        return self._finish(call, args, kwargs, begun, value, seconds)
+
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, int]:
+        """What is taken down before the function runs: the call as text, and the store's generation."""
         summary = self._keys.summary(args, kwargs)  # now: the call may change its arguments
         if self._options.verbose > 0:
             log.info("computing %s", summary)
-        generation = self._keeper.generation
-        value, seconds = self._run(call.key, args, kwargs)
+        return summary, self._keeper.generation
+
+    def _finish(
+        self,
+        call: "CallKey",
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        begun: tuple[str, int],
+        value: R,
+        seconds: float,
+    ) -> tuple[R, Metadata, bool]:
+        """Keep a result that was computed: as `_compute`."""
+        summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
-        begun = _clock()
+        if self._options.ttl not in (None, float("inf")):
+            metadata["ttl"] = self._options.ttl
+        storing = _clock()
         is_kept = generation == self._keeper.generation and self._keeper.keep(
             call.key, value, metadata, on_error=self._options.on_error
         )
-        self._counts.storing += _clock() - begun
+        self._counts.storing += _clock() - storing
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
             # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.
@@ -294,10 +346,6 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             return value
         again = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
         return value if again is ABSENT else cast(R, again)
-
-
-def _restore(func: Callable[P, R], keeper: Keeper, options: Options) -> CachedFunction[P, R]:
-    return CachedFunction(func, keeper, options)
 
 
 def _is_named(item: object, module: str | None, name: str) -> bool:

@@ -10,6 +10,7 @@ from ..protocols import Store, SupportsNotes, SupportsVerification
 from .facts import Metadata, read_facts
 from .made import facts_of, note_of, read_note
 from .reasons import Explanation, explain_miss, how_long
+from .ttl import expiry
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey, CallKeys
@@ -21,12 +22,20 @@ _COMPARED = 1000
 
 
 def explain(
-    store: Store, keys: "CallKeys", call: "CallKey", is_valid: Callable[[Metadata], bool] | None
+    store: Store,
+    keys: "CallKeys",
+    call: "CallKey",
+    is_valid: Callable[[Metadata], bool] | None,
+    *,
+    ttl: float | None = None,
 ) -> Explanation:
     """Whether `call` would be a hit, and why. Nothing is changed; all bytes of a kept result are read."""
     now = time.time()
     if any(True for _ in store.scan(call.key)):
         facts = _recent(store, call.key, 1)
+        expired = expiry(facts[0], ttl, now) if facts else ""
+        if expired:
+            return Explanation(False, expired)
         if is_valid is not None and not (facts and is_valid(facts[0])):
             return Explanation(False, "its result is kept, and cache_validation_callback does not accept it")
         for path, by, state in facts[0].get("files", ()) if facts else ():

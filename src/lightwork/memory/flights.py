@@ -5,22 +5,27 @@ kernel frees when their holder dies. No file is left behind and nobody waits for
 
     thread ─┐                         lease of the key
     thread ─┼─ table: one leader ───► granted: look again, compute, store, release
-    thread ─┘  the others wait        refused: ask again every 1 to 50 ms, then the same
+    task   ─┘  the others wait        refused: ask again every 1 to 50 ms, then the same
+
+Tasks of event loops stand in the same table (`join`). They are called back, and wait in their loops
+(`boarding`).
 
 Once a leader is done, those who waited look into the store. If nothing is there the leader has failed, and
 they compute all at once: a queue of failures would cost each of them the sum of all. A leader that was
-killed is different: whoever gets the lease first takes over, and the others go on waiting.
+killed is different: whoever gets the lease first takes over, and the others go on waiting. So it is with a
+task that was cancelled: it hands on what it held.
 """
 
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Generator
+from typing import NamedTuple, TypeAlias
 
 from ..protocols import Store, SupportsLease
 from ..system.computing import COMPUTING
 from ..system.forks import after_fork_in_child
 
-__all__ = ["Flights", "Ticket"]
+__all__ = ["Flights", "Ticket", "Wake"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
@@ -36,11 +41,18 @@ class Ticket(NamedTuple):
     """Whether other processes wait for it."""
 
 
+Wake: TypeAlias = "Callable[[bool], None]"
+"""Called once, in any thread, when the leader is done; with whether it has handed on its place."""
+
+
 class _Leader(NamedTuple):
-    """The thread that computes a key, and what the others of the process wait for."""
+    """Who computes a key, and what the others of the process wait for."""
 
     thread: int
+    """0 for a task: tasks of one thread wait for each other."""
+
     done: threading.Event
+    wakes: list[Wake]
 
 
 class Flights:
@@ -67,19 +79,37 @@ class Flights:
             return Ticket(key, False, False)
         thread = threading.get_ident()
         with self._lock:
-            leader = self._leaders.setdefault(key, _Leader(thread, threading.Event()))
+            leader = self._leaders.setdefault(key, _Leader(thread, threading.Event(), []))
         # A thread never waits for itself: its own entry was left by an interrupt between two lines.
         if leader.thread != thread:
             leader.done.wait(bound)
             return Ticket(key, False, False)
         try:
-            return Ticket(key, True, self._leases is not None and self._lease(self._leases, key, bound))
+            return Ticket(key, True, self._lease(key, bound))
         except BaseException:
             self.land(Ticket(key, True, False), failed=True)
             raise
 
-    def land(self, ticket: Ticket, *, failed: bool) -> None:
-        """Give a ticket back, after the result was stored, or after the computation failed."""
+    def join(self, key: bytes, wake: Wake) -> Ticket | None:
+        """A ticket at once; or ``None``, and `wake` is called when the leader of the key is done.
+
+        The leader has yet to get the lease, if there are leases: see `asking`.
+        """
+        if key in COMPUTING.get():
+            return Ticket(key, False, False)
+        with self._lock:
+            leader = self._leaders.get(key)
+            if leader is not None:
+                leader.wakes.append(wake)
+                return None
+            self._leaders[key] = _Leader(0, threading.Event(), [])
+        return Ticket(key, True, False)
+
+    def land(self, ticket: Ticket, *, failed: bool, handed_on: bool = False) -> None:
+        """Give a ticket back, after the result was stored, or after the computation failed.
+
+        With `handed_on` one of those who wait takes over, and the others go on waiting.
+        """
         if ticket.has_lease and self._leases is not None:
             self._leases.release(ticket.key, failed=failed)
         if ticket.is_leader:
@@ -87,22 +117,38 @@ class Flights:
                 gone = self._leaders.pop(ticket.key, None)
             if gone is not None:
                 gone.done.set()
+                for wake in gone.wakes:
+                    wake(handed_on)
 
-    def _lease(self, leases: SupportsLease, key: bytes, bound: float) -> bool:
-        """Get the lease of a key; false if its holder failed, or holds it for longer than `bound`."""
+    def asking(self, key: bytes, *, bound: float) -> Generator[float, None, bool]:
+        """Ask for the lease of a key: gives the pauses (s) to make, and returns whether it was granted.
+
+        It is not if there are no leases, if its holder failed, or holds it for longer than `bound`.
+        """
+        leases = self._leases
+        if leases is None:
+            return False
         if leases.lease(key):
             return True
         mark = leases.failures(key)
         deadline = time.monotonic() + bound
         pause = _FIRST_PAUSE
         while time.monotonic() < deadline:
-            time.sleep(pause)  # the kernel tells nobody when a lease is freed, unless one waits without bound
+            yield pause  # the kernel tells nobody when a lease is freed, unless one waits without bound
             pause = min(2 * pause, _LONGEST_PAUSE)
             if leases.failures(key) != mark:
                 return False
             if leases.lease(key):
                 return True
         return False
+
+    def _lease(self, key: bytes, bound: float) -> bool:
+        asking = self.asking(key, bound=bound)
+        while True:
+            try:
+                time.sleep(next(asking))
+            except StopIteration as answer:
+                return bool(answer.value)
 
     def _renew(self) -> None:
         """In a forked child the leaders of other threads do not exist."""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
@@ -13,7 +14,7 @@ from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
-from .options import Options, check_mmap_mode, dependencies, names
+from .options import Options, check_function, check_mmap_mode, dependencies, names
 from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = ["Memory"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_DESCRIPTORS = (classmethod, staticmethod, property, cached_property)
 
 
 class Memory:
@@ -72,6 +75,9 @@ class Memory:
         it, or were changed since, are never unpickled; they are a miss, and a warning tells of them. All
         bytes are checked on each hit, so large arrays are read, not mapped. The secret travels with pickled
         cached functions and `Memory` objects.
+    ttl
+        How long results live: seconds, a `timedelta` or a text like ``"90s"``, ``"1h"``, ``"7 days"``. One
+        is good as long as ``written <= now < written + ttl``.
 
     Raises
     ------
@@ -91,6 +97,7 @@ class Memory:
         store: Store | None = None,
         user_code: Iterable[str] = (),
         sign: bytes | str | None = None,
+        ttl: "float | str | timedelta | None" = None,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
         check_mmap_mode(mmap_mode)
@@ -100,6 +107,7 @@ class Memory:
         self.compress = compress
         self.verbose = verbose
         self.user_code = tuple(user_code)
+        self.ttl = None if ttl is None else memory.ttl.parse_ttl(ttl)
         self._given = store
         self._sign = sign
         secret = None if sign is None else memory.signing.secret_of(sign)
@@ -125,6 +133,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> CachedFunction[P, R]: ...
 
     @overload
@@ -142,6 +151,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> "_Decorator": ...
 
     def cache(
@@ -158,6 +168,7 @@ class Memory:
         on_error: str = "warn",
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
     ) -> Any:  # Any: see the overloads
         """Keep the results of a function; a decorator, with or without arguments.
 
@@ -183,22 +194,20 @@ class Memory:
             What else counts: functions (their code), `lightwork.File`, installed packages (version).
         check_mutation
             Warn, once, if a computed call changes its arguments: a hit would not. Hashes them again.
+        ttl
+            As for `Memory`, or ``math.inf``. It is kept with each result, and the shorter one holds.
 
         Raises
         ------
         InvalidOption
             An option cannot be right, or functions of this kind cannot be cached.
         """
-        options = Options(
-            ignore=names(ignore),
-            verbose=self.verbose if verbose is None else verbose,
-            mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,  # type: ignore[arg-type]  # checked
+        options = self._options(ignore, verbose, mmap_mode, ttl)._replace(
             is_valid=cache_validation_callback,
             version=version,
             track=track,
             key=key,
             on_error=on_error,
-            user_code=self.user_code,
             depends_on=dependencies(depends_on),
             check_mutation=check_mutation,
         )
@@ -299,17 +308,40 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code, self._sign)
+        return _restore, (positional, self._given, self.user_code, self._sign, self.ttl)
+
+    # Any: checked here or by `Options.check`
+    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any) -> Options:
+        """The options that `Memory` has too, or that come in several forms."""
+        return Options(
+            ignore=names(ignore),
+            verbose=self.verbose if verbose is None else verbose,
+            mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,
+            user_code=self.user_code,
+            ttl=self.ttl if ttl is None else memory.ttl.parse_ttl(ttl),
+        )
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
         if isinstance(func, CachedFunction | UncachedFunction):
             func = func.func
+        given: Any = func
+        if isinstance(given, _DESCRIPTORS):
+            return cast(
+                "CachedFunction[P, R]", memory.methods.around(given, lambda inner: self.wrap(inner, options))
+            )
+        check_function(func)
         if self._keeper is None:
             options.keys_of(func)  # what would be refused with a location is refused without one
+            uncached: Any = (
+                memory.asynchronous.AsyncUncachedFunction if memory.kinds.is_async(func) else UncachedFunction
+            )
             # Not a CachedFunction, but with all that one has: callers need not know.
-            return cast("CachedFunction[P, R]", UncachedFunction(func))
-        return CachedFunction(func, self._keeper, options)
+            return cast("CachedFunction[P, R]", uncached(func))
+        cached: Any = (
+            memory.asynchronous.AsyncCachedFunction if memory.kinds.is_async(func) else CachedFunction
+        )
+        return cast("CachedFunction[P, R]", cached(func, self._keeper, options))
 
 
 class _Decorator:
@@ -332,8 +364,9 @@ def _restore(
     store: Store | None,
     user_code: tuple[str, ...],
     sign: bytes | str | None = None,
+    ttl: float | None = None,
 ) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code, sign=sign)
+    return Memory(*positional, store=store, user_code=user_code, sign=sign, ttl=ttl)
 
 
 def _check(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import hashing
+from .. import hashing, memory
 from ..errors import InvalidOption
 from .facts import Metadata
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ..hashing.depends import Dependency
 
 __all__ = ["Options", "check_function", "check_mmap_mode", "dependencies", "names"]
-
-_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
 
 
 class Options(NamedTuple):
@@ -31,6 +29,7 @@ class Options(NamedTuple):
     user_code: tuple[str, ...] = ()
     depends_on: "tuple[Dependency, ...]" = ()
     check_mutation: bool = False
+    ttl: float | None = None  # seconds; inf: for ever
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
@@ -77,15 +76,9 @@ def check_mmap_mode(mode: object) -> None:
 
 def check_function(func: object) -> None:
     """Refuse what cannot be cached, by name."""
-    if isinstance(func, classmethod | staticmethod | property):
-        kind = type(func).__name__
-        raise InvalidOption(f"cannot cache a {kind} object: put @{kind} above @memory.cache, not below it")
     if not callable(func):
         raise InvalidOption(f"{func!r} cannot be called: give a function")
-    flags = getattr(getattr(func, "__code__", None), "co_flags", 0)
-    if flags & (_COROUTINE | _ASYNC_GENERATOR):
-        name = getattr(func, "__qualname__", repr(func))
-        raise InvalidOption(f"{name} is an async function, which Memory cannot cache yet")
+    memory.kinds.check_kind(func)
 
 
 def names(ignore: Iterable[str] | None) -> tuple[str, ...]:

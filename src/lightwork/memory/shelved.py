@@ -7,9 +7,13 @@ from ..errors import EntryMissing
 from ..protocols import Store
 from .facts import Metadata, read_facts
 
-__all__ = ["MemorizedResult", "NotMemorizedResult"]
+__all__ = ["AnyResult", "MemorizedResult", "NotMemorizedResult"]
 
 R = TypeVar("R")
+
+
+class AnyResult:
+    """No function returns one: what is typed for it is for functions whose result is ``Any``."""
 
 
 class MemorizedResult(Generic[R]):

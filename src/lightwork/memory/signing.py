@@ -126,7 +126,9 @@ class SignedStore:
         self._inner.close()
 
     def _recent(self, prefix: bytes, limit: int) -> Sequence[bytes]:
-        # Not checked: nothing is done with facts but to print them.
+        if len(prefix) == _KEY and self.verified(prefix) is None:
+            return []
+        # Those of many are not checked: nothing is done with their facts but to print them.
         inner: Any = self._inner  # Any: a store that keeps notes
         try:
             return [facts[_SIGNATURE:] for facts in inner.recent(prefix, limit)]

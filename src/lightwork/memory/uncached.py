@@ -73,4 +73,4 @@ class UncachedFunction(Generic[P, R]):
 
 def _get(function: UncachedFunction[P, R], instance: object) -> Any:  # Any: as `__get__`
     func: Any = function.func
-    return UncachedFunction(functools.partial(func, instance))
+    return type(function)(functools.partial(func, instance))

@@ -1,11 +1,18 @@
-"""Ready-made answers to the question whether a kept result may still be used."""
+"""Whether a kept result may still be used.
+
+With a result the time it was written and its ``ttl`` are kept, not the time at which it ends: so a result
+from the future, written by a machine whose clock is ahead, is told from one that is still good, and a clock
+that was set back does not bring expired results to life. A result must be young enough for the call that
+made it, and for the one that asks: a shorter ``ttl=`` holds for older results at once.
+"""
 
 import time
 
+from ..protocols import Store, SupportsNotes
 from ..system.clock import Clock
-from .facts import Metadata
+from .facts import Metadata, read_facts
 
-__all__ = ["ExpiresAfter", "expires_after"]
+__all__ = ["ExpiresAfter", "expires_after", "is_alive", "kept_facts", "shorter"]
 
 
 class ExpiresAfter:
@@ -41,3 +48,37 @@ def expires_after(
     day = days + 7 * weeks
     second = seconds + 60 * minutes + 3600 * hours + 1e-3 * milliseconds + 1e-6 * microseconds
     return ExpiresAfter(86400 * day + second)
+
+
+def is_alive(facts: Metadata, ttl: float | None, now: float) -> bool:
+    """Whether ``written <= now < written + ttl``, for the ``ttl`` of the result and that of the asker.
+
+    Parameters
+    ----------
+    facts
+        What is kept with the result.
+    ttl
+        Of the call that asks (seconds), or ``None``.
+    now
+        Seconds since the epoch.
+    """
+    limit = shorter(facts.get("ttl"), ttl)
+    if limit is None:
+        return True
+    written = facts.get("time")
+    return isinstance(written, int | float) and written <= now < written + limit
+
+
+def shorter(kept: object, ttl: float | None) -> float | None:
+    """The shorter of two spans (s); ``None``, and what is no number, set no limit."""
+    limits = [limit for limit in (kept, ttl) if isinstance(limit, int | float) and limit != float("inf")]
+    return min(limits, default=None)
+
+
+def kept_facts(store: Store, key: bytes) -> Metadata | None:
+    """What is kept about one result, without reading it; ``None`` if it is not kept."""
+    if isinstance(store, SupportsNotes):
+        found = store.recent(key, 1)
+        return read_facts(found[0]) if found else None
+    record = store.get(key)
+    return None if record is None else read_facts(record.facts)

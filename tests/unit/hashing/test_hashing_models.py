@@ -192,6 +192,36 @@ def test_streams_that_are_parameters_count() -> None:
     assert key_of(one) == before
 
 
+class Partly:
+    """Slots, with a ``__dict__`` beside them for what is kept."""
+
+    __slots__ = ("__dict__", "x")
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    @cached_property
+    def size(self) -> int:
+        return self.x
+
+
+class Alone:
+    """Nothing but what is kept."""
+
+    @cached_property
+    def size(self) -> int:
+        return 1
+
+
+def test_a_kept_property_is_no_content() -> None:
+    """Reading it does not change the key of an object that has slots, or nothing else."""
+    for one in (Partly(1), Alone()):
+        before = key_of(one)
+        assert one.size == 1
+        assert key_of(one) == before
+    assert_apart([Partly(1), Partly(2)])
+
+
 def test_addresses_and_releases_are_no_content() -> None:
     """A vectorizer notes the address of its stop words, each estimator the release it was pickled by."""
     texts = ["a bc de", "bc fg"]

@@ -61,21 +61,6 @@ def test_wrong_options_of_a_function_are_refused(tmp_path: Path, options: dict[s
         Memory(tmp_path).cache(double, **options)
 
 
-def test_async_functions_are_refused(tmp_path: Path) -> None:
-    """What would keep a coroutine instead of its result is refused by name."""
-
-    async def wait() -> None: ...
-
-    with pytest.raises(InvalidOption, match="wait is an async function"):
-        Memory(tmp_path).cache(wait)
-
-
-def test_the_order_of_decorators_is_told(tmp_path: Path) -> None:
-    """A static method object cannot be called here: the message says what to do."""
-    with pytest.raises(InvalidOption, match="put @staticmethod above"):
-        Memory(tmp_path).cache(staticmethod(double))
-
-
 def test_constructing_touches_nothing(tmp_path: Path) -> None:
     """Making a Memory and decorating functions creates no file."""
     memory = Memory(tmp_path / "cache")
