@@ -233,7 +233,7 @@ class Memory:
         if isinstance(store, SupportsLimits):
             store.trim(**limits._asdict())
         else:
-            store.drop(memory.limits.exceeding(store.scan(), limits))
+            store.drop(stores.eviction.least_recent(store.scan(), **limits._asdict()))
 
     @property
     def store(self) -> Store | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...hashing.digests import digest_buffer
 from ...system.locks import LockFile
 from ...system.mapped import MAPPINGS, read_into_memory
-from .folder import BLOBS, TMP, TRASH
+from ..folder import BLOBS, TMP, TRASH
 from .layout import Blob
 
 __all__ = ["BlobFolder", "Leftover", "Written"]

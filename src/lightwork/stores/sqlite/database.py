@@ -23,12 +23,13 @@ from ...errors import StoreUnavailable
 from ...system.filesystems import file_system, is_local
 from ...system.forks import around_forks
 from ...system.locks import HOUSEKEEPING, LOCK_FILES, LockFile
+from ..folder import BLOBS, DATABASE, LOCKS, TMP, TRASH, VERSION, make_folder, mend_folder
 from .blobs import BlobFolder, discard
-from .folder import BLOBS, DATABASE, LOCKS, TRASH, VERSION, make_folder, mend_folder
 from .schema import create_database, prepare
 
 __all__ = ["Database", "Seat"]
 
+_PARTS = (BLOBS, TMP, TRASH)
 _BUSY_SECONDS = 1.0
 _LOOK_AGAIN = 0.5  # seconds after which a read looks whether the database is still the one it has open
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -152,7 +153,7 @@ class Database:
         """Make the folder and an empty database, unless they are there."""
         self._check_local()
         with self._opening:
-            make_folder(self._location)
+            make_folder(self._location, _PARTS)
             create_database(self.path, self.blobs.temporary_path(), self._boot)
 
     def connect(self) -> sqlite3.Connection:
@@ -185,7 +186,7 @@ class Database:
 
     def mend(self) -> None:
         """Make up for what was removed around the database: folders, and the file of the locks."""
-        mend_folder(self._folder)
+        mend_folder(self._folder, _PARTS)
         self.locks.renew()
 
     def lease(self, offset: int) -> bool:

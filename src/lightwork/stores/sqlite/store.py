@@ -1,11 +1,9 @@
 """The default store: small records in SQLite, large buffers as immutable files beside it."""
 
-import collections
 import contextlib
 import errno
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,16 +12,15 @@ from ...errors import StoreUnavailable
 from ...protocols import Entry, Record, Totals
 from ...system.boot import boot_id
 from ...system.clock import Clock, time_of_day
-from ...system.forks import after_fork_in_child
+from ..opened import opened
 from .database import Database
 from .notes import Notes
 from .reading import Reader, Touched
 from .writing import Writer
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["SqliteStore"]
 
 _PORTION = 1000
-_MOST_RECENT = 4
 _SCAN = (
     "SELECT key, nbytes, written, accessed, seconds FROM records "
     f"WHERE key >= ? AND key < ? ORDER BY key LIMIT {_PORTION}"
@@ -79,7 +76,7 @@ class SqliteStore:
         return f"SqliteStore({self.location!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_store, (self.location,)
+        return opened, (SqliteStore, self.location)
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record whole, in place of one of its key."""
@@ -213,42 +210,6 @@ class SqliteStore:
         if too_much > 0:
             found += self._rows(_BY_BYTES, (too_much,)) or self._rows(_LAST, ())
         return max(found, default=None)
-
-
-class _OpenStores:
-    """The stores of this process by location: equal locations share their connections and times of access.
-
-    A worker that gets a cached function, or references to a thousand results, opens their database once.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stores: weakref.WeakValueDictionary[str, SqliteStore] = weakref.WeakValueDictionary()
-        # A worker that gets its function anew for each task would open and close all the time.
-        self._recent: collections.deque[SqliteStore] = collections.deque(maxlen=_MOST_RECENT)
-        after_fork_in_child(self._renew)
-
-    def at(self, location: str) -> SqliteStore:
-        with self._lock:
-            store = self._stores.get(location)
-            if store is None:
-                store = self._stores[location] = SqliteStore(location)
-                self._recent.append(store)
-            return store
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-
-
-_OPEN = _OpenStores()
-
-
-def open_store(location: str | os.PathLike[str]) -> SqliteStore:
-    """The store in a folder; one object per folder and process, as long as somebody holds it.
-
-    Touches nothing. A relative path is that of the current folder of this moment.
-    """
-    return _OPEN.at(os.path.abspath(os.fspath(location)))
 
 
 def _close(writer: Writer, database: Database) -> None:
