@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import explain, limits, made
+    from . import bounds, explain, limits, made
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -29,6 +29,7 @@ __all__ = [
     "Memory",
     "NotMemorizedResult",
     "UncachedFunction",
+    "bounds",
     "expires_after",
     "explain",
     "limits",

@@ -215,7 +215,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         made = memory.made.facts_of(self._keys, call)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         is_kept = generation == self._keeper.generation and self._keeper.keep(
-            call.key, value, metadata, on_error=self._options.on_error
+            call.key, value, metadata, on_error=self._options.on_error, limits=self._options.limits
         )
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]

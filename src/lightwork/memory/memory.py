@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
 from ..errors import InvalidOption
-from ..protocols import Store, SupportsLimits
+from ..protocols import Limits, Store, SupportsLimits
 from ..system import log
 from .cached import CachedFunction
 from .facts import Metadata
@@ -60,6 +60,14 @@ class Memory:
         None are known.
     store
         Any `lightwork.protocols.Store`, instead of `location`.
+    max_bytes
+        The cache never takes more of the disk than this, in bytes or as ``"1GB"``: before a result is
+        kept, those go that save the least time per byte and were used long ago.
+    max_items
+        Largest number of results, at least 1.
+    max_age
+        What was not used for so long goes, with the next results that are kept: seconds, a `timedelta` or
+        ``"30 days"``.
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
@@ -80,6 +88,9 @@ class Memory:
         backend_options: Mapping[str, Any] | None = None,  # Any: of unknown backends
         *,
         store: Store | None = None,
+        max_bytes: int | str | None = None,
+        max_items: int | None = None,
+        max_age: "float | str | timedelta | None" = None,
         user_code: Iterable[str] = (),
     ) -> None:
         _check(location, backend, compress, backend_options, store)
@@ -94,6 +105,8 @@ class Memory:
         # An absolute path now: the user may change the working folder before the first call.
         opened = None if location is None else stores.open_store(os.path.expanduser(location))
         chosen = opened if store is None else store
+        given = (max_bytes, max_items, max_age)
+        self._limits = None if given == (None, None, None) else memory.bounds.bounds(*given, chosen)
         self._keeper = None if chosen is None else keeper_of(chosen)
 
     @overload
@@ -245,7 +258,7 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code)
+        return _restore, (positional, self._given, self.user_code, self._limits)
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
@@ -255,7 +268,7 @@ class Memory:
             options.keys_of(func)  # what would be refused with a location is refused without one
             # Not a CachedFunction, but with all that one has: callers need not know.
             return cast("CachedFunction[P, R]", UncachedFunction(func))
-        return CachedFunction(func, self._keeper, options)
+        return CachedFunction(func, self._keeper, options._replace(limits=self._limits))
 
 
 class _Decorator:
@@ -273,8 +286,11 @@ class _Decorator:
 
 
 # Any: stores and options travel as they were given.
-def _restore(positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...]) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code)
+def _restore(
+    positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...], limits: Limits | None
+) -> Memory:
+    given = {} if limits is None else limits._asdict()
+    return Memory(*positional, store=store, user_code=user_code, **given)
 
 
 def _check(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import hashing
 from ..errors import InvalidOption
+from ..protocols import Limits
 from .facts import Metadata
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Options(NamedTuple):
     user_code: tuple[str, ...] = ()
     depends_on: "tuple[Dependency, ...]" = ()
     check_mutation: bool = False
+    limits: Limits | None = None
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""

@@ -80,7 +80,7 @@ def test_a_file_under_another_key_is_a_miss(location: Path, store: FileStore) ->
 
 
 def test_a_hit_writes_nothing(location: Path) -> None:
-    """The time of access waits for the next put or the end; further hits within the hour change nothing."""
+    """The time of access waits for the next put or the end; further hits within a minute change nothing."""
     store = FileStore(location, clock=iter(range(1000, 9000, 10)).__next__)
     store.put(key_of(1), RECORD)
     (path,) = _files(location)

@@ -25,19 +25,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...errors import StoreUnavailable
-from ...protocols import Buffer, Entry, Record
+from ...protocols import Buffer, Entry, Limits, Record
 from ...system.clock import Clock, time_of_day
 from ...system.mapped import read_into_memory
 from .. import eviction
 from ..folder import ENTRIES, NOTES, TMP, VERSION, make_folder
 from ..opened import opened
 from .layout import HEAD, decode_head, decode_table, encode, is_whole
+from .room import Room
 
 __all__ = ["FileStore"]
 
 _KEY = 32
 _MOST_TOUCHED = 1000
-_TOUCH_AGAIN = 3600.0
+_TOUCH_AGAIN = 60.0
 """Seconds in which further hits do not change a file's time of access: each change is a message to the
 server. The first hit after a put always does."""
 
@@ -72,6 +73,7 @@ class FileStore:
         self._touched: collections.deque[tuple[str, float]] = collections.deque(maxlen=_MOST_TOUCHED)
         self._finalizer = weakref.finalize(self, _flush, self._touched)
         self._is_swept = False
+        self._room = Room(clock)
 
     def __repr__(self) -> str:
         return f"FileStore({self.location!r})"
@@ -105,6 +107,17 @@ class FileStore:
         now = self._clock()
         self._write(_path(self._entries, key), encode(key, record, written=now, seconds=seconds), now)
         _flush(self._touched)
+
+    def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
+        """Publish a record whole, after removing what is worth least.
+
+        Without locks or counters that all hosts share, the size is known from a look at all entries, which
+        is repeated when this process has written a sixteenth of a limit: so each other process that writes
+        may exceed it by as much.
+        """
+        nbytes = len(record.skeleton) + sum(memoryview(buffer).nbytes for buffer in record.buffers)
+        self._room.make(self, limits, nbytes)
+        self.put(key, record, seconds=seconds)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""

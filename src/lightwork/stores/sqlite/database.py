@@ -25,7 +25,7 @@ from ...system.forks import around_forks
 from ...system.locks import HOUSEKEEPING, LOCK_FILES, LockFile
 from ..folder import BLOBS, DATABASE, LOCKS, TMP, TRASH, VERSION, make_folder, mend_folder
 from .blobs import BlobFolder, discard
-from .schema import create_database, prepare
+from .schema import create_database, prepare, prepare_writing
 
 __all__ = ["Database", "Seat"]
 
@@ -149,6 +149,13 @@ class Database:
             return None
         return found.st_dev, found.st_ino
 
+    def journal_size(self) -> int:
+        """Bytes of SQLite's journal."""
+        try:
+            return os.stat(f"{self.path}-wal").st_size
+        except FileNotFoundError:
+            return 0
+
     def create(self) -> None:
         """Make the folder and an empty database, unless they are there."""
         self._check_local()
@@ -178,6 +185,7 @@ class Database:
             if can_write:
                 self.mend()
                 self._check_boot(connection)
+                prepare_writing(connection)
                 self._sweep(connection)
         except BaseException:
             connection.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...errors import StoreUnavailable
-from ...protocols import Entry, Record, Totals
+from ...protocols import Entry, Limits, Record, Totals
 from ...system.boot import boot_id
 from ...system.clock import Clock, time_of_day
 from ..opened import opened
@@ -84,6 +84,11 @@ class SqliteStore:
             self._writer.put(key, record, seconds)
         except (OSError, sqlite3.Error) as exc:
             raise _unavailable(exc, self.location) from exc
+
+    def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
+        """Publish a record whole; what is worth least goes first, so that the limits hold all the time."""
+        with self._writing():
+            self._writer.put(key, record, seconds, limits)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""
