@@ -68,6 +68,9 @@ class Memory:
     max_age
         What was not used for so long goes, with the next results that are kept: seconds, a `timedelta` or
         ``"30 days"``.
+    trust_folder
+        Use a cache that belongs to another user or that everybody may write to. Whoever can write there can
+        make this program run anything; so without it such a cache is neither read nor written.
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
@@ -91,9 +94,12 @@ class Memory:
         max_bytes: int | str | None = None,
         max_items: int | None = None,
         max_age: "float | str | timedelta | None" = None,
+        trust_folder: bool = False,
         user_code: Iterable[str] = (),
     ) -> None:
         _check(location, backend, compress, backend_options, store)
+        if not isinstance(trust_folder, bool):
+            raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")
         check_mmap_mode(mmap_mode)
         self.location = location
         self.backend = backend
@@ -102,8 +108,13 @@ class Memory:
         self.verbose = verbose
         self.user_code = tuple(user_code)
         self._given = store
+        self.trust_folder = trust_folder
         # An absolute path now: the user may change the working folder before the first call.
-        opened = None if location is None else stores.open_store(os.path.expanduser(location))
+        opened = (
+            None
+            if location is None
+            else stores.open_store(os.path.expanduser(location), trusted=trust_folder)
+        )
         chosen = opened if store is None else store
         given = (max_bytes, max_items, max_age)
         self._limits = None if given == (None, None, None) else memory.bounds.bounds(*given, chosen)
@@ -258,7 +269,7 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code, self._limits)
+        return _restore, (positional, self._given, self.user_code, self.trust_folder, self._limits)
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
@@ -287,10 +298,14 @@ class _Decorator:
 
 # Any: stores and options travel as they were given.
 def _restore(
-    positional: tuple[Any, ...], store: Store | None, user_code: tuple[str, ...], limits: Limits | None
+    positional: tuple[Any, ...],
+    store: Store | None,
+    user_code: tuple[str, ...],
+    trust_folder: bool,
+    limits: Limits | None,
 ) -> Memory:
     given = {} if limits is None else limits._asdict()
-    return Memory(*positional, store=store, user_code=user_code, **given)
+    return Memory(*positional, store=store, user_code=user_code, trust_folder=trust_folder, **given)
 
 
 def _check(

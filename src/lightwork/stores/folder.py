@@ -17,8 +17,11 @@
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
+
+from ..errors import StoreUnavailable
 
 __all__ = [
     "BLOBS",
@@ -29,6 +32,7 @@ __all__ = [
     "TMP",
     "TRASH",
     "VERSION",
+    "check_trust",
     "make_folder",
     "mend_folder",
 ]
@@ -70,6 +74,34 @@ def make_folder(location: str, parts: Iterable[str]) -> str:
     if fresh:
         _write_once(os.path.join(location, ".gitignore"), _GIT_IGNORE)
     return folder
+
+
+def check_trust(location: str) -> None:
+    """Refuse the folder of a cache that others can put results into: to read a result is to run what it says.
+
+    Only the part that is ours is looked at: what lies around it may belong to a group, or to everybody.
+
+    Raises
+    ------
+    StoreUnavailable
+        It belongs to another user than this one and root, or everybody may write to it.
+    """
+    folder = os.path.join(location, VERSION)
+    try:
+        status = os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if status.st_uid not in (0, os.geteuid()):
+        reason = f"belongs to user {status.st_uid}"
+    elif status.st_mode & 0o002:
+        reason = "may be written by everybody"
+    else:
+        return
+    raise StoreUnavailable(
+        errno.EPERM,
+        f"the cache in {folder!r} is not used, since it {reason}, who could make this program run anything: "
+        "choose another location, or say Memory(trust_folder=True)",
+    )
 
 
 def mend_folder(folder: str, parts: Iterable[str]) -> None:

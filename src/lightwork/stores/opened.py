@@ -17,7 +17,7 @@ _MOST_RECENT = 4
 class _Kind(Protocol):
     """A class of stores that lie in a folder."""
 
-    def __call__(self, location: str, /) -> Store: ...
+    def __call__(self, location: str, /, *, trusted: bool) -> Store: ...
 
 
 class _OpenStores:
@@ -33,11 +33,11 @@ class _OpenStores:
         self._recent: collections.deque[Store] = collections.deque(maxlen=_MOST_RECENT)
         after_fork_in_child(self._renew)
 
-    def at(self, kind: _Kind, location: str) -> Store:
+    def at(self, kind: _Kind, location: str, trusted: bool) -> Store:
         with self._lock:
-            store = self._stores.get((kind, location))
+            store = self._stores.get((kind, location, trusted))
             if store is None:
-                store = self._stores[kind, location] = kind(location)
+                store = self._stores[kind, location, trusted] = kind(location, trusted=trusted)
                 self._recent.append(store)
             return store
 
@@ -48,9 +48,9 @@ class _OpenStores:
 _OPEN = _OpenStores()
 
 
-def opened(kind: _Kind, location: str | os.PathLike[str]) -> Store:
+def opened(kind: _Kind, location: str | os.PathLike[str], trusted: bool = False) -> Store:
     """The store of a kind in a folder; one object per process, as long as somebody holds it.
 
     Touches nothing. A relative path is that of the current folder of this moment.
     """
-    return _OPEN.at(kind, os.path.abspath(os.fspath(location)))
+    return _OPEN.at(kind, os.path.abspath(os.fspath(location)), trusted)

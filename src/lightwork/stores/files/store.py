@@ -29,7 +29,7 @@ from ...protocols import Buffer, Entry, Limits, Record
 from ...system.clock import Clock, time_of_day
 from ...system.mapped import read_into_memory
 from .. import eviction
-from ..folder import ENTRIES, NOTES, TMP, VERSION, make_folder
+from ..folder import ENTRIES, NOTES, TMP, VERSION, check_trust, make_folder
 from ..opened import opened
 from .layout import HEAD, decode_head, decode_table, encode, is_whole
 from .room import Room
@@ -61,9 +61,13 @@ class FileStore:
         The user's folder. What is ours lies in its part ``lightwork-1/``.
     clock
         Seconds since the epoch, for the times of writing and of access.
+    trusted
+        Use a folder of another user, or one that everybody may write to. Else nothing is read or kept there.
     """
 
-    def __init__(self, location: str | os.PathLike[str], *, clock: Clock = time_of_day) -> None:
+    def __init__(
+        self, location: str | os.PathLike[str], *, clock: Clock = time_of_day, trusted: bool = False
+    ) -> None:
         self.location = os.path.abspath(os.fspath(location))
         self._clock = clock
         folder = os.path.join(self.location, VERSION)
@@ -73,13 +77,15 @@ class FileStore:
         self._touched: collections.deque[tuple[str, float]] = collections.deque(maxlen=_MOST_TOUCHED)
         self._finalizer = weakref.finalize(self, _flush, self._touched)
         self._is_swept = False
+        self._trusted = trusted
+        self._is_checked = trusted
         self._room = Room(clock)
 
     def __repr__(self) -> str:
         return f"FileStore({self.location!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return opened, (FileStore, self.location)
+        return opened, (FileStore, self.location, self._trusted)
 
     def get(self, key: bytes) -> Record | None:
         """The record, read into memory and verified in full; ``None`` if it is not whole."""
@@ -89,6 +95,7 @@ class FileStore:
         except OSError:  # not there, or its folder removed, or the server does not answer: a miss
             return None
         try:
+            self._check_trust()
             status = os.fstat(descriptor)
             found = _read(descriptor, key, status.st_size)
         except (OSError, EOFError):
@@ -178,6 +185,7 @@ class FileStore:
         """Make a file of these parts, last used `now`. Errors are `StoreUnavailable`, and leave nothing."""
         try:
             try:
+                self._check_trust()
                 self._publish(path, parts, now)
             except FileNotFoundError:  # the folders are not there yet, or were removed meanwhile
                 make_folder(self.location, (ENTRIES, NOTES, TMP))
@@ -188,6 +196,12 @@ class FileStore:
                 self._sweep()
         except OSError as exc:
             raise _unavailable(exc, self.location) from exc
+
+    def _check_trust(self) -> None:
+        """Once, when there is a folder: asking at each hit would cost a message to the server."""
+        if not self._is_checked:
+            check_trust(self.location)
+            self._is_checked = True
 
     def _publish(self, path: str, parts: Sequence[memoryview], now: float) -> None:
         name = f"{os.uname().nodename}-{os.getpid()}-{next(_NUMBERS)}-{os.urandom(4).hex()}"
@@ -310,4 +324,6 @@ def _flush(touched: "collections.deque[tuple[str, float]]") -> None:
 
 
 def _unavailable(exc: OSError, location: str) -> StoreUnavailable:
+    if isinstance(exc, StoreUnavailable):
+        return exc
     return StoreUnavailable(exc.errno or errno.EIO, f"the cache in {location!r} cannot be written: {exc}")

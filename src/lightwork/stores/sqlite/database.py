@@ -23,7 +23,7 @@ from ...errors import StoreUnavailable
 from ...system.filesystems import file_system, is_local
 from ...system.forks import around_forks
 from ...system.locks import HOUSEKEEPING, LOCK_FILES, LockFile
-from ..folder import BLOBS, DATABASE, LOCKS, TMP, TRASH, VERSION, make_folder, mend_folder
+from ..folder import BLOBS, DATABASE, LOCKS, TMP, TRASH, VERSION, check_trust, make_folder, mend_folder
 from .blobs import BlobFolder, discard
 from .schema import create_database, prepare, prepare_writing
 
@@ -120,10 +120,13 @@ class Database:
         The user's folder, absolute. Need not exist.
     boot
         The run of the machine, see `system.boot`.
+    trusted
+        Whether the folder is used even if others may write to it.
     """
 
-    def __init__(self, location: str, boot: str) -> None:
+    def __init__(self, location: str, boot: str, *, trusted: bool) -> None:
         self._location = location
+        self._trusted = trusted
         self._boot = boot
         self._folder = os.path.join(location, VERSION)
         self.path = os.path.join(self._folder, DATABASE)
@@ -158,14 +161,14 @@ class Database:
 
     def create(self) -> None:
         """Make the folder and an empty database, unless they are there."""
-        self._check_local()
+        self._check_folder()
         with self._opening:
             make_folder(self._location, _PARTS)
             create_database(self.path, self.blobs.temporary_path(), self._boot)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection to the database that is there."""
-        self._check_local()
+        self._check_folder()
         can_write = os.access(self._folder, os.W_OK) and os.access(self.path, os.W_OK)
         if not can_write and os.path.exists(f"{self.path}-wal"):
             raise StoreUnavailable(
@@ -197,10 +200,17 @@ class Database:
         mend_folder(self._folder, _PARTS)
         self.locks.renew()
 
+    def leases(self) -> LockFile:
+        """The locks, for the leases of keys. Raises `StoreUnavailable` if the folder is not to be used."""
+        if not self._trusted:
+            check_trust(self._location)
+            self._trusted = os.path.isdir(self._folder)
+        return self.locks
+
     def lease(self, offset: int) -> bool:
         """Take a lock of the cache, made for it if there is none, unless another process has it."""
         try:
-            return self.locks.acquire(offset)
+            return self.leases().acquire(offset)
         except FileNotFoundError:
             self.create()
         return self.locks.acquire(offset)
@@ -253,7 +263,7 @@ class Database:
                     gone.close()
             return self._seats.setdefault(threading.get_ident(), Seat(self, thread))
 
-    def _check_local(self) -> None:
+    def _check_folder(self) -> None:
         if self._local is None:
             self._local = is_local(self._location)
         if not self._local:
@@ -261,6 +271,8 @@ class Database:
                 f"{self._location!r} lies on a file system of type {file_system(self._location)!r}, where "
                 "SQLite and memory maps cannot be trusted: choose a folder on a local disk"
             )
+        if not self._trusted:
+            check_trust(self._location)
 
     def _check_boot(self, connection: sqlite3.Connection) -> None:
         """The first to open the database after a start of the machine looks whether it survived."""

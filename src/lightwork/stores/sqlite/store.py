@@ -58,14 +58,22 @@ class SqliteStore:
     boot
         The run of the machine. Nothing here waits for the disk, so a crash of the machine may lose the
         content of a blob: one that was written in another run is verified in full before its first use.
+    trusted
+        Use a folder of another user, or one that everybody may write to. Else nothing is read or kept there.
     """
 
     def __init__(
-        self, location: str | os.PathLike[str], *, clock: Clock = time_of_day, boot: str | None = None
+        self,
+        location: str | os.PathLike[str],
+        *,
+        clock: Clock = time_of_day,
+        boot: str | None = None,
+        trusted: bool = False,
     ) -> None:
         self.location = os.path.abspath(os.fspath(location))
         boot = boot_id() if boot is None else boot
-        self._database = Database(self.location, boot)
+        self._trusted = trusted
+        self._database = Database(self.location, boot, trusted=trusted)
         self._touched = Touched(clock)
         self._writer = Writer(self._database, self._touched, clock, boot)
         self._notes = Notes(self._database)
@@ -76,7 +84,7 @@ class SqliteStore:
         return f"SqliteStore({self.location!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return opened, (SqliteStore, self.location)
+        return opened, (SqliteStore, self.location, self._trusted)
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record whole, in place of one of its key."""
@@ -167,14 +175,15 @@ class SqliteStore:
     def release(self, key: bytes, *, failed: bool) -> None:
         """Give a lease back, after telling whether its holder failed."""
         with contextlib.suppress(OSError):  # without a folder there was no lease
+            locks = self._database.leases()
             if failed:
-                self._database.locks.note_failure(_offset(key))
-            self._database.locks.release(_offset(key))
+                locks.note_failure(_offset(key))
+            locks.release(_offset(key))
 
     def failures(self, key: bytes) -> bytes:
         """A mark that changes when a holder of the key's lease failed."""
         try:
-            return self._database.locks.failures(_offset(key))
+            return self._database.leases().failures(_offset(key))
         except OSError:
             return b""
 
