@@ -18,7 +18,7 @@ from harness import Case, Side
 import lightwork
 from lightwork.hashing.digests import digest_buffer
 from lightwork.memory import Memory
-from lightwork.protocols import Record
+from lightwork.protocols import Limits, Record
 from lightwork.stores import SqliteStore
 from lightwork.system.mapped import MappingBudget
 
@@ -107,6 +107,7 @@ def cases(scratch: Path) -> Iterator[Case]:
     yield _chain(scratch)
     yield from _misses(scratch)
     yield from _many(scratch)
+    yield from _limits(scratch)
     yield _trimming(scratch)
     yield _new_process(scratch)
 
@@ -244,6 +245,31 @@ def _many(scratch: Path) -> Iterator[Case]:
     )
 
 
+def _limits(scratch: Path) -> Iterator[Case]:
+    """What limits cost a put when the cache is full: everyone writes records that were never there."""
+    entries = min(ENTRIES, 100_000)
+    plain = SqliteStore(scratch / "plain")
+    _puts(plain, entries)()
+    size = os.path.getsize(scratch / "plain" / "lightwork-1" / "records.sqlite")
+    for name, limits in (
+        ("max_items", Limits(max_items=entries)),
+        ("max_bytes", Limits(max_bytes=size * 5 // 4)),
+    ):
+        limited = SqliteStore(scratch / name)
+        _puts(limited, entries * 5 // 4, limits=limits)()
+        yield Case(
+            f"put under {name} into a full cache of {entries:,}",
+            {
+                "lightwork": Side(_puts(limited, 5000, start=2 * entries, limits=limits)),
+                "yardstick: put without limits": Side(_puts(plain, 5000, start=2 * entries)),
+            },
+            per=5000,
+            target="≤ 1.05 × without",
+            met=lambda m: m["lightwork"] <= 1.05 * m["yardstick: put without limits"],
+            note="5,000 puts hold at least one round of eviction.",
+        )
+
+
 def _trimming(scratch: Path) -> Case:
     memories: dict[str, Any] = {"lightwork": Memory(scratch / "trim-lightwork")}
     if find_spec("joblib"):
@@ -317,14 +343,20 @@ def _key(number: int) -> bytes:
     return blake3(number.to_bytes(8, "big", signed=True)).digest()
 
 
-def _puts(store: SqliteStore, count: int, *, start: int = 0) -> Callable[[], None]:
+def _puts(
+    store: SqliteStore, count: int, *, start: int = 0, limits: Limits | None = None
+) -> Callable[[], None]:
     numbers = itertools.count(start)
 
     def run() -> None:
         for number in itertools.islice(numbers, count):
             store.put(_key(number), _RECORD)
 
-    return run
+    def run_limited() -> None:
+        for number in itertools.islice(numbers, count):
+            store.put_within(_key(number), _RECORD, seconds=0.0, limits=limits or Limits())
+
+    return run if limits is None else run_limited
 
 
 def _gets(store: SqliteStore, keys: list[bytes]) -> Callable[[], None]:

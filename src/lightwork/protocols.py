@@ -285,6 +285,17 @@ class SupportsNotes(Protocol):
         """
 
 
+class Limits(NamedTuple):
+    """What a store may hold; ``None`` sets no limit."""
+
+    max_bytes: int | None = None
+    """Bytes on disk, all that belongs to the store included."""
+
+    max_items: int | None = None
+    max_age: float | None = None
+    """Seconds since the last use."""
+
+
 @runtime_checkable
 class SupportsVerification(Protocol):
     """A store that does not read all bytes of a record on each `Store.get`."""
@@ -296,6 +307,12 @@ class SupportsVerification(Protocol):
 @runtime_checkable
 class SupportsLimits(Protocol):
     """A store that carries out limits by itself."""
+
+    def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
+        """As `Store.put`, but first remove what is worth least, so that the limits hold before and after.
+
+        Raises `StoreUnavailable` if there can be no room for the record.
+        """
 
     def trim(
         self,

@@ -14,6 +14,7 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import (
         asynchronous,
+        bounds,
         entries,
         explain,
         kinds,
@@ -43,6 +44,7 @@ __all__ = [
     "NotMemorizedResult",
     "UncachedFunction",
     "asynchronous",
+    "bounds",
     "entries",
     "expires_after",
     "explain",

@@ -4,11 +4,11 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .. import parcel
 from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
-from ..protocols import Buffer, Record, Store, SupportsPrefix
+from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.forks import after_fork_in_child
 from ..system.optional import loaded
 from .counts import Ledger
@@ -68,13 +68,19 @@ class Keeper:
             )
             return ABSENT
 
-    def keep(self, key: bytes, value: object, metadata: Metadata, *, on_error: str) -> bool:
+    def keep(
+        self, key: bytes, value: object, metadata: Metadata, *, on_error: str, limits: Limits | None
+    ) -> bool:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
             (skeleton, buffers), files = _taken_apart(value)
             record = Record(skeleton, buffers, write_facts({**metadata, **files}))
-            self.store.put(key, record, seconds=metadata["duration"])
+            if limits is None:
+                self.store.put(key, record, seconds=metadata["duration"])
+            else:  # `bounds` has seen that the store can
+                limited = cast(SupportsLimits, self.store)
+                limited.put_within(key, record, seconds=metadata["duration"], limits=limits)
         except UnpicklableError as exc:
             if on_error == "raise":
                 raise

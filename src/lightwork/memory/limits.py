@@ -1,14 +1,12 @@
-"""Which records have to go. Pure: figures in, keys out; no store, no clock."""
+"""Limits as users give them, checked. Pure: no store, no clock."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
 from ..errors import InvalidOption
-from ..protocols import Entry
 from ..system.units import parse_bytes
 
-__all__ = ["Limits", "exceeding", "parse_limits"]
+__all__ = ["Limits", "parse_limits"]
 
 
 class Limits(NamedTuple):
@@ -41,19 +39,3 @@ def parse_limits(
         items_limit,
         None if age_limit is None else now - age_limit.total_seconds(),
     )
-
-
-def exceeding(entries: Iterable[Entry], limits: Limits) -> list[bytes]:
-    """The keys of the least recently used entries that have to go until all limits hold."""
-    ordered = sorted(entries, key=lambda entry: (entry.accessed, entry.nbytes))
-    items, nbytes = len(ordered), sum(entry.nbytes for entry in ordered)
-    doomed = []
-    for entry in ordered:
-        too_many = limits.max_items is not None and items > limits.max_items
-        too_much = limits.max_bytes is not None and nbytes > limits.max_bytes
-        too_old = limits.accessed_since is not None and entry.accessed < limits.accessed_since
-        if not (too_many or too_much or too_old):
-            break
-        doomed.append(entry.key)
-        items, nbytes = items - 1, nbytes - entry.nbytes
-    return doomed

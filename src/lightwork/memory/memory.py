@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
 from ..errors import InvalidOption
-from ..protocols import Store, SupportsLimits
+from ..protocols import Limits, Store, SupportsLimits
 from ..system import log
 from .bound import BoundCachedFunction
 from .cached import CachedFunction
@@ -67,6 +67,17 @@ class Memory:
         None are known.
     store
         Any `lightwork.protocols.Store`, instead of `location`.
+    max_bytes
+        The cache never takes more of the disk than this, in bytes or as ``"1GB"``: before a result is
+        kept, those go that save the least time per byte and were used long ago.
+    max_items
+        Largest number of results, at least 1.
+    max_age
+        What was not used for so long goes, with the next results that are kept: seconds, a `timedelta` or
+        ``"30 days"``.
+    trust_folder
+        Use a cache that belongs to another user or that everybody may write to. Whoever can write there can
+        make this program run anything; so without it such a cache is neither read nor written.
     user_code
         Names of installed packages whose functions are followed like those of your own project when a
         cached function uses them.
@@ -95,11 +106,17 @@ class Memory:
         backend_options: Mapping[str, Any] | None = None,  # Any: of unknown backends
         *,
         store: Store | None = None,
+        max_bytes: int | str | None = None,
+        max_items: int | None = None,
+        max_age: "float | str | timedelta | None" = None,
+        trust_folder: bool = False,
         user_code: Iterable[str] = (),
         sign: bytes | str | None = None,
         ttl: "float | str | timedelta | None" = None,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
+        if not isinstance(trust_folder, bool):
+            raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")
         check_mmap_mode(mmap_mode)
         self.location = location
         self.backend = backend
@@ -109,13 +126,20 @@ class Memory:
         self.user_code = tuple(user_code)
         self.ttl = None if ttl is None else memory.ttl.parse_ttl(ttl)
         self._given = store
+        self.trust_folder = trust_folder
         self._sign = sign
         secret = None if sign is None else memory.signing.secret_of(sign)
         # An absolute path now: the user may change the working folder before the first call.
-        opened = None if location is None else stores.open_store(os.path.expanduser(location))
+        opened = (
+            None
+            if location is None
+            else stores.open_store(os.path.expanduser(location), trusted=trust_folder)
+        )
         chosen = opened if store is None else store
         if chosen is not None and secret is not None:
             chosen = memory.signing.signed(chosen, secret)
+        given = (max_bytes, max_items, max_age)
+        self._limits = None if given == (None, None, None) else memory.bounds.bounds(*given, chosen)
         self._keeper = None if chosen is None else keeper_of(chosen)
 
     @overload
@@ -256,7 +280,7 @@ class Memory:
         if isinstance(store, SupportsLimits):
             store.trim(**limits._asdict())
         else:
-            store.drop(memory.limits.exceeding(store.scan(), limits))
+            store.drop(stores.eviction.least_recent(store.scan(), **limits._asdict()))
 
     def stats(self) -> "MemoryStats":
         """What the cache holds, and what the calls of its functions came to in this process so far.
@@ -308,7 +332,9 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        return _restore, (positional, self._given, self.user_code, self._sign, self.ttl)
+        fixed = {"user_code": self.user_code, "sign": self._sign, "ttl": self.ttl}
+        more = {**fixed, "trust_folder": self.trust_folder}
+        return _restore, (positional, self._given, more, self._limits)
 
     # Any: checked here or by `Options.check`
     def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any) -> Options:
@@ -341,7 +367,7 @@ class Memory:
         cached: Any = (
             memory.asynchronous.AsyncCachedFunction if memory.kinds.is_async(func) else CachedFunction
         )
-        return cast("CachedFunction[P, R]", cached(func, self._keeper, options))
+        return cast("CachedFunction[P, R]", cached(func, self._keeper, options._replace(limits=self._limits)))
 
 
 class _Decorator:
@@ -362,11 +388,11 @@ class _Decorator:
 def _restore(
     positional: tuple[Any, ...],
     store: Store | None,
-    user_code: tuple[str, ...],
-    sign: bytes | str | None = None,
-    ttl: float | None = None,
+    more: dict[str, Any],
+    limits: Limits | None,
 ) -> Memory:
-    return Memory(*positional, store=store, user_code=user_code, sign=sign, ttl=ttl)
+    bounded = more if limits is None else {**more, **limits._asdict()}
+    return Memory(*positional, store=store, **bounded)
 
 
 def _check(

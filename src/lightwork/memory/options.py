@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import hashing, memory
 from ..errors import InvalidOption
+from ..protocols import Limits
 from .facts import Metadata
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     depends_on: "tuple[Dependency, ...]" = ()
     check_mutation: bool = False
     ttl: float | None = None  # seconds; inf: for ever
+    limits: Limits | None = None
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""

@@ -19,7 +19,16 @@ from blake3 import blake3
 
 from ..errors import InvalidOption
 from ..hashing.digests import digest_buffer
-from ..protocols import Buffer, Entry, Record, Store, SupportsNotes, SupportsVerification
+from ..protocols import (
+    Buffer,
+    Entry,
+    Limits,
+    Record,
+    Store,
+    SupportsLimits,
+    SupportsNotes,
+    SupportsVerification,
+)
 from .notices import Notices
 
 __all__ = ["SignedStore", "secret_of", "signed"]
@@ -72,6 +81,8 @@ class SignedStore:
                 setattr(self, name, getattr(inner, name))
         if isinstance(inner, SupportsNotes):
             self.recent = self._recent
+        if isinstance(inner, SupportsLimits):
+            self.put_within = self._put_within
 
     def __repr__(self) -> str:
         return f"SignedStore({self._inner!r})"
@@ -108,8 +119,14 @@ class SignedStore:
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record with its signature."""
-        facts = self._signature(key, record) + record.facts
-        self._inner.put(key, record._replace(facts=facts), seconds=seconds)
+        self._inner.put(key, self._signed(key, record), seconds=seconds)
+
+    def _put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
+        inner: Any = self._inner  # Any: a store that knows limits
+        inner.put_within(key, self._signed(key, record), seconds=seconds, limits=limits)
+
+    def _signed(self, key: bytes, record: Record) -> Record:
+        return record._replace(facts=self._signature(key, record) + record.facts)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """As the inner store."""

@@ -1,4 +1,5 @@
-"""Where records live: SQLite with blob files on a local disk (the default), or the memory of one process.
+"""Where records live: SQLite with blob files on a local disk (the default), one file per record on any other,
+or the memory of one process.
 
 The names are imported on first use.
 """
@@ -8,11 +9,21 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from .sqlite import SqliteStore, open_store
+    from . import eviction
+    from .files import FileStore
+    from .opening import open_store
+    from .sqlite import SqliteStore
     from .transient import TransientStore
 
-__all__ = ["SqliteStore", "TransientStore", "open_store"]
+__all__ = ["FileStore", "SqliteStore", "TransientStore", "eviction", "open_store"]
 
 __getattr__ = on_first_use(
-    __name__, names={"SqliteStore": "sqlite", "TransientStore": "transient", "open_store": "sqlite"}
+    __name__,
+    parts=["eviction"],
+    names={
+        "FileStore": "files",
+        "SqliteStore": "sqlite",
+        "TransientStore": "transient",
+        "open_store": "opening",
+    },
 )

@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 from .forks import after_fork_in_child
 
@@ -106,9 +107,9 @@ class LockFile:
         count = self.failures(offset) or b"\0"
         os.pwrite(self._open(), bytes([(count[0] + 1) % 256]), offset % _MARKS)
 
-    def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self._descriptor >= 0:  # at the end of the interpreter `os` may be gone already
+            close(self._descriptor)
 
     def _open(self) -> int:
         if self._descriptor < 0:

@@ -67,8 +67,8 @@ def _map_private(descriptor: int, nbytes: int) -> mmap.mmap:
     return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=protection)
 
 
-def read_into_memory(descriptor: int, nbytes: int) -> mmap.mmap | bytearray:
-    """The first ``nbytes >= 0`` bytes of a file in fresh writable memory.
+def read_into_memory(descriptor: int, nbytes: int, *, offset: int = 0) -> mmap.mmap | bytearray:
+    """``nbytes >= 0`` bytes of a file, from `offset` on, in fresh writable memory.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def read_into_memory(descriptor: int, nbytes: int) -> mmap.mmap | bytearray:
     view = memoryview(target)
     position = 0
     while position < nbytes:
-        count = os.preadv(descriptor, [view[position : position + _LARGEST_READ]], position)
+        count = os.preadv(descriptor, [view[position : position + _LARGEST_READ]], offset + position)
         if count == 0:
             raise EOFError(f"{nbytes} bytes were expected and {position} are there")
         position += count

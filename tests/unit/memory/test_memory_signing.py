@@ -200,3 +200,13 @@ def test_what_is_no_secret_is_refused(tmp_path: Path, sign: Any) -> None:
     assert "short" not in str(caught.value)
     with pytest.raises(InvalidOption, match="sign= "):
         Memory(None, sign=sign)
+
+
+def test_limits_and_signatures_go_together(tmp_path: Path) -> None:
+    """What is kept within limits is signed too."""
+    cached = Memory(tmp_path, sign=SECRET, max_items=2).cache(double)
+    assert [cached(n) for n in (1, 2, 3, 3)] == [2, 4, 6, 6]
+    assert cached.stats().hits == 1
+    again = Memory(tmp_path, sign=SECRET).cache(double)
+    assert again.check_call_in_cache(3)
+    assert sum(again.check_call_in_cache(n) for n in (1, 2, 3)) == 2

@@ -10,7 +10,7 @@ import pytest
 
 from lightwork.protocols import Record
 from lightwork.stores import SqliteStore
-from lightwork.stores.sqlite.folder import VERSION
+from lightwork.stores.folder import VERSION
 from lightwork.testing.stores import key_of
 
 SMALL = Record(b"small", (), b"{}")

@@ -1,9 +1,9 @@
 """The default store: one SQLite database and immutable blob files in one folder.
 
 ``store`` is the face; ``reading`` and ``writing`` do the work; ``layout`` (pure) says how a record lies in
-its row; ``database`` keeps the connections, ``schema`` the tables, ``blobs`` and ``folder`` the files.
+its row; ``database`` keeps the connections, ``schema`` the tables, ``blobs`` the files.
 """
 
-from .store import SqliteStore, open_store
+from .store import SqliteStore
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["SqliteStore"]

@@ -23,12 +23,13 @@ from ...errors import StoreUnavailable
 from ...system.filesystems import file_system, is_local
 from ...system.forks import around_forks
 from ...system.locks import HOUSEKEEPING, LOCK_FILES, LockFile
+from ..folder import BLOBS, DATABASE, LOCKS, TMP, TRASH, VERSION, check_trust, make_folder, mend_folder
 from .blobs import BlobFolder, discard
-from .folder import BLOBS, DATABASE, LOCKS, TRASH, VERSION, make_folder, mend_folder
-from .schema import create_database, prepare
+from .schema import create_database, prepare, prepare_writing
 
 __all__ = ["Database", "Seat"]
 
+_PARTS = (BLOBS, TMP, TRASH)
 _BUSY_SECONDS = 1.0
 _LOOK_AGAIN = 0.5  # seconds after which a read looks whether the database is still the one it has open
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -119,10 +120,13 @@ class Database:
         The user's folder, absolute. Need not exist.
     boot
         The run of the machine, see `system.boot`.
+    trusted
+        Whether the folder is used even if others may write to it.
     """
 
-    def __init__(self, location: str, boot: str) -> None:
+    def __init__(self, location: str, boot: str, *, trusted: bool) -> None:
         self._location = location
+        self._trusted = trusted
         self._boot = boot
         self._folder = os.path.join(location, VERSION)
         self.path = os.path.join(self._folder, DATABASE)
@@ -148,16 +152,23 @@ class Database:
             return None
         return found.st_dev, found.st_ino
 
+    def journal_size(self) -> int:
+        """Bytes of SQLite's journal."""
+        try:
+            return os.stat(f"{self.path}-wal").st_size
+        except FileNotFoundError:
+            return 0
+
     def create(self) -> None:
         """Make the folder and an empty database, unless they are there."""
-        self._check_local()
+        self._check_folder()
         with self._opening:
-            make_folder(self._location)
+            make_folder(self._location, _PARTS)
             create_database(self.path, self.blobs.temporary_path(), self._boot)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection to the database that is there."""
-        self._check_local()
+        self._check_folder()
         can_write = os.access(self._folder, os.W_OK) and os.access(self.path, os.W_OK)
         if not can_write and os.path.exists(f"{self.path}-wal"):
             raise StoreUnavailable(
@@ -177,6 +188,7 @@ class Database:
             if can_write:
                 self.mend()
                 self._check_boot(connection)
+                prepare_writing(connection)
                 self._sweep(connection)
         except BaseException:
             connection.close()
@@ -185,13 +197,20 @@ class Database:
 
     def mend(self) -> None:
         """Make up for what was removed around the database: folders, and the file of the locks."""
-        mend_folder(self._folder)
+        mend_folder(self._folder, _PARTS)
         self.locks.renew()
+
+    def leases(self) -> LockFile:
+        """The locks, for the leases of keys. Raises `StoreUnavailable` if the folder is not to be used."""
+        if not self._trusted:
+            check_trust(self._location)
+            self._trusted = os.path.isdir(self._folder)
+        return self.locks
 
     def lease(self, offset: int) -> bool:
         """Take a lock of the cache, made for it if there is none, unless another process has it."""
         try:
-            return self.locks.acquire(offset)
+            return self.leases().acquire(offset)
         except FileNotFoundError:
             self.create()
         return self.locks.acquire(offset)
@@ -244,7 +263,7 @@ class Database:
                     gone.close()
             return self._seats.setdefault(threading.get_ident(), Seat(self, thread))
 
-    def _check_local(self) -> None:
+    def _check_folder(self) -> None:
         if self._local is None:
             self._local = is_local(self._location)
         if not self._local:
@@ -252,6 +271,8 @@ class Database:
                 f"{self._location!r} lies on a file system of type {file_system(self._location)!r}, where "
                 "SQLite and memory maps cannot be trusted: choose a folder on a local disk"
             )
+        if not self._trusted:
+            check_trust(self._location)
 
     def _check_boot(self, connection: sqlite3.Connection) -> None:
         """The first to open the database after a start of the machine looks whether it survived."""

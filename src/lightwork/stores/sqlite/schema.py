@@ -8,7 +8,10 @@ import contextlib
 import os
 import sqlite3
 
-__all__ = ["create_database", "prepare"]
+__all__ = ["create_database", "prepare", "prepare_writing"]
+
+# Bytes that are promised to records on their way to disk; `token` tells whether their writer lives.
+_PENDING = "CREATE TABLE IF NOT EXISTS pending (id INTEGER PRIMARY KEY, token INTEGER, nbytes INTEGER)"
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -28,7 +31,7 @@ CREATE TABLE records (
     seconds REAL NOT NULL,
     body BLOB NOT NULL          -- last, so that a scan need not read it
 );
-CREATE INDEX recency ON records (accessed, nbytes);
+CREATE INDEX recency ON records (accessed, nbytes, seconds);  -- all that eviction looks at
 
 CREATE TABLE blobs (
     digest BLOB PRIMARY KEY,
@@ -101,3 +104,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {_MOST_JOURNAL}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE}")
+
+
+def prepare_writing(connection: sqlite3.Connection) -> None:
+    """Add the table that databases of earlier versions lack."""
+    connection.execute(_PENDING)

@@ -1,29 +1,26 @@
 """The default store: small records in SQLite, large buffers as immutable files beside it."""
 
-import collections
 import contextlib
 import errno
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...errors import StoreUnavailable
-from ...protocols import Entry, Record, Totals
+from ...protocols import Entry, Limits, Record, Totals
 from ...system.boot import boot_id
 from ...system.clock import Clock, time_of_day
-from ...system.forks import after_fork_in_child
+from ..opened import opened
 from .database import Database
 from .notes import Notes
 from .reading import Reader, Touched
 from .writing import Writer
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["SqliteStore"]
 
 _PORTION = 1000
-_MOST_RECENT = 4
 _SCAN = (
     "SELECT key, nbytes, written, accessed, seconds FROM records "
     f"WHERE key >= ? AND key < ? ORDER BY key LIMIT {_PORTION}"
@@ -61,14 +58,22 @@ class SqliteStore:
     boot
         The run of the machine. Nothing here waits for the disk, so a crash of the machine may lose the
         content of a blob: one that was written in another run is verified in full before its first use.
+    trusted
+        Use a folder of another user, or one that everybody may write to. Else nothing is read or kept there.
     """
 
     def __init__(
-        self, location: str | os.PathLike[str], *, clock: Clock = time_of_day, boot: str | None = None
+        self,
+        location: str | os.PathLike[str],
+        *,
+        clock: Clock = time_of_day,
+        boot: str | None = None,
+        trusted: bool = False,
     ) -> None:
         self.location = os.path.abspath(os.fspath(location))
         boot = boot_id() if boot is None else boot
-        self._database = Database(self.location, boot)
+        self._trusted = trusted
+        self._database = Database(self.location, boot, trusted=trusted)
         self._touched = Touched(clock)
         self._writer = Writer(self._database, self._touched, clock, boot)
         self._notes = Notes(self._database)
@@ -81,7 +86,7 @@ class SqliteStore:
         return f"SqliteStore({self.location!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_store, (self.location,)
+        return opened, (SqliteStore, self.location, self._trusted)
 
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record whole, in place of one of its key."""
@@ -89,6 +94,11 @@ class SqliteStore:
             self._writer.put(key, record, seconds)
         except (OSError, sqlite3.Error) as exc:
             raise _unavailable(exc, self.location) from exc
+
+    def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
+        """Publish a record whole; what is worth least goes first, so that the limits hold all the time."""
+        with self._writing():
+            self._writer.put(key, record, seconds, limits)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""
@@ -167,14 +177,15 @@ class SqliteStore:
     def release(self, key: bytes, *, failed: bool) -> None:
         """Give a lease back, after telling whether its holder failed."""
         with contextlib.suppress(OSError):  # without a folder there was no lease
+            locks = self._database.leases()
             if failed:
-                self._database.locks.note_failure(_offset(key))
-            self._database.locks.release(_offset(key))
+                locks.note_failure(_offset(key))
+            locks.release(_offset(key))
 
     def failures(self, key: bytes) -> bytes:
         """A mark that changes when a holder of the key's lease failed."""
         try:
-            return self._database.locks.failures(_offset(key))
+            return self._database.leases().failures(_offset(key))
         except OSError:
             return b""
 
@@ -215,42 +226,6 @@ class SqliteStore:
         if too_much > 0:
             found += self._rows(_BY_BYTES, (too_much,)) or self._rows(_LAST, ())
         return max(found, default=None)
-
-
-class _OpenStores:
-    """The stores of this process by location: equal locations share their connections and times of access.
-
-    A worker that gets a cached function, or references to a thousand results, opens their database once.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stores: weakref.WeakValueDictionary[str, SqliteStore] = weakref.WeakValueDictionary()
-        # A worker that gets its function anew for each task would open and close all the time.
-        self._recent: collections.deque[SqliteStore] = collections.deque(maxlen=_MOST_RECENT)
-        after_fork_in_child(self._renew)
-
-    def at(self, location: str) -> SqliteStore:
-        with self._lock:
-            store = self._stores.get(location)
-            if store is None:
-                store = self._stores[location] = SqliteStore(location)
-                self._recent.append(store)
-            return store
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-
-
-_OPEN = _OpenStores()
-
-
-def open_store(location: str | os.PathLike[str]) -> SqliteStore:
-    """The store in a folder; one object per folder and process, as long as somebody holds it.
-
-    Touches nothing. A relative path is that of the current folder of this moment.
-    """
-    return _OPEN.at(os.path.abspath(os.fspath(location)))
 
 
 def _close(writer: Writer, database: Database) -> None:

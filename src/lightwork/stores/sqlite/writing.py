@@ -11,16 +11,18 @@ Removing records moves blobs that nothing uses to trash/ inside the transaction 
 kill in between leaves rows whose blobs are gone: they are misses, and the next put mends them.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 
 from ...errors import StoreUnavailable
-from ...protocols import Record
+from ...protocols import Limits, Record
 from ...system.clock import Clock
 from .blobs import Written, discard
 from .database import Database, Seat
 from .layout import Blob, Places, encode, encode_small, place
 from .reading import Touched
+from .room import Room
 
 __all__ = ["Writer"]
 
@@ -31,6 +33,7 @@ _PUT = (
 _TOUCH = "UPDATE records SET accessed = max(accessed, ?) WHERE key = ?"
 _ROW = "INSERT INTO blobs VALUES (?, ?, ?, 0) ON CONFLICT DO UPDATE SET boot = excluded.boot"
 _MOST_TRIES = 5
+_MOST_IN_ROW = 128 << 10  # bytes of a large record that go through the journal
 
 
 class _Vanished(Exception):
@@ -46,24 +49,57 @@ class Writer:
         self._touched = touched
         self._clock = clock
         self._boot = boot
+        self._room = Room(database, clock)
 
-    def put(self, key: bytes, record: Record, seconds: float) -> None:
-        """Publish a record, in place of one of its key."""
+    def put(self, key: bytes, record: Record, seconds: float, limits: Limits | None = None) -> None:
+        """Publish a record, in place of one of its key. With `limits` room is made for it first."""
         body = encode_small(key, record)
         with self._database.seat() as seat:
             if body is not None:
-                self._commit(seat, (key, len(body), len(body), 0), seconds, body, publish=None)
+                figures = (key, len(body), len(body), 0)
+                self._commit(seat, figures, seconds, body, publish=None, limits=limits)
                 return
-            for _ in range(_MOST_TRIES):
-                try:
-                    self._put_large(seat, key, record, seconds)
-                    return
-                except _Vanished:
-                    continue
-                except FileNotFoundError:
-                    # A folder or temporary file was removed by somebody; the whole cache: begin anew.
-                    if self._database.inode() is not None:
-                        self._database.mend()
+            reserved = 0 if limits is None else self._reserve(seat, record, limits)
+            try:
+                self._put_whole(seat, key, record, seconds, reserved)
+            except BaseException:
+                if reserved:
+                    with contextlib.suppress(OSError, sqlite3.Error):  # the promise ends with the process
+                        self._room.release(seat.writer(), reserved)
+                raise
+
+    def _reserve(self, seat: Seat, record: Record, limits: Limits) -> int:
+        """Make room for a record, and promise it to it before a byte is written; the promise's number."""
+        nbytes = sum(memoryview(part).nbytes for part in (record.skeleton, record.facts, *record.buffers))
+        connection = seat.writer()
+        try:
+            try:  # as in `remove`
+                connection.execute("BEGIN IMMEDIATE")
+                self._use_touched(connection)
+                self._room.make(connection, limits, nbytes)
+                reserved = self._room.reserve(connection, nbytes)
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            self._room.shrink(connection, limits, min(nbytes, _MOST_IN_ROW))
+        except sqlite3.Error as exc:
+            seat.failed(exc)
+            raise
+        return reserved
+
+    def _put_whole(self, seat: Seat, key: bytes, record: Record, seconds: float, reserved: int) -> None:
+        """Write a record that has blobs or a long body; `reserved` is the number of its promise, or 0."""
+        for _ in range(_MOST_TRIES):
+            try:
+                self._put_large(seat, key, record, seconds, reserved)
+                return
+            except _Vanished:
+                continue
+            except FileNotFoundError:
+                # A folder or temporary file was removed by somebody; the whole cache: begin anew.
+                if self._database.inode() is not None:
+                    self._database.mend()
         raise StoreUnavailable(
             "files of the cache are removed as fast as this process makes or looks for them"
         )
@@ -106,7 +142,7 @@ class Writer:
                     _roll_back(connection)
                     raise
 
-    def _put_large(self, seat: Seat, key: bytes, record: Record, seconds: float) -> None:
+    def _put_large(self, seat: Seat, key: bytes, record: Record, seconds: float, reserved: int) -> None:
         connection = seat.writer()  # makes the folder, if there is none
         places = place(record)
         blobs, written = self._write(connection, places)
@@ -120,7 +156,7 @@ class Writer:
                 (key, nbytes, len(body), len(held)),
                 seconds,
                 body,
-                publish=lambda inside: self._publish(inside, key, held, written, placed),
+                publish=lambda inside: self._publish(inside, key, held, written, placed, reserved),
             )
         except BaseException:
             self._take_back(seat, placed, written)
@@ -162,8 +198,11 @@ class Writer:
         blobs: set[Blob],
         written: dict[Blob, Written],
         placed: list[Blob],
+        reserved: int,
     ) -> None:
         """Inside the transaction: put blobs in place, and note that the record holds them."""
+        if reserved:
+            self._room.release(connection, reserved)
         for blob in blobs:
             if not self._is_sound(connection, blob):
                 if blob not in written:
@@ -191,6 +230,7 @@ class Writer:
         body: bytes,
         *,
         publish: Callable[[sqlite3.Connection], None] | None,
+        limits: Limits | None = None,
     ) -> None:
         """Write a row (key, bytes in all, bytes of the body, blobs) and the waiting times of access."""
         connection = seat.writer()
@@ -198,19 +238,26 @@ class Writer:
         try:
             try:  # as in `remove`
                 connection.execute("BEGIN IMMEDIATE")
+                self._use_touched(connection)
+                if limits is not None:
+                    self._room.make_small(connection, limits, len(body))
                 connection.execute(_PUT, (*figures, now, now, seconds, body))
                 if publish is not None:
                     publish(connection)
-                waiting = self._touched.take()
-                if waiting:
-                    connection.executemany(_TOUCH, waiting)
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
                 raise
+            if limits is not None:
+                self._room.shrink(connection, limits, len(body))
         except sqlite3.Error as exc:
             seat.failed(exc)
             raise
+
+    def _use_touched(self, connection: sqlite3.Connection) -> None:
+        waiting = self._touched.take()
+        if waiting:
+            connection.executemany(_TOUCH, waiting)
 
     def _trash_unused(self, connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> None:
         unused = connection.execute("SELECT digest FROM blobs WHERE uses = 0").fetchall()
