@@ -18,6 +18,7 @@ import os
 import sqlite3
 import threading
 import time
+from typing import Any
 
 from ...errors import StoreUnavailable
 from ...system.filesystems import file_system, is_local
@@ -143,6 +144,18 @@ class Database:
         """The seat of the calling thread."""
         seat = self._seats.get(threading.get_ident())
         return seat if seat is not None else self._add_seat()
+
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:  # Any: the columns
+        """The answer to a query; nothing if it cannot be had."""
+        with self.seat() as seat:
+            connection = seat.reader()
+            if connection is None:
+                return []
+            try:
+                return connection.execute(query, values).fetchall()
+            except sqlite3.Error as exc:
+                seat.failed(exc)
+                return []
 
     def inode(self) -> tuple[int, int] | None:
         """What tells the database file from another of the same name; ``None`` if there is none."""

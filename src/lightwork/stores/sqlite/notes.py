@@ -27,17 +27,21 @@ class Notes:
 
     def read(self, key: bytes) -> bytes | None:
         """The note of a key."""
-        rows = self._rows("SELECT text FROM notes WHERE key = ?", (key,)) if self._rows(_HAS_TABLE) else []
+        rows = (
+            self._database.rows("SELECT text FROM notes WHERE key = ?", (key,))
+            if self._database.rows(_HAS_TABLE)
+            else []
+        )
         return rows[0][0] if rows else None
 
     def clear(self, low: bytes, high: bytes) -> None:
         """Remove the notes of all keys from `low` on, and before `high`."""
-        if self._rows(_HAS_TABLE):
+        if self._database.rows(_HAS_TABLE):
             self._change([("DELETE FROM notes WHERE key >= ? AND key < ?", (low, high))])
 
     def facts(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
         """The facts of the records with such keys that were written last; damaged ones are left out."""
-        found = [decode_body(key, body) for key, body in self._rows(_RECENT, (low, high, limit))]
+        found = [decode_body(key, body) for key, body in self._database.rows(_RECENT, (low, high, limit))]
         return [bytes(record.facts) for record in found if record is not None]
 
     def _change(self, statements: list[tuple[str, tuple[bytes, ...]]]) -> None:
@@ -49,14 +53,3 @@ class Notes:
             except sqlite3.Error as exc:
                 seat.failed(exc)
                 raise
-
-    def _rows(self, query: str, values: tuple[bytes | int, ...] = ()) -> list[tuple[bytes, ...]]:
-        with self._database.seat() as seat:
-            connection = seat.reader()
-            if connection is None:
-                return []
-            try:
-                return connection.execute(query, values).fetchall()
-            except sqlite3.Error as exc:
-                seat.failed(exc)
-                return []

@@ -6,7 +6,6 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from ...errors import StoreUnavailable
 from ...protocols import Entry, Limits, Record, Totals
@@ -111,7 +110,7 @@ class SqliteStore:
         low = prefix
         while True:
             # In portions, each fetched to its end: a cursor left half-read would let the journal grow.
-            rows = self._rows(_SCAN, (low, _after(prefix)))
+            rows = self._database.rows(_SCAN, (low, _after(prefix)))
             yield from map(Entry._make, rows)
             if len(rows) < _PORTION:
                 return
@@ -123,7 +122,7 @@ class SqliteStore:
 
     def totals(self) -> Totals:
         """Number and bytes of all records, in constant time; blobs that several share count once."""
-        rows = self._rows("SELECT records, nbytes FROM totals", ())
+        rows = self._database.rows("SELECT records, nbytes FROM totals", ())
         return Totals(*rows[0]) if rows else Totals(0, 0)
 
     def clear(self, prefix: bytes = b"") -> int:
@@ -189,18 +188,6 @@ class SqliteStore:
         except OSError:
             return b""
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:  # Any: the columns
-        """The answer to a query; nothing if it cannot be had."""
-        with self._database.seat() as seat:
-            connection = seat.reader()
-            if connection is None:
-                return []
-            try:
-                return connection.execute(query, values).fetchall()
-            except sqlite3.Error as exc:
-                seat.failed(exc)
-                return []
-
     def _remove(self, statement: str, rows: list[tuple[object, ...]]) -> int:
         if self._database.inode() is None:
             return 0
@@ -222,9 +209,9 @@ class SqliteStore:
         too_much = 0 if max_bytes is None else nbytes - max_bytes
         found = []
         if too_many > 0:
-            found += self._rows(_BY_ITEMS, (too_many - 1,))
+            found += self._database.rows(_BY_ITEMS, (too_many - 1,))
         if too_much > 0:
-            found += self._rows(_BY_BYTES, (too_much,)) or self._rows(_LAST, ())
+            found += self._database.rows(_BY_BYTES, (too_much,)) or self._database.rows(_LAST, ())
         return max(found, default=None)
 
 
