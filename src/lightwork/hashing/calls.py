@@ -192,10 +192,6 @@ class CallKeys:
         """What keys of the function contain beside code and arguments: its name and ``version=``."""
         return self._head
 
-    def fingerprint(self) -> bytes:
-        """What stands for the code in keys made now, 32 bytes."""
-        return self._tracker.fingerprint()
-
     def dependencies(self) -> Dependencies:
         """What code and globals are tracked, and what is named but not tracked, with the reason."""
         found = self._tracker.dependencies()
