@@ -11,7 +11,7 @@ How a parallel call talks to an engine::
     engine.open(request)            ─────────►  a session: slots 0 .. n_jobs - 1
     session.send(slot, batch)       ─────────►  queued for the worker of that slot, never blocks
     session.take_back(slot)         ─────────►  asks for tasks that were not started yet
-    session.wait(timeout)           ◄─────────  [Done | Failed | Lost | Returned, ...]
+    session.wait(timeout)           ◄─────────  [Done | Failed | Lost | Returned | Told, ...]
     session.close(abort=...)        ─────────►  workers go back to the pool, or are killed
 
 An engine never calls back. It knows no order, no batching policy and no retries: those are the flow's.
@@ -28,6 +28,12 @@ Buffer: TypeAlias = "bytes | bytearray | memoryview"
 # Any: the arguments and results of users' functions.
 Call: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]"
 """One task as `delayed` makes it: function, positional arguments, keyword arguments."""
+
+Run: TypeAlias = "Callable[[int, Call], Any]"
+"""Runs one task, given its index, and returns its value; its error passes through."""
+
+Tell: TypeAlias = "Callable[[int, object], None]"
+"""Says something of a task to the call it belongs to, see `Told`: the index and any object that pickles."""
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -80,7 +86,18 @@ class Returned(NamedTuple):
     stop: int
 
 
-Event: TypeAlias = "Done | Failed | Lost | Returned"
+class Told(NamedTuple):
+    """What a runner said of the task `index` while it ran. It comes before the report of that task."""
+
+    slot: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which no event needs
+    what: object
+
+
+Report: TypeAlias = "Done | Failed | Lost | Returned"
+"""What became of tasks."""
+
+Event: TypeAlias = "Report | Told"
 
 
 @runtime_checkable
@@ -91,11 +108,11 @@ class Runner(Protocol):
     so that engines can run opaque calls.
     """
 
-    def start(self) -> None:
-        """Called once in the worker before the first task of a session."""
+    def start(self, tell: Tell) -> Run:
+        """Called once in the worker (each thread that runs tasks) before the first task of a session.
 
-    def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
-        """Run one task and return its value; its error passes through."""
+        Returns what runs the tasks. `tell` may be called from any thread, until `stop`.
+        """
 
     def stop(self) -> None:
         """Called once in the worker after the last task of a session."""

@@ -3,10 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import EngineError, InvalidOption
-from ..protocols import Batch, Call, Done, Event, Failed, Returned, SessionRequest
+from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, SessionRequest, Told
 
 __all__ = ["SequentialEngine"]
 
@@ -53,8 +54,8 @@ class SequentialSession:
     def __init__(self, request: SessionRequest) -> None:
         self._runner = request.runner
         self._queue: deque[_Task] = deque()
-        self._returned: list[Event] = []
-        self._started = False
+        self._ready: list[Event] = []
+        self._run: Run | None = None
         self._closed = False
 
     def send(self, slot: int, batch: Batch) -> None:
@@ -70,23 +71,29 @@ class SequentialSession:
         while mine and mine[-1].index == start - 1:
             start -= 1
             self._queue.remove(mine.pop())
-        self._returned.append(Returned(slot, start, stop))
+        self._ready.append(Returned(slot, start, stop))
 
     def wait(self, timeout: float | None) -> Sequence[Event]:
         """Report what was taken back, or run the next task and report it. Never sleeps."""
-        if self._returned or not self._queue:
-            events, self._returned = self._returned, []
-            return events
-        if not self._started:
-            self._started = True
-            self._runner.start()
+        if self._queue and not self._ready:
+            self._run_next()
+        events, self._ready = self._ready, []
+        return events
+
+    def _run_next(self) -> None:
         task = self._queue.popleft()
+        if self._run is None:
+            self._run = self._runner.start(partial(self._tell, task.slot))
         begin = time.perf_counter()
         try:
-            value = self._runner.run(task.index, task.call)
+            value = self._run(task.index, task.call)
         except Exception as error:  # noqa: BLE001 - a task's error is its result, and reported as such
-            return [Failed(task.slot, task.index, error, time.perf_counter() - begin)]
-        return [Done(task.slot, task.index, [value], time.perf_counter() - begin)]
+            self._ready.append(Failed(task.slot, task.index, error, time.perf_counter() - begin))
+        else:
+            self._ready.append(Done(task.slot, task.index, [value], time.perf_counter() - begin))
+
+    def _tell(self, slot: int, index: int, what: object) -> None:
+        self._ready.append(Told(slot, index, what))
 
     def wake(self) -> None:
         """Nothing to do: `wait` never sleeps."""
@@ -94,6 +101,6 @@ class SequentialSession:
     def close(self, *, abort: bool) -> None:
         """Forget the tasks that were not run."""
         self._queue.clear()
-        if self._started and not self._closed:
+        if self._run is not None and not self._closed:
             self._runner.stop()
         self._closed = True

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import EngineError, InvalidOption
-from ..protocols import Batch, Call, Done, Event, Failed, Returned, Runner, SessionRequest
+from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, Runner, SessionRequest, Told
 from ..system.cpu import cpu_count
 
 __all__ = ["ThreadEngine"]
@@ -172,15 +172,15 @@ def _serve(
     slot: int, runner: Runner, inbox: "SimpleQueue[_Work | None]", events: "SimpleQueue[Event | None]"
 ) -> None:
     """The life of a thread."""
-    runner.start()
+    run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
     while (work := inbox.get()) is not None:
-        _run(slot, runner, work, events)
+        _run(slot, run, work, events)
         del work  # not kept alive while waiting for the next
     runner.stop()
 
 
-def _run(slot: int, runner: Runner, work: _Work, events: "SimpleQueue[Event | None]") -> None:
-    run, take, clock = runner.run, work.calls.popleft, time.perf_counter
+def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]") -> None:
+    take, clock = work.calls.popleft, time.perf_counter
     index = start = work.start
     values: list[Any] = []  # Any: what users' functions return
     begin = now = clock()

@@ -8,6 +8,7 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
+`around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
 The names, and the parts that only a call needs, are imported on first use: a worker imports
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import batching, carried, driver, flow, loop, progress, results
+    from . import around, batching, carried, driver, flow, loop, progress, results
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Failure",
     "Parallel",
+    "around",
     "batching",
     "carried",
     "delayed",

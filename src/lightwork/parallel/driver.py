@@ -14,18 +14,21 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Session, SupportsFlush
+from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
 from .failures import Failure, add_note, describe, not_a_call
 from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
 from .window import Window
 
-__all__ = ["Driver", "Observer", "OnError", "checked", "total_of"]
+__all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
 
 OnError: TypeAlias = Literal["raise", "return", "skip"]
 
 Observer: TypeAlias = Callable[[int, int | None, int], object]
 """Called with (tasks done, tasks in all if known, tasks failed), failed ones being done as well."""
+
+Listener: TypeAlias = Callable[[int, object], None]
+"""Called with the index of a task and what the runner said of it, before its result is emitted."""
 
 _SKIPPED = object()
 
@@ -46,6 +49,8 @@ class Driver:
         ``"raise"`` the flow must be fatal.
     observer
         Told of each change in the number of finished tasks, in the driving thread.
+    listener
+        Gets what the runner of the session says of tasks, in the driving thread.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Driver:
         *,
         on_error: OnError,
         observer: Observer | None = None,
+        listener: Listener | None = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -64,6 +70,7 @@ class Driver:
         self._flow = flow
         self._on_error = on_error
         self._observer = observer
+        self._listener = listener
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -100,7 +107,7 @@ class Driver:
 
         Raises the error of a task if the flow is fatal, and whatever the input or the observer raises.
         """
-        events = self._session.wait(timeout)
+        events = self._heard(self._session.wait(timeout))
         before = self._done
         for event in events:
             if type(event) is Done:
@@ -121,6 +128,16 @@ class Driver:
     def release(self) -> None:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
         self._calls, self._results, self.out, self._tasks = Window(), Window(), [], ()
+
+    def _heard(self, events: Sequence[Event]) -> list[Report]:
+        """What became of tasks, after what the runners said was passed on."""
+        reports: list[Report] = []
+        for event in events:
+            if not isinstance(event, Told):
+                reports.append(event)
+            elif self._listener is not None:
+                self._listener(event.index, event.what)
+        return reports
 
     def _feed(self, events: Sequence[FlowEvent]) -> None:
         following: Sequence[FlowEvent] | None = events

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from ..protocols import Call
+from .around import Around, entered
 from .driver import Observer, OnError
 from .failures import Failure, add_note, describe, not_a_call
 
@@ -31,35 +32,43 @@ def run_all(tasks: Iterable[Call]) -> list[Any]:  # Any: results of users' funct
 
 
 def run_lazily(
-    tasks: Iterable[Call], *, on_error: OnError, observer: Observer | None, total: int | None, chunk: int
+    tasks: Iterable[Call],
+    *,
+    around: Around,
+    on_error: OnError,
+    observer: Observer | None,
+    total: int | None,
+    chunk: int,
 ) -> Iterator[Any]:
     """The results one by one; task i runs when result i is asked for.
 
     Parameters
     ----------
+    around
+        What is done around each task.
     chunk
         Tasks are taken from the input so many at a time.
     """
-    source = iter(tasks)
-    index = failed = 0
-    while calls := list(islice(source, chunk)):
-        for call in calls:
-            try:
-                function, args, kwargs = call
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                _explain(error, index, call)
-                # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
-                if on_error == "raise" or not isinstance(error, Exception):
-                    raise
-                failed += 1
-                result = Failure(index, error, 1) if on_error == "return" else _SKIPPED
-            index += 1
-            if observer is not None:
-                observer(index, total, failed)
-            if result is not _SKIPPED:
-                yield result
-            result = None  # the caller's from now on: do not keep it alive until the next one is there
+    with entered(around) as run:
+        source = iter(tasks)
+        index = failed = 0
+        while calls := list(islice(source, chunk)):
+            for call in calls:
+                try:
+                    result = run(index, call)
+                except BaseException as error:
+                    _explain(error, index, call)
+                    # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
+                    if on_error == "raise" or not isinstance(error, Exception):
+                        raise
+                    failed += 1
+                    result = Failure(index, error, 1) if on_error == "return" else _SKIPPED
+                index += 1
+                if observer is not None:
+                    observer(index, total, failed)
+                if result is not _SKIPPED:
+                    yield result
+                result = None  # the caller's from now on: do not keep it alive until the next one is there
 
 
 def _explain(error: BaseException, index: int, call: object) -> None:

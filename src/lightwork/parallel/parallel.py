@@ -42,6 +42,7 @@ from .options import (
 from .task import TaskRunner, nesting_level
 
 if TYPE_CHECKING:
+    from .around import Around
     from .driver import Driver, Observer, OnError
     from .progress import Progress
 
@@ -241,14 +242,20 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        if self.return_as == "list" and self.on_error == "raise" and watching is None and chunk == 1:
+        around = self._around()
+        is_plain = self.on_error == "raise" and watching is None and not around
+        if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks)
         results = parallel.loop.run_lazily(
-            tasks, on_error=self.on_error, observer=watching, total=total, chunk=chunk
+            tasks, around=around, on_error=self.on_error, observer=watching, total=total, chunk=chunk
         )
         if watching is not None:
             results = _watched(results, watching)
         return list(results) if self.return_as == "list" else results
+
+    def _around(self) -> "Around":
+        """What is done around each task of the next call."""
+        return ()
 
     def _share_out(
         self,
@@ -271,10 +278,18 @@ class Parallel:
             fatal=self.on_error == "raise",
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules)
+        around = self._around()
+        layers = [feature.layer for feature in around if feature.layer is not None]
+        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
         session = self._engine.open(SessionRequest(workers, runner, inner, {}))
         driver = parallel.driver.Driver(
-            tasks, session, flow, on_error=self.on_error, observer=watching, total=total
+            tasks,
+            session,
+            flow,
+            on_error=self.on_error,
+            observer=watching,
+            listener=parallel.around.listener(around),
+            total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to
         ended = watching.close if watching is not None else _nothing

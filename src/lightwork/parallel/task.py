@@ -3,19 +3,19 @@
 Workers import this module and nothing else of `lightwork.parallel`: keep it small.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import hashing
-from ..protocols import Call
+from ..protocols import Call, Run, Tell
 from ..system.computing import COMPUTING
 
 if TYPE_CHECKING:
     from ..hashing.registered import Pickled
 
-__all__ = ["TaskRunner", "nesting_level"]
+__all__ = ["Layer", "TaskRunner", "enter", "nesting_level"]
 
 _LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
 
@@ -23,6 +23,32 @@ _LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
 def nesting_level() -> int:
     """How many parallel calls the running code is in: 0 in a script, 1 in a task, 2 in a task of a task."""
     return _LEVEL.get()
+
+
+class Layer(Protocol):
+    """Something that is done around each task, where it runs: a seed, a context, a capture.
+
+    Picklable, and not changed by use: one object serves all threads of a session.
+    """
+
+    def enter(self, inner: Run, tell: Tell) -> Run:
+        """Called once in each worker or thread before its first task; what runs tasks, around `inner`."""
+
+    def leave(self) -> None:
+        """Called there after its last task."""
+
+
+def enter(layers: Sequence[Layer], tell: Tell) -> Run:
+    """What runs a task inside of all layers, the first of them outermost."""
+    run: Run = _run
+    for layer in reversed(layers):
+        run = layer.enter(run, tell)
+    return run
+
+
+def _run(index: int, call: Call) -> Any:  # Any: the result of the user's function
+    function, args, kwargs = call
+    return function(*args, **kwargs)
 
 
 class TaskRunner:
@@ -34,31 +60,31 @@ class TaskRunner:
     rules of `register_hash`. Stateless otherwise, so one runner serves all threads of a session.
     """
 
-    __slots__ = ("computing", "level", "rules")
+    __slots__ = ("computing", "layers", "level", "rules")
 
     def __init__(
         self,
         level: int,
         computing: frozenset[bytes] = frozenset(),
         rules: "Mapping[str, Pickled]" = MappingProxyType({}),
+        layers: Sequence[Layer] = (),
     ) -> None:
         self.level = level
         self.computing = computing
         self.rules = dict(rules)
+        self.layers = tuple(layers)
 
-    def start(self) -> None:
-        """Enter the level, for all tasks of this session in this worker."""
+    def start(self, tell: Tell) -> Run:
+        """Enter the level and the layers, for all tasks of this session in this worker."""
         _LEVEL.set(self.level)
         COMPUTING.set(self.computing)
         if self.rules:
             hashing.adopt_rules(self.rules)
-
-    def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
-        """Run one task; its error passes through."""
-        function, args, kwargs = call
-        return function(*args, **kwargs)
+        return enter(self.layers, tell)
 
     def stop(self) -> None:
         """Leave the level: what the worker does next is nobody's task."""
+        for layer in self.layers:
+            layer.leave()
         _LEVEL.set(0)
         COMPUTING.set(frozenset())

@@ -29,9 +29,12 @@ from ..protocols import (
     Failed,
     Lost,
     Returned,
+    Run,
     Runner,
     Session,
     SessionRequest,
+    Tell,
+    Told,
 )
 
 __all__ = ["EngineSuite", "PlainRunner", "ScriptedEngine"]
@@ -42,8 +45,9 @@ _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})  # Any: options of engines
 class PlainRunner:
     """A `Runner` that only runs."""
 
-    def start(self) -> None:
+    def start(self, tell: Tell) -> Run:
         """Nothing to prepare."""
+        return self.run
 
     def run(self, index: int, call: Call) -> Any:  # Any: the result of the call
         """Call."""
@@ -52,6 +56,21 @@ class PlainRunner:
 
     def stop(self) -> None:
         """Nothing to undo."""
+
+
+class Telling(PlainRunner):
+    """A `Runner` that says when each task begins and ends."""
+
+    def start(self, tell: Tell) -> Run:
+        """Tell around each task."""
+
+        def run(index: int, call: Call) -> Any:  # Any: the result of the call
+            tell(index, {"begins": index})
+            value = self.run(index, call)
+            tell(index, {"ends": index})
+            return value
+
+        return run
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -119,7 +138,8 @@ class ScriptedSession:
         self._unknown = unknown
         self._queues: list[deque[tuple[int, Call]]] = [deque() for _ in range(request.n_jobs)]
         self._asked: set[int] = set()
-        self._started: set[int] = set()
+        self._runs: dict[int, Run] = {}
+        self._told: list[Event] = []
         self._turn = 0
 
     def send(self, slot: int, batch: Batch) -> None:
@@ -157,7 +177,7 @@ class ScriptedSession:
             queue.clear()
         if not self.closed:
             self.closed = "aborted" if abort else "ended"
-            for _ in self._started:
+            for _ in self._runs:
                 self.request.runner.stop()
 
     def _answer(self, slot: int) -> Sequence[Event]:
@@ -172,26 +192,28 @@ class ScriptedSession:
 
     def _run(self, slot: int, count: int) -> Sequence[Event]:
         """Run up to `count` consecutive tasks of a slot."""
-        if slot not in self._started:
-            self._started.add(slot)
-            self.request.runner.start()
         queue, begin = self._queues[slot], time.perf_counter()
         values: list[Any] = []
         start = queue[0][0]
         events: list[Event] = []
+        run = self._runs.get(slot)
+        if run is None:
+            run = self.request.runner.start(lambda index, what: self._told.append(Told(slot, index, what)))
+            self._runs[slot] = run
         while queue and queue[0][0] == start + len(values) < start + count:
             index, call = queue.popleft()
             if index in self._deadly or index in self._unknown:
                 events.append(self._die(slot, None if index in self._unknown else index))
                 break
             try:
-                values.append(self.request.runner.run(index, call))
+                values.append(run(index, call))
             except Exception as error:  # noqa: BLE001 - a task's error is its result, and reported as such
                 events.append(Failed(slot, index, error, time.perf_counter() - begin))
                 break
         if values:
             events.insert(0, Done(slot, start, values, time.perf_counter() - begin))
-        return events
+        told, self._told = self._told, []
+        return [*told, *events]
 
     def _die(self, slot: int, running: int | None) -> Lost:
         self._queues[slot].clear()
@@ -435,6 +457,24 @@ class EngineSuite:
         session.send(0, Batch(0, [(double, (3,), {})]))
         assert self.collect(session, 1) == {0: 6}
 
+    def test_what_a_runner_says_comes_before_its_task(self, open_session: Callable[..., Session]) -> None:
+        """Two things that are said of each task arrive once, in order, before the task is reported."""
+        session = open_session(Telling())
+        session.send(0, Batch(7, [(double, (number,), {}) for number in range(5)]))
+        heard: dict[int, list[object]] = {}
+        values: dict[int, Any] = {}
+        deadline = time.monotonic() + self.seconds
+        while len(values) < 5:
+            assert time.monotonic() < deadline
+            for event in session.wait(self.seconds):
+                if isinstance(event, Told):
+                    assert event.index not in values
+                    heard.setdefault(event.index, []).append(event.what)
+                else:
+                    values.update(_outcomes(event))
+        assert heard == {index: [{"begins": index}, {"ends": index}] for index in range(7, 12)}
+        assert values == {index: 2 * (index - 7) for index in range(7, 12)}
+
     def test_unknown_options_are_refused(self, engine: Engine, slots: int) -> None:
         """An option that the engine does not know is an error that names it."""
         with pytest.raises(InvalidOption, match="no_such_option"):
@@ -449,5 +489,7 @@ def _outcomes(event: Event) -> list[tuple[int, Any]]:
             return [(event.index, event.error)]
         case Returned():
             return [(index, "returned") for index in range(event.start, event.stop)]
-        case _:
+        case Told():
+            return []
+        case Lost():
             return [] if event.running is None else [(event.running, event.error)]

@@ -11,6 +11,7 @@ interrupt (Ctrl-C between any two steps) never leaves a worker in the pool that 
 """
 
 import os
+import pickle
 import select
 import time
 from collections.abc import Sequence
@@ -18,12 +19,12 @@ from typing import Final
 
 from ...errors import EngineError
 from ...parcel.parcels import split
-from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest
+from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest, Told
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
 from ..workers.environment import difference, look
-from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, VALUES, StreamWriter, pickle_scalars
+from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, StreamWriter, pickle_scalars
 from .bell import Bell
 from .deaths import describe_death
 from .encoding import EncodedTasks, TaskEncoder
@@ -294,6 +295,8 @@ class ProcessSession:
             return  # an answer of an earlier session, which nobody waits for
         if frame.kind == VALUES:
             self._note(place, scalars(frame))
+        elif frame.kind == TOLD:
+            self._events.append(Told(place.number, frame.start, pickle.loads(frame.body)))
         else:
             for outcome in outcomes(frame):
                 self._note(place, outcome)

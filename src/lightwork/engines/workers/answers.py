@@ -10,8 +10,10 @@ import pickle
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -23,6 +25,7 @@ from .wire import (
     ERROR,
     PARCELS,
     SCALARS,
+    TOLD,
     VALUES,
     Placed,
     StreamWriter,
@@ -66,6 +69,8 @@ class Answers:
         self._first = 0  # the task of the oldest result that waits
         self._pickled = 0  # results in the writer, older than those in `values`
         self._refers = False  # to memory of the user's
+        self._told: deque[Sequence[Piece]] = deque()  # by any thread
+        self._sending = threading.Lock()
         self.values: list[Any] = []
         self.began_ns = 0
 
@@ -121,7 +126,32 @@ class Answers:
                 stream.flush()
         pieces, self._pieces, self._refers = self._pieces, [], False
         if pieces:
-            send_all(self._socket, _joined(pieces))
+            with self._sending:
+                self._send_told()
+                send_all(self._socket, _joined(pieces))
+            self._pass_on()
+
+    def tell(self, index: int, what: object) -> None:
+        """Send what the runner says of task `index`, at once. From any thread, signal handlers too.
+
+        Raises whatever pickling it raises.
+        """
+        body = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+        self._told.append(make_frame(TOLD, self._session, body, start=index))
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        # Nobody waits for the lock here: who holds it may be the very code that a signal has interrupted.
+        # Instead the holder looks again when it has let go, so nothing stays behind.
+        while self._told and self._sending.acquire(blocking=False):
+            try:
+                self._send_told()
+            finally:
+                self._sending.release()
+
+    def _send_told(self) -> None:
+        while self._told:
+            send_all(self._socket, list(self._told.popleft()))
 
     def _seconds(self) -> float:
         now = time.monotonic_ns()

@@ -8,7 +8,7 @@
     SEGMENT   a published buffer, with its descriptor     ERROR    one task failed
     COLUMNS   tasks of one function, plain arguments      ENDED    the session is over; modules loaded so far
     STREAM    any other tasks, one pickle each
-    END       the session is over
+    END       the session is over                          TOLD     what the runner said of a task
 
 Every task is a value of its own, whatever the batch: a list that is an argument of two tasks is two lists
 in the worker. One pickle for a whole batch would share it, so its memo is cleared after each task. Only
@@ -40,6 +40,7 @@ __all__ = [
     "SCALARS",
     "SEGMENT",
     "STREAM",
+    "TOLD",
     "UNSHIPPED",
     "VALUES",
     "Entry",
@@ -63,6 +64,7 @@ VALUES: Final = 7
 PARCELS: Final = 8
 ERROR: Final = 9
 ENDED: Final = 10
+TOLD: Final = 11
 
 UNSHIPPED: Final = 0xFFFFFFFF
 """Stands for the number of a function that travels with its task."""

@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn
 
 from ...errors import EngineError
 from ...parcel.parcels import join
-from ...protocols import Call, Runner
+from ...protocols import Call, Run, Runner
 from ...system.forks import after_fork_in_child
 from .answers import Answers
 from .calls import Broken, calls
@@ -91,6 +91,7 @@ class _Worker:
         """Forget everything of a session."""
         self._session = 0
         self._runner: Runner | None = None
+        self._run_task: Run | None = None
         self._failure: Exception | None = None  # why no task of this session can run
         self._functions: dict[int, Any] = {}  # Any: users' functions, or _Broken
         self._began_ns = 0
@@ -140,7 +141,7 @@ class _Worker:
                 limit_threads(limit)
                 self._fresh = False
             self._runner = join(skeleton, buffers)
-            self._runner.start()
+            self._run_task = self._runner.start(self._answers.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
             self._failure = error
 
@@ -155,7 +156,7 @@ class _Worker:
         self._segments.add(frame.start, frame.body, self._inbox.descriptors.popleft())
 
     def _end(self, frame: Frame) -> None:
-        if self._runner is not None and self._failure is None:
+        if self._runner is not None and self._run_task is not None:
             self._runner.stop()
         self._answers.send()
         sources = self._sources.new(self._began_ns)
@@ -167,18 +168,17 @@ class _Worker:
 
     def _tasks(self, frame: Frame) -> None:
         """Run the tasks of a frame and gather their answers."""
-        runner = self._runner
-        if self._failure is not None or runner is None:
+        run = self._run_task
+        if run is None:
             take, run = _raise(self._failure), _never
         else:
-            take, run = calls(frame, self._functions, self._segments.view), runner.run
+            take = calls(frame, self._functions, self._segments.view)
         self._run(frame, take, run)
         # At once, even if more frames are here already: while the parent takes these answers the next tasks
         # run. Answering several frames together saves calls and costs more in waiting (15 against 25 µs).
         self._answers.send()
 
-    def _run(self, frame: Frame, take: Callable[[], Call], run: Callable[[int, Call], Any]) -> None:
-        # Any: the result of a user's function.
+    def _run(self, frame: Frame, take: Callable[[], Call], run: Run) -> None:
         answers, words, clock = self._answers, self._words, time.monotonic_ns
         tokens = self._tokens if frame.flag else None
         answers.begin(frame.start)

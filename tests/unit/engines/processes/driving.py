@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from lightwork.engines.processes import ProcessEngine
 from lightwork.engines.processes.session import ProcessSession
-from lightwork.protocols import Batch, Call, Done, Event, Failed, Lost, Returned, SessionRequest
+from lightwork.protocols import Batch, Call, Done, Event, Failed, Lost, Returned, Run, SessionRequest, Tell
 
 PATIENCE = 20.0
 """Seconds without any event after which a test fails."""
@@ -15,8 +15,8 @@ PATIENCE = 20.0
 class PlainRunner:
     """Runs calls as they are."""
 
-    def start(self) -> None:
-        pass
+    def start(self, tell: Tell) -> Run:
+        return self.run
 
     def run(self, index: int, call: Call) -> Any:  # Any: what users' functions return
         function, arguments, keywords = call
@@ -89,7 +89,7 @@ def sort_in(found: Collected, event: Event) -> None:
         found.errors[event.index] = event.error
     elif isinstance(event, Lost):
         found.losses.append(event)
-    else:
+    elif isinstance(event, Returned):
         found.returned.append(event)
 
 

@@ -11,7 +11,17 @@ import pytest
 
 from lightwork.engines.processes import ProcessEngine
 from lightwork.errors import EngineError, InvalidOption, RemoteTraceback, UnpicklableError
-from lightwork.protocols import Batch, Call, Engine, Returned, Session, SessionRequest, SupportsFlush
+from lightwork.protocols import (
+    Batch,
+    Call,
+    Engine,
+    Returned,
+    Run,
+    Session,
+    SessionRequest,
+    SupportsFlush,
+    Tell,
+)
 from tests.unit.engines.processes.driving import (
     PlainRunner,
     batches,
@@ -386,8 +396,9 @@ def test_an_idle_worker_leaves() -> None:
 class Announcing(PlainRunner):
     """Counts in the worker what was called."""
 
-    def start(self) -> None:
+    def start(self, tell: Tell) -> Run:
         os.environ["STARTED_BY"] = "runner"
+        return self.run
 
     def run(self, index: int, call: Call) -> Any:
         return index, os.environ["STARTED_BY"], super().run(index, call)
@@ -403,7 +414,7 @@ def test_the_runner_runs_each_task_with_its_index(engine: ProcessEngine) -> None
 
 
 class Failing(PlainRunner):
-    def start(self) -> None:
+    def start(self, tell: Tell) -> Run:
         raise ValueError("cannot start")
 
 
