@@ -134,6 +134,18 @@ class Pool:
             for link in links:
                 self.bury(link)
 
+    def end_worker(self, link: WorkerLink) -> None:
+        """Have a worker ended, with all that it started in its process group. Its holder will be told."""
+        with self._lock:
+            if link.ended is None and self._template is not None:
+                self._template.kill(link.number)
+
+    def look_at(self, link: WorkerLink) -> None:
+        """Have a worker write its stack into its control page, if it can."""
+        with self._lock:
+            if link.ended is None and self._template is not None:
+                self._template.look_at(link.number)
+
     def pump(self) -> None:
         """Read what the template has to say, without waiting."""
         with self._lock:
