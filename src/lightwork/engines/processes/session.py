@@ -20,7 +20,6 @@ from typing import Final
 from ...errors import EngineError
 from ...parcel.parcels import split
 from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest, Told
-from ...system.oom import oom_kills
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
@@ -76,7 +75,6 @@ class ProcessSession:
         self._limit = request.inner_threads
         self._patience = patience
         self._lateness = None if task_timeout is None else Lateness(task_timeout, pool)
-        self._oom_kills = oom_kills()
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -368,13 +366,8 @@ class ProcessSession:
             late = describe_late(overdue.task[0], self._lateness.limit, stack)
             self._events.append(Lost(place.number, overdue.task[0], late))
         elif sent:
-            death = describe_death(pid, ended, running, out_of_memory=self._memory_ran_out())
+            death = describe_death(pid, ended, running, out_of_memory=self._pool.memory_ran_out())
             self._events.append(Lost(place.number, running, death))
-
-    def _memory_ran_out(self) -> bool | None:
-        """Whether the kernel has ended processes for want of memory since it was last asked."""
-        before, self._oom_kills = self._oom_kills, oom_kills()
-        return None if before is None or self._oom_kills is None else self._oom_kills > before
 
     def _forget_socket(self, link: WorkerLink) -> None:
         if self._by_fileno.pop(link.socket.fileno(), None) is not None:
