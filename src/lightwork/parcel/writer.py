@@ -100,7 +100,8 @@ class _Ordered:
         """Begin records, after having written older ones if too many are waiting."""
         while len(self._begun) >= self._limit or (self._begun and self._begun[0].done()):
             self._write_one()
-        self._begun.append(_begin(_make_records, job, len(job.plain)))
+        # A checksum alone costs less than handing it over, and than the threads' taking turns after that.
+        self._begun.append(_begin(_make_records, job, 0 if job.encode is None else len(job.plain)))
 
     def drain(self) -> None:
         """Write what was begun."""
