@@ -29,8 +29,8 @@ __all__ = [
     "survey",
 ]
 
-# Pieces of fewer bytes are read at once. Each call of the system lets another thread have the interpreter, and
-# waiting for it again takes longer than two threads save (400 buffers of 100 KB: 19 ms, 25 by helpers).
+# Pieces of fewer bytes are read at once. Each call of the system lets another thread have the interpreter,
+# and waiting for it again takes longer than two threads save (400 buffers of 100 KB: 19 ms, 25 by helpers).
 _WORTH_A_THREAD = 512 << 10
 
 _BEYOND = (ValueError, OverflowError)  # sizes that no memory can have
