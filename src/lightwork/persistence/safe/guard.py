@@ -6,8 +6,9 @@ from typing import Any
 
 from ...errors import CorruptFileError, UnsafeFileError
 from ...protocols import Buffer
-from . import arrays, arrow, dtypes, extension, frames, plain, polars, sparse, texts, torch
+from . import arrays, arrow, dtypes, extension, frames, plain, polars, sparse, sparse_columns, texts, torch
 from .calls import Calls
+from .claims import Claims
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
 from .machine import Machine
@@ -23,6 +24,7 @@ _FAMILIES = (
     dtypes.FAMILY,
     arrays.FAMILY,
     sparse.FAMILY,
+    sparse_columns.FAMILY,
     frames.FAMILY,
     extension.FAMILY,
     texts.FAMILY,
@@ -119,7 +121,8 @@ class Guard:
         def spend(nbytes: int) -> None:
             self.expand(0, nbytes)
 
-        kit = Kit(make_array, keys, spend)
+        claims = Claims(spend)
+        kit = Kit(make_array, keys, claims, spend)
 
         def resolve(name: Name) -> Constructor:
             if name in REGISTERED:
@@ -128,7 +131,9 @@ class Guard:
             return self._trusted.constructor(name) if make is None else make(kit)
 
         calls = Calls(resolve, self._trusted, spend)
-        return Machine(bytes(skeleton), buffers, calls, keys, self._trusted).run()
+        value = Machine(bytes(skeleton), buffers, calls, keys, claims, self._trusted).run()
+        claims.check()
+        return value
 
 
 def _refusal(names: Sequence[Name]) -> str:
