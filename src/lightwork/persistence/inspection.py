@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from .. import parcel
+from .. import parcel, persistence  # whose parts are loaded when they are needed
 from ..errors import InvalidOption
 from .joining import named
 from .options import path_of
@@ -15,7 +15,7 @@ class Segment(NamedTuple):
     """One buffer of a file: a large array, or several small ones side by side."""
 
     offset: int
-    """Position of its first byte in the file."""
+    """Position of its first byte in the file; in what it becomes if it is compressed as a whole."""
 
     nbytes: int
     """Its size in memory."""
@@ -48,6 +48,9 @@ class Inspection(NamedTuple):
     changed_in_place: bool
     """Whether arrays were mapped for writing, so that they have no checksums any more."""
 
+    compressor: str = ""
+    """What the whole file is compressed with, if it is."""
+
     def __str__(self) -> str:
         inside = sum(segment.nbytes for segment in self.segments) + self.skeleton_nbytes
         packages = ", ".join(f"{name} {version}" for name, version in self.packages) or "none"
@@ -60,6 +63,8 @@ class Inspection(NamedTuple):
             f"skeleton     {self.skeleton_nbytes:,} bytes",
             f"segments     {len(self.segments)}, {compressed} of them compressed",
         ]
+        if self.compressor:
+            lines[0] += f", compressed as a whole ({self.compressor})"
         if self.changed_in_place:
             lines.append("its arrays were mapped for writing: they have no checksums any more")
         return "\n".join(lines)
@@ -68,24 +73,33 @@ class Inspection(NamedTuple):
 def inspect(path: str | os.PathLike[str]) -> Inspection:
     """What is in a file that `dump` wrote: sizes, types, versions, segments. Nothing is unpickled.
 
-    Reads and verifies the ends of the file only, not what lies between: `load` verifies that.
+    Reads and verifies the ends of the file only, not what lies between: `load` verifies that. A file that is
+    compressed as a whole is decompressed to its end, in little memory.
 
     Raises
     ------
-    UnknownFormatError, CorruptFileError, OSError
+    UnknownFormatError
+        It is not one of `dump` in its own format. Files of joblib and bare pickles tell nothing about
+        themselves: what is in them is known to who unpickles them.
+    CorruptFileError, OSError
         As from `load`.
     """
     name = path_of(path)
     if name is None:
         raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
     with open(name, "rb", buffering=0) as file, named(repr(name)):
-        source = parcel.inputs.FileInput(file.fileno())
-        found = parcel.reader.survey(source, os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        compressor = ""
+        if parcel.layout.is_container(file.read(len(parcel.layout.MAGIC))):
+            found = parcel.reader.survey(parcel.inputs.FileInput(file.fileno()), size)
+        else:
+            file.seek(0)
+            compressor, found = persistence.foreign.opening.survey(file)
     segments = [_segment(*place.slot, place.offset, place.marks) for place in found.tail.places]
     facts = found.tail.facts
     return Inspection(
         path=name,
-        nbytes=found.footer.total,
+        nbytes=size,
         lightwork=facts.get("lightwork", ""),
         python=facts.get("python", ""),
         platform=facts.get("platform", ""),
@@ -94,6 +108,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         skeleton_nbytes=found.footer.skeleton_nbytes,
         segments=tuple(segments),
         changed_in_place=found.footer.changed,
+        compressor=compressor,
     )
 
 

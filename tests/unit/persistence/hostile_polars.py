@@ -53,7 +53,7 @@ def _stream(table: pa.Table, **options: Any) -> bytes:  # Any: of Arrow
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as stream:
         stream.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _pieces() -> bytes:

@@ -42,7 +42,7 @@ def test_an_array_cannot_change_the_codes_of_categories() -> None:
     """Nor those of the levels of an index."""
     column = pd.Categorical(["a", "b"])
     levels = pd.MultiIndex.from_tuples([(1, "a"), (2, "b")])
-    codes, found, index = reloaded([[column._codes, *levels.codes], column, levels])
+    codes, found, index = reloaded([[np.asarray(column.codes), *levels.codes], column, levels])
     for array in codes:
         array[:] = 100
     assert list(found) == ["a", "b"]

@@ -5,7 +5,7 @@ what its type and length ask of it, in numbers that do not overflow; then Arrow'
 all offsets, indices, views, ends of runs and texts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -113,7 +113,7 @@ def _check_sizes(kit: Kit, kind: Any, count: int, sizes: list[int | None]) -> No
             raise CorruptFileError(f"an array of Arrow of {count} items does not lie in its buffers")
 
 
-def _width(kit: Kit, kind: Any, widths: dict[int, tuple[str, ...]]) -> int:
+def _width(kit: Kit, kind: Any, widths: Mapping[int, tuple[str, ...]]) -> int:
     """Bytes of a number that tells where an item is; 0 if arrays of this type have none of `widths`."""
     return next((width for width, kinds in widths.items() if is_one(kit, kind, kinds)), 0)
 
