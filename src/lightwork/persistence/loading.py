@@ -10,7 +10,7 @@ from .. import parcel, persistence  # whose parts are loaded when they are neede
 from ..errors import CorruptFileError, InvalidOption, UnknownFormatError
 from .joining import Wanted, explained, joined, named
 from .mapping import join_mapped
-from .options import MmapMode, native_byte_order, path_of
+from .options import MmapMode, is_for_text, native_byte_order, path_of
 from .renames import renaming
 from .ways import Way, chosen_way
 
@@ -151,7 +151,8 @@ def _load_stream(stream: Any, wanted: Wanted, name: str, *, size: int | None = N
 def _check_foreign(name: str, way: Way) -> None:
     if way.guards:
         raise UnknownFormatError(
-            f"cannot read {name}: safe=True reads files of lightwork alone, and this is none (joblib's, say)"
+            f"cannot read {name}: safe=True reads lightwork's own format alone, and this is another (joblib's, "
+            "say), or compressed as a whole: then decompress it first"
         )
 
 
@@ -167,7 +168,7 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
         )
     if getattr(file, "closed", False):
         raise InvalidOption(f"cannot read from {file!r}: it is closed")
-    if isinstance(file, io.TextIOBase):
+    if is_for_text(file):
         raise InvalidOption(f'cannot read from {file!r}: it is open for text; open it with "rb"')
     if isinstance(file, io.IOBase) and not file.readable():
         raise InvalidOption(f'cannot read from {file!r}: it is not open for reading; open it with "rb"')
