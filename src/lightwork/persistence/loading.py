@@ -151,8 +151,8 @@ def _load_stream(stream: Any, wanted: Wanted, name: str, *, size: int | None = N
 def _check_foreign(name: str, way: Way) -> None:
     if way.guards:
         raise UnknownFormatError(
-            f"cannot read {name}: safe=True reads lightwork's own format alone, and this is another (joblib's, "
-            "say), or compressed as a whole: then decompress it first"
+            f"cannot read {name}: safe=True reads lightwork's own format alone, and this is another "
+            "(joblib's, say), or compressed as a whole: then decompress it first"
         )
 
 

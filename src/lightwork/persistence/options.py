@@ -160,7 +160,7 @@ def native_byte_order(ensure: Any, mmap_mode: Any) -> bool:  # Any: they are che
 
 
 def is_for_text(file: object) -> bool:
-    """Whether a file object takes or gives text; wrappers, of temporary files for example, have an encoding."""
+    """Whether a file object takes or gives text; wrappers, of temporary files say, have an encoding."""
     return isinstance(file, io.TextIOBase) or isinstance(getattr(file, "encoding", None), str)
 
 

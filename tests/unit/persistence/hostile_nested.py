@@ -140,6 +140,20 @@ NESTED: dict[str, Bad] = {
         _doubled_list(40) + b"0" + call(f"{_LIB}:scalar", b"h\x28", alias("null")),
         "bytes of memory",
     ),
+    "wide scalar": Bad(
+        "2**30 items for one that is missing",
+        call(f"{_LIB}:scalar", NONE, call(f"{_LIB}:list_", _INT8, number(1 << 30))),
+        "bytes of memory",
+    ),
+    "scalar in scalars": Bad(
+        "the same inside",
+        call(
+            f"{_LIB}:scalar",
+            listed(NONE, NONE),
+            call(f"{_LIB}:list_", call(f"{_LIB}:binary", number(1 << 30))),
+        ),
+        "bytes of memory",
+    ),
     "scalar of a dictionary": Bad(
         "made by a function of Arrow that checks nothing",
         call(f"{_LIB}:DictionaryScalar._reconstruct", NONE),

@@ -1,5 +1,6 @@
 """Hostile values of polars."""
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,14 @@ def _beyond() -> bytes:
     return found.replace(ends(0, 3, 6, 9), ends(0, 3, 6, 10**6))
 
 
+def _turned() -> bytes:
+    """A table that says that its numbers are of the other byte order, by a field that is left out else."""
+    own = _stream(pa.table({"a": pa.array([1], "int8")}))
+    left_out, there = (struct.pack("<4H", 8, 8, place, 4) for place in (0, 4))
+    assert own.count(left_out) == 1
+    return own.replace(left_out, there)
+
+
 def _own(state: bytes, kind: str = "dataframe.frame:DataFrame") -> bytes:
     return name(f"polars.{kind}") + b")" + NEW + data(state) + BUILD
 
@@ -130,6 +139,7 @@ POLARS: dict[str, Bad] = {
         "a type that runs code of whoever has registered it", _own(_stream(_EXTENSION)), "extension type"
     ),
     "union": Bad("a type that polars does not know", _own(_stream(_UNION)), "no columns of"),
+    "byte order": Bad("numbers that are turned before they are checked", _own(_turned()), "byte order"),
     "beyond": Bad("texts outside of their buffer", _own(_beyond()), "nonsense"),
     "series of three": Bad(
         "a series of three columns", _own(_stream(_TABLE), "series.series:Series"), "3 columns"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import CorruptFileError
 from . import arrow_types
-from .arrow_types import checked_type, is_one, parts_of
+from .arrow_types import checked_type, is_one, parts_of, room_of
 from .constructors import Constructor, Family, Kit, Later, checked, checked_all
 from .scan import Name
 
@@ -129,13 +129,13 @@ def _check_children(kit: Kit, kind: Any, count: int, inner: list[Any]) -> None:
 
 def _scalar(kit: Kit) -> Constructor:
     def call(value: Any, kind: Any) -> Any:
-        waiting = [value]
+        waiting, each = [value], _PART + room_of(kit, checked_type(kit, kind))
         while waiting:
-            kit.spend(_PART)
+            kit.spend(each)
             part = waiting.pop()
             if isinstance(part, list | tuple | dict):
                 waiting.extend(part.values() if isinstance(part, dict) else part)
-        made = kit.arrow.scalar(value, checked_type(kit, kind))
+        made = kit.arrow.scalar(value, kind)
         made.validate(full=True)
         return made
 

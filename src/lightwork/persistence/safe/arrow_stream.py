@@ -1,9 +1,9 @@
 """Tables of Arrow from its stream format, which is what polars pickles.
 
-Arrow's reader is made for the data of strangers, but for three things: it unpacks compressed buffers whatever
-they become, joins pieces of dictionaries before anything of them is checked, and asks whoever has registered
-an extension type. So the header of each message is looked at first, as the few tables of FlatBuffers that it
-is; what has been read is then checked in full.
+Arrow's reader is made for the data of strangers, but for some things: it unpacks compressed buffers whatever
+they become, turns numbers and joins pieces of dictionaries before anything of them is checked, and asks
+whoever has registered an extension type. So the header of each message is looked at first, as the few tables
+of FlatBuffers that it is; what has been read is then checked in full.
 
 ::
 
@@ -22,7 +22,8 @@ from .constructors import Kit
 # Any: what a library that may not be installed makes of the bytes of a file.
 __all__ = ["table_of"]
 
-_MESSAGE_HEADER, _COMPRESSION, _DICTIONARY_BATCH, _IS_PIECE = 2, 3, 1, 2  # fields, by their number
+# Fields, by their number in their table.
+_HEADER, _ENDIANNESS, _COMPRESSION, _DICTIONARY_BATCH, _IS_PIECE = 2, 0, 3, 1, 2
 _MESSAGE, _COLUMN = 10_000, 10_000  # bytes that they count as, by the time they take
 
 
@@ -55,8 +56,10 @@ def _check_message(kind: str, header: bytes) -> None:
     if kind == "schema":
         if b"ARROW:" in header:
             raise CorruptFileError("a table of Arrow has an extension type")
+        if message.table(_HEADER).truth(_ENDIANNESS):
+            raise CorruptFileError("a table of Arrow is in another byte order")
         return
-    batch = message.table(_MESSAGE_HEADER)
+    batch = message.table(_HEADER)
     if kind == "dictionary":
         if batch.truth(_IS_PIECE):
             raise CorruptFileError("a table of Arrow has a dictionary in pieces")

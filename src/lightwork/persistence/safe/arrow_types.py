@@ -15,7 +15,17 @@ from .constructors import Constructor, Family, Kit, checked, checked_all
 from .scan import Name
 
 # Any: values of a file, types of a library that may not be installed.
-__all__ = ["FAMILY", "LISTS", "checked_field", "checked_type", "counted", "fields_of", "is_one", "parts_of"]
+__all__ = [
+    "FAMILY",
+    "LISTS",
+    "checked_field",
+    "checked_type",
+    "counted",
+    "fields_of",
+    "is_one",
+    "parts_of",
+    "room_of",
+]
 
 LISTS = ("LIST", "LARGE_LIST", "FIXED_SIZE_LIST", "LIST_VIEW", "LARGE_LIST_VIEW")
 """The types whose items are lists."""
@@ -32,6 +42,7 @@ _ALIASES = frozenset(
     ]
 )
 _ZONE = re.compile(r"(?!dateutil)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*|[+-][0-9]{2}:[0-9]{2}")
+_VIEW = 16  # bytes, of the largest items that have one width
 _WIDTH = 1 << 31
 _PARTS, _DEPTH = 10_000, 30
 _PART = 100  # bytes that a part counts as, by the time it takes
@@ -77,6 +88,17 @@ def parts_of(kit: Kit, kind: Any) -> list[Any]:
     """The types of the children that an array of type `kind` has."""
     fields = fields_of(kit, kind)
     return [kit.arrow.struct(fields)] if kit.arrow.types.is_map(kind) else [field.type for field in fields]
+
+
+def room_of(kit: Kit, kind: Any) -> int:
+    """Most bytes that an item takes for which the file has none: lists of one length are written out."""
+    types = kit.arrow.types
+    if types.is_fixed_size_binary(kind):
+        return int(kind.byte_width)
+    rooms = [room_of(kit, field.type) for field in fields_of(kit, kind)]
+    if types.is_fixed_size_list(kind):
+        return int(kind.list_size) * rooms[0]
+    return max(_VIEW, sum(rooms))
 
 
 def counted(kit: Kit, kind: Any) -> Any:
