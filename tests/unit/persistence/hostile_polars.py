@@ -77,6 +77,13 @@ def _turned() -> bytes:
     return own.replace(left_out, there)
 
 
+def _renamed(old: bytes, new: bytes) -> bytes:
+    """A table of dates, with other bytes somewhere in its schema."""
+    own = _stream(pa.table({"name": pa.array([1], pa.timestamp("s", "Etc/UTC"))}))
+    assert old in own
+    return own.replace(old, new)
+
+
 def _own(state: bytes, kind: str = "dataframe.frame:DataFrame") -> bytes:
     return name(f"polars.{kind}") + b")" + NEW + data(state) + BUILD
 
@@ -139,6 +146,10 @@ POLARS: dict[str, Bad] = {
         "a type that runs code of whoever has registered it", _own(_stream(_EXTENSION)), "extension type"
     ),
     "union": Bad("a type that polars does not know", _own(_stream(_UNION)), "no columns of"),
+    "column name": Bad(
+        "a name that is no text, over which polars panics", _own(_renamed(b"name", b"na\xffe")), "nonsense"
+    ),
+    "zone": Bad("a time zone in a file", _own(_renamed(b"Etc/UTC", b"../UTC/")), "no time zone"),
     "byte order": Bad("numbers that are turned before they are checked", _own(_turned()), "byte order"),
     "beyond": Bad("texts outside of their buffer", _own(_beyond()), "nonsense"),
     "series of three": Bad(

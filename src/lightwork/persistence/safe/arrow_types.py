@@ -20,6 +20,7 @@ __all__ = [
     "LISTS",
     "checked_field",
     "checked_type",
+    "checked_zone",
     "counted",
     "fields_of",
     "is_one",
@@ -129,11 +130,16 @@ def _timestamp(kit: Kit) -> Constructor:
     def call(unit: Any, zone: Any = None) -> Any:
         if checked(unit, str, "a unit of time") not in _UNITS:
             raise CorruptFileError(f"{unit[:40]!r} is no unit of time")
-        if zone is not None and not _ZONE.fullmatch(checked(zone, str, "a time zone")):
-            raise CorruptFileError(f"{zone[:40]!r} is no time zone")
-        return kit.arrow.timestamp(unit, zone)
+        return kit.arrow.timestamp(unit, checked_zone(zone))
 
     return Constructor(None, call)
+
+
+def checked_zone(zone: Any) -> str | None:
+    """`zone`, if it is the name of a time zone that leads to no file elsewhere, an offset, or ``None``."""
+    if zone is not None and not _ZONE.fullmatch(checked(zone, str, "a time zone")):
+        raise CorruptFileError(f"{zone[:40]!r} is no time zone")
+    return zone  # type: ignore[no-any-return]  # it was checked
 
 
 def _decimal(name: str) -> Callable[[Kit], Constructor]:

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import CorruptFileError, UnsafeFileError
 from ...parcel.rebuild_polars import frame, series
 from .arrow_stream import table_of
-from .arrow_types import fields_of, is_one
+from .arrow_types import checked_zone, fields_of, is_one
 from .constructors import Constructor, Family, Kit, Later, checked
 from .scan import Name
 
@@ -35,13 +35,17 @@ def _checked_table(kit: Kit, table: Any) -> Any:
     waiting = list(table.schema)
     while waiting:
         field = waiting.pop()
-        kit.spend(_FIELD + sum(map(len, (field.metadata or {}).values())))
+        kit.spend(_FIELD + len(field.name) + sum(map(len, (field.metadata or {}).values())))
+        if kit.arrow.types.is_timestamp(field.type):
+            checked_zone(field.type.tz)
         if is_one(kit, field.type, _NEVER) or isinstance(field.type, kit.arrow.BaseExtensionType):
             raise CorruptFileError(f"polars has no columns of {field.type}"[:200])
         for key, value in (field.metadata or {}).items():
             if not _is_known(key, value) or not kit.arrow.types.is_dictionary(field.type):
                 raise CorruptFileError(f"{key[:40]!r} tells nonsense about a column of polars")
         waiting.extend(fields_of(kit, field.type))
+        if kit.arrow.types.is_dictionary(field.type):
+            waiting.append(kit.arrow.field("", field.type.value_type))
     return table
 
 
