@@ -1,6 +1,7 @@
 """`inspect`: what is in a file, without unpickling it."""
 
 import os
+import stat
 from typing import NamedTuple
 
 from .. import parcel, persistence  # whose parts are loaded when they are needed
@@ -78,6 +79,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
 
     Raises
     ------
+    InvalidOption
+        Not the path of a regular file.
     UnknownFormatError
         It is not one of `dump` in its own format. Files of joblib and bare pickles tell nothing about
         themselves: what is in them is known to who unpickles them.
@@ -87,6 +90,9 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     name = path_of(path)
     if name is None:
         raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
+    mode = os.stat(name).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe may wait for ever
+        raise InvalidOption(f"inspect needs a regular file, {name!r} is none")
     with open(name, "rb", buffering=0) as file, named(repr(name)):
         size = os.fstat(file.fileno()).st_size
         compressor = ""

@@ -1,5 +1,6 @@
 """`inspect`: what is in a file, without unpickling it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 import lightwork
 from lightwork import dump, inspect
-from lightwork.errors import CorruptFileError, UnknownFormatError
+from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError
 
 
 class Trap:
@@ -81,4 +82,11 @@ def test_files_of_joblib_are_refused(compress: int, tmp_path: Path) -> None:
     """They tell nothing about themselves; the message says what to do."""
     dump([Trap()], tmp_path / "x", compress=compress, format="joblib")
     with pytest.raises(UnknownFormatError, match="lightwork convert"):
+        inspect(tmp_path / "x")
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """At once: to open one waits for somebody at its other end."""
+    os.mkfifo(tmp_path / "x")
+    with pytest.raises(InvalidOption, match="regular file"):
         inspect(tmp_path / "x")

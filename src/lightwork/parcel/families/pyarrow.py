@@ -31,8 +31,12 @@ def find(kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
 
 def _reduce_array(array: Any) -> tuple[Any, ...]:
     """Arrow's own reduction of the visible part of an array."""
-    restore, (parts,) = _trimmed(array).__reduce__()
-    return restore, (_widened(parts, loaded("pyarrow")),)
+    arrow = loaded("pyarrow")
+    own: tuple[Any, ...] = _trimmed(array).__reduce__()
+    if type(array).__reduce__ is not arrow.Array.__reduce__:  # an extension of somebody
+        return own
+    restore, (parts,) = own
+    return restore, (_widened(parts, arrow),)
 
 
 class _Wide:
