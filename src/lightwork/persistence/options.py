@@ -1,5 +1,6 @@
 """What the arguments of `dump` and `load` mean. Pure: nothing is opened here."""
 
+import io
 import os
 import pickle
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -15,6 +16,7 @@ __all__ = [
     "MmapMode",
     "checked_protocol",
     "chosen_compression",
+    "is_for_text",
     "native_byte_order",
     "path_of",
 ]
@@ -155,6 +157,11 @@ def native_byte_order(ensure: Any, mmap_mode: Any) -> bool:  # Any: they are che
             f"it is {mmap_mode!r}: mapped bytes stay as they are"
         )
     return mmap_mode is None if ensure == "auto" else ensure
+
+
+def is_for_text(file: object) -> bool:
+    """Whether a file object takes or gives text; wrappers, of temporary files say, have an encoding."""
+    return isinstance(file, io.TextIOBase) or isinstance(getattr(file, "encoding", None), str)
 
 
 def path_of(file: object) -> str | None:
