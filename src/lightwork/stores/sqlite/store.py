@@ -96,8 +96,10 @@ class SqliteStore:
 
     def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
         """Publish a record whole; what is worth least goes first, so that the limits hold all the time."""
-        with self._writing():
+        try:  # as in `put`
             self._writer.put(key, record, seconds, limits)
+        except (OSError, sqlite3.Error) as exc:
+            raise _unavailable(exc, self.location) from exc
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""
