@@ -15,7 +15,7 @@ from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
 from .facts import TTL, Metadata, read_facts
-from .keeper import ABSENT, Keeper
+from .keeper import ABSENT, Keeper, forget_hot
 from .options import Options, check_function
 from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
@@ -62,7 +62,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._key: Callable[[tuple[Any, ...], Mapping[str, Any]], CallKey] = self._keys.call
         if options.key is None and memory.methods.is_method(func):
             self._key = memory.methods.watched(self._keys, func, keeper.notices)
-        self._read = keeper.store.get
+        store, nbytes = keeper.store, options.hot_bytes
+        self._read = memory.hot.TIERS.of(store, nbytes).get if nbytes else store.get
         self._rebuild = keeper.rebuilder(self._keys.function_id, read_only=options.mmap_mode == "r")
         self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._counts = keeper.ledger.open(self, self._keys.function_id)
@@ -151,7 +152,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
-        return self._keeper.store.drop([self._key(args, kwargs).key]) > 0
+        key = self._key(args, kwargs).key
+        count = self._keeper.store.drop([key])
+        forget_hot(key)
+        return count > 0
 
     def clear(self, warn: bool = True) -> None:
         """Remove all results of this function, those of older versions of its code too.
@@ -302,6 +306,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             call.key, value, metadata, on_error=self._options.on_error, limits=self._options.limits
         )
         self._counts.storing += _clock() - storing
+        self._counts.unkept += not is_kept
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
             # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.

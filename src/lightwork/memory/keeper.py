@@ -1,5 +1,6 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
+import errno
 import threading
 import time
 import weakref
@@ -16,7 +17,7 @@ from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
 
-__all__ = ["ABSENT", "Keeper", "keeper_of"]
+__all__ = ["ABSENT", "Keeper", "forget_hot", "keeper_of"]
 
 
 class _Absent:
@@ -94,10 +95,12 @@ class Keeper:
         except StoreUnavailable as exc:
             if on_error == "raise":
                 raise
-            self.notices.warn_once(
-                ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
-            )
+            if exc.errno != errno.EBUSY:  # others were writing all the time, which the user cannot change
+                self.notices.warn_once(
+                    ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
+                )
         else:
+            forget_hot(key)
             return True
         return False
 
@@ -108,6 +111,7 @@ class Keeper:
             self.store.clear(prefix)
         else:
             self.store.drop([entry.key for entry in self.store.scan(prefix)])
+        forget_hot()
 
     def metadata(self, function_id: str, call: str, seconds: float, made: Metadata) -> Metadata:
         """What is kept about a call that ended now; `made` is what its key was made of."""
@@ -142,6 +146,13 @@ _KEEPERS = _Keepers()
 def keeper_of(store: Store) -> Keeper:
     """The keeper of a store; one object per store, as long as somebody holds it."""
     return _KEEPERS.of(store)
+
+
+def forget_hot(key: bytes | None = None) -> None:
+    """After a result was kept or removed: let hot tiers of this process go of it, or of all they hold."""
+    hot = loaded("lightwork.memory.hot")
+    if hot is not None:
+        hot.TIERS.forget(key)
 
 
 def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
