@@ -43,7 +43,7 @@ class CallKey(NamedTuple):
 
 
 _SCALAR_WALK = Walk(BLAKE3, RULES)  # rules of scalars use its algorithm and none of its state
-_ONE_TOKEN = [frame(b"A", [bytes(length)])[:-length or None] for length in range(66)]
+_ONE_TOKEN = [frame(b"A", [bytes(length)])[: -length or None] for length in range(66)]
 """What ``frame(b"A", [token])`` begins with, by the length of the token."""
 
 _new_tuple = tuple.__new__
@@ -184,9 +184,7 @@ class CallKeys:
         names, tokens = self._bound_tokens(args, kwargs, met)
         return self._sealed(names, tokens, frame(b"A", tokens), met)
 
-    def _sealed(
-        self, names: Sequence[str], tokens: list[bytes], framed: bytes, met: list[Any]
-    ) -> "CallKey":
+    def _sealed(self, names: Sequence[str], tokens: list[bytes], framed: bytes, met: list[Any]) -> "CallKey":
         """The key of a call from the tokens of its arguments; `framed` is ``frame(b"A", tokens)``."""
         code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
         if self.depends is not None:

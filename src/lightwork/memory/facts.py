@@ -35,4 +35,3 @@ def read_facts(data: bytes) -> Metadata:
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
-

@@ -23,8 +23,9 @@ from ...system.clock import Clock
 from ..eviction import least_worth
 from .blobs import discard
 from .database import Database
+from .patience import is_busy
 
-__all__ = ["Room"]
+__all__ = ["Room", "give_back_pages"]
 
 _USED = (
     "SELECT records, totals.nbytes + (SELECT coalesce(sum(nbytes), 0) FROM pending) FROM totals WHERE id = 0"
@@ -139,7 +140,7 @@ class Room:
         if limits.max_bytes is None:
             return
         if self._unused:
-            connection.executescript(f"PRAGMA incremental_vacuum({self._unused})")
+            give_back_pages(connection, self._unused)
         self._journal -= written + _WRITTEN
         if self._unused or self._journal < 0:
             journal = _journal(limits.max_bytes)
@@ -237,6 +238,16 @@ class Room:
         for (token,) in connection.execute("SELECT DISTINCT token FROM pending").fetchall():
             if not self._database.locks.is_alive(token):
                 connection.execute("DELETE FROM pending WHERE token = ?", (token,))
+
+
+def give_back_pages(connection: sqlite3.Connection, pages: int | None = None) -> None:
+    """Shorten the database by pages that are empty; not now if others are writing."""
+    count = "" if pages is None else f"({pages})"
+    try:
+        connection.executescript(f"PRAGMA incremental_vacuum{count}")  # `execute` would free one page only
+    except sqlite3.Error as exc:
+        if not is_busy(exc):
+            raise
 
 
 def _empty_journal(connection: sqlite3.Connection) -> None:

@@ -22,7 +22,7 @@ from .blobs import Written, discard
 from .database import Database, Seat
 from .layout import Blob, Places, encode, encode_small, place
 from .reading import Touched
-from .room import Room
+from .room import Room, give_back_pages
 
 __all__ = ["Writer"]
 
@@ -49,6 +49,7 @@ class Writer:
         self._touched = touched
         self._clock = clock
         self._boot = boot
+        self._begin = database.patience.begin
         self._room = Room(database, clock)
 
     def put(self, key: bytes, record: Record, seconds: float, limits: Limits | None = None) -> None:
@@ -74,7 +75,7 @@ class Writer:
         connection = seat.writer()
         try:
             try:  # as in `remove`
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 self._use_touched(connection)
                 self._room.make(connection, limits, nbytes)
                 reserved = self._room.reserve(connection, nbytes)
@@ -111,7 +112,7 @@ class Writer:
             trashed: list[tuple[str, bytes]] = []
             try:
                 try:  # from the first step on: an interrupt must not leave a transaction open
-                    connection.execute("BEGIN IMMEDIATE")
+                    self._begin(connection)
                     count = connection.executemany(statement, rows).rowcount
                     self._trash_unused(connection, trashed)
                     connection.execute("COMMIT")
@@ -120,7 +121,7 @@ class Writer:
                         self._files.restore(path, digest)
                     _roll_back(connection)
                     raise
-                connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
+                give_back_pages(connection)
             except sqlite3.Error as exc:
                 seat.failed(exc)
                 raise
@@ -135,7 +136,7 @@ class Writer:
             with self._database.seat() as seat:
                 connection = seat.writer()
                 try:  # as in `remove`
-                    connection.execute("BEGIN IMMEDIATE")
+                    self._begin(connection)
                     connection.executemany(_TOUCH, waiting)
                     connection.execute("COMMIT")
                 except BaseException:
@@ -237,7 +238,7 @@ class Writer:
         now = self._clock()
         try:
             try:  # as in `remove`
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 self._use_touched(connection)
                 if limits is not None:
                     self._room.make_small(connection, limits, len(body))
