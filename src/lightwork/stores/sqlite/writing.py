@@ -23,6 +23,7 @@ from .database import Database, Seat
 from .layout import Blob, Places, encode, encode_small, place
 from .reading import Touched
 from .room import Room, give_back_pages
+from .schema import empty
 
 __all__ = ["Writer"]
 
@@ -107,14 +108,37 @@ class Writer:
 
     def remove(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
         """Run a DELETE for each of `rows`, and remove blobs that nothing uses then; how many records went."""
+
+        def take(connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> int:
+            count = connection.executemany(statement, rows).rowcount
+            unused = connection.execute("SELECT digest FROM blobs WHERE uses = 0").fetchall()
+            self._trash(unused, trashed)
+            if unused:
+                connection.execute("DELETE FROM blobs WHERE uses = 0")
+            return count
+
+        return self._taking(take)
+
+    def remove_all(self) -> int:
+        """Remove all records and blobs; how many records those were."""
+
+        def take(connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> int:
+            count: int = connection.execute("SELECT records FROM totals").fetchone()[0]
+            self._trash(connection.execute("SELECT digest FROM blobs").fetchall(), trashed)
+            empty(connection)
+            return count
+
+        return self._taking(take)
+
+    def _taking(self, take: Callable[[sqlite3.Connection, list[tuple[str, bytes]]], int]) -> int:
+        """Run `take` in a transaction; it lists the blobs that it moves to the trash, which are unlinked."""
         with self._database.seat() as seat:
             connection = seat.writer()
             trashed: list[tuple[str, bytes]] = []
             try:
                 try:  # from the first step on: an interrupt must not leave a transaction open
                     self._begin(connection)
-                    count = connection.executemany(statement, rows).rowcount
-                    self._trash_unused(connection, trashed)
+                    count = take(connection, trashed)
                     connection.execute("COMMIT")
                 except BaseException:
                     for path, digest in trashed:
@@ -260,14 +284,11 @@ class Writer:
         if waiting:
             connection.executemany(_TOUCH, waiting)
 
-    def _trash_unused(self, connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> None:
-        unused = connection.execute("SELECT digest FROM blobs WHERE uses = 0").fetchall()
-        for (digest,) in unused:
+    def _trash(self, digests: Sequence[tuple[bytes]], trashed: list[tuple[str, bytes]]) -> None:
+        for (digest,) in digests:
             path = self._files.to_trash(digest)
             if path is not None:
                 trashed.append((path, digest))
-        if unused:
-            connection.execute("DELETE FROM blobs WHERE uses = 0")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
