@@ -182,7 +182,8 @@ def install(root: str, *, delay: float, seed: int) -> None:
     builtins.open = open_file
     refused: Any = _refuse
     fcntl.lockf = fcntl.flock = refused
-    mmap.mmap = refused
+    maps: Any = mmap
+    maps.mmap = refused
 
 
 def _refuse(*_: object, **__: object) -> Any:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -287,7 +287,12 @@ def test_leases_are_between_processes(location: Path, store: SqliteStore) -> Non
 def test_a_store_that_was_emptied_goes_on(tmp_path: Path) -> None:
     """To remove everything takes no table, count or blob along: other connections go on, and so do limits."""
     store, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
-    for empty in (lambda: store.clear(), lambda: store.trim(max_items=0), lambda: store.trim(max_bytes=0)):
+    ways: list[Callable[[], int]] = [
+        store.clear,
+        lambda: store.trim(max_items=0),
+        lambda: store.trim(max_bytes=0),
+    ]
+    for empty in ways:
         for number in range(3):
             store.put(key_of(number), Record(b"%d" % number, [bytes(2 << 20)], b"{}"))
         assert other.get(key_of(1)) is not None
@@ -299,4 +304,5 @@ def test_a_store_that_was_emptied_goes_on(tmp_path: Path) -> None:
         other.put_within(key_of(9), Record(b"", (), b""), seconds=0.0, limits=Limits(max_items=1))
         assert store.drop([key_of(9)]) == 1
         assert store.totals() == (0, 0)
-    store.close(), other.close()
+    store.close()
+    other.close()

@@ -98,7 +98,7 @@ def create_database(path: str, temporary: str, boot: str) -> None:
 
 
 def empty(connection: sqlite3.Connection) -> None:
-    """Inside a transaction: remove all records and blobs at once, in a hundredth of the time of one by one."""
+    """Inside a transaction: remove all records and blobs at once, many times faster than one by one."""
     for table in ("records", "holds", "blobs"):  # their indexes and triggers go with them
         connection.execute(f"DROP TABLE {table}")
     connection.execute("UPDATE totals SET records = 0, nbytes = 0")
