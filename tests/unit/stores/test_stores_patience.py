@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from lightwork.protocols import Record
 from lightwork.stores import SqliteStore
-from lightwork.stores.sqlite.patience import Patience
+from lightwork.stores.sqlite.patience import MOMENT, Patience
 from lightwork.testing.stores import key_of
 
 SMALL = Record(b"small", (), b"{}")
@@ -77,4 +78,33 @@ def test_records_are_read_while_others_write(tmp_path: Path, holder: sqlite3.Con
     store = SqliteStore(tmp_path)
     assert store.get(key_of(1)) == SMALL
     assert holder.in_transaction
+    store.close()
+
+
+def test_a_read_is_over_when_it_returns(tmp_path: Path) -> None:
+    """The cursor that all reads of a thread share holds no snapshot, which would let the journal grow."""
+    store = SqliteStore(tmp_path)
+    store.put(key_of(1), SMALL)
+    assert store.get(key_of(1)) == SMALL
+    store.put(key_of(2), SMALL)
+    with closing(_connect(tmp_path / "lightwork-1" / "records.sqlite")) as other:
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    store.close()
+
+
+def test_notes_wait_too(tmp_path: Path) -> None:
+    """To remove everything while another process writes for longer than a moment fails nobody."""
+    store = SqliteStore(tmp_path)
+    store.put(key_of(1), SMALL)
+    store.note(key_of(1), b"text")
+    with closing(_connect(tmp_path / "lightwork-1" / "records.sqlite")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        clearing = threading.Thread(target=store.clear)
+        clearing.start()
+        clearing.join(4 * MOMENT)
+        assert clearing.is_alive()
+        holder.execute("COMMIT")
+        clearing.join()
+    assert store.noted(key_of(1)) is None
+    assert store.totals() == (0, 0)
     store.close()

@@ -146,7 +146,7 @@ class Room:
             journal = _journal(limits.max_bytes)
             self._journal = journal // 16
             # SQLite's own checkpoints, which `_look` sets to half of this, wait for nobody: with many writers
-            # the journal would only grow. To truncate it costs three of theirs, so that is the exception.
+            # the journal would only grow. To truncate it costs more than one of theirs: the exception.
             if self._database.journal_size() > journal // 4:
                 _empty_journal(connection)
         self._unused = 0
