@@ -115,9 +115,14 @@ def cases(scratch: Path) -> Iterator[Case]:
 
 def _hits(scratch: Path) -> Iterator[Case]:
     scalar = Caches(scratch / "scalar", add_one)
+    hot = Memory(scratch / "hot", hot_bytes="10MB").cache(add_one)
     yield Case(
         "hit, scalar argument",
-        {**scalar.sides(7, calls=CALLS), "yardstick: keyed SELECT": Side(_selects(scratch, CALLS))},
+        {
+            **scalar.sides(7, calls=CALLS),
+            "lightwork with hot_bytes": Side(_repeat(hot, (7,), CALLS), setup=_once(hot, (7,))),
+            "yardstick: keyed SELECT": Side(_selects(scratch, CALLS)),
+        },
         per=CALLS,
         target="≤ 12 µs",
         met=lambda m: m["lightwork"] <= 12e-6,
