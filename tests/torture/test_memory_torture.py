@@ -162,7 +162,7 @@ def test_sixteen_processes_open_a_new_cache_at_once(tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        answers = [process.communicate(timeout=50) for process in crowd]
+        answers = [process.communicate(timeout=500 if LONG else 50) for process in crowd]
         assert [err for _, err in answers] == [""] * 16
         assert sum(int(out) for out, _ in answers) == 20
         assert _integrity(location) == "ok"
