@@ -28,6 +28,8 @@ from lightwork import (
 from lightwork.persistence import CompressorWrapper
 
 memory = Memory(Path("cache"))
+Memory("cache", hot_bytes="10MB")
+Memory("cache", hot_bytes=None)  # type: ignore[arg-type]  # 0 for none
 
 
 @memory.cache

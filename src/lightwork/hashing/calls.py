@@ -43,6 +43,10 @@ class CallKey(NamedTuple):
 
 
 _SCALAR_WALK = Walk(BLAKE3, RULES)  # rules of scalars use its algorithm and none of its state
+_ONE_TOKEN = [frame(b"A", [bytes(length)])[: -length or None] for length in range(66)]
+"""What ``frame(b"A", [token])`` begins with, by the length of the token."""
+
+_new_tuple = tuple.__new__
 
 
 class CallKeys:
@@ -98,6 +102,7 @@ class CallKeys:
         "_key",
         "_lead",
         "_made_from",
+        "_names",
         "_plain",
         "_signature",
         "_tracker",
@@ -140,7 +145,7 @@ class CallKeys:
         self._key = key
         self.version = version
         ignored = _checked_ignore(ignore, self._signature, key)
-        names = self._signature.names
+        self._names = names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
         # The class of an object is code that its methods use, also where the object does not count.
         self._hides_owner = _is_method(self._function) and (key is not None or bool(ignored & {*names[:1]}))
@@ -168,20 +173,24 @@ class CallKeys:
 
     def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "CallKey":
         """The key of one call with what it was made of. Errors as from `key`."""
-        met: list[Any] = []
-        names: Sequence[str] = self._signature.names
         if not kwargs and len(args) == self._plain:
-            try:
-                tokens = [SCALARS[type(value)](_SCALAR_WALK, value) for value in args]
-            except KeyError:
-                tokens = _tokens(names, args, met)
-        else:
-            names, tokens = self._bound_tokens(args, kwargs, met)
+            if len(args) == 1 and (rule := SCALARS.get(type(args[0]))) is not None:
+                tokens = [token := rule(_SCALAR_WALK, args[0])]
+                return self._sealed(self._names, tokens, _ONE_TOKEN[len(token)] + token, [])
+            met: list[Any] = []
+            tokens = _tokens(self._names, args, met)
+            return self._sealed(self._names, tokens, frame(b"A", tokens), met)
+        met = []
+        names, tokens = self._bound_tokens(args, kwargs, met)
+        return self._sealed(names, tokens, frame(b"A", tokens), met)
+
+    def _sealed(self, names: Sequence[str], tokens: list[bytes], framed: bytes, met: list[Any]) -> "CallKey":
+        """The key of a call from the tokens of its arguments; `framed` is ``frame(b"A", tokens)``."""
         code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
         if self.depends is not None:
             code = BLAKE3.of(code + self.depends.token())
-        key = self.prefix + BLAKE3.of(self._head + code + frame(b"A", tokens))[:24]
-        return CallKey(key, names, tokens, code, met)
+        key = self.prefix + BLAKE3.of(self._head + code + framed)[:24]
+        return _new_tuple(CallKey, (key, names, tokens, code, met))  # half the time of `CallKey(...)`
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What was read off the function is read again where it arrives."""

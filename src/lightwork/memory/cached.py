@@ -14,8 +14,8 @@ from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
-from .facts import Metadata, may_expire, read_facts
-from .keeper import ABSENT, Keeper
+from .facts import TTL, Metadata, read_facts
+from .keeper import ABSENT, Keeper, forget_hot
 from .options import Options, check_function
 from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
@@ -62,8 +62,9 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._key: Callable[[tuple[Any, ...], Mapping[str, Any]], CallKey] = self._keys.call
         if options.key is None and memory.methods.is_method(func):
             self._key = memory.methods.watched(self._keys, func, keeper.notices)
-        self._read = keeper.store.get
-        self._read_only = options.mmap_mode == "r"
+        store, nbytes = keeper.store, options.hot_bytes
+        self._read = memory.hot.TIERS.of(store, nbytes).get if nbytes else store.get
+        self._rebuild = keeper.rebuilder(self._keys.function_id, read_only=options.mmap_mode == "r")
         self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._counts = keeper.ledger.open(self, self._keys.function_id)
         self._longest = 0.0
@@ -76,11 +77,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         keyed = _clock()
         record = self._read(call.key)
         if record is not None:
-            value = self._accept(record)
+            value: R = self._accept(record)
             if value is not ABSENT:
                 if self._counts.hit(begun, keyed, _clock(), record):
                     self._warn_of_loss()
-                return cast(R, value)
+                return value
         self._counts.hashing += keyed - begun
         return self._miss(call, args, kwargs)
 
@@ -151,7 +152,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
-        return self._keeper.store.drop([self._key(args, kwargs).key]) > 0
+        key = self._key(args, kwargs).key
+        count = self._keeper.store.drop([key])
+        forget_hot(key)
+        return count > 0
 
     def clear(self, warn: bool = True) -> None:
         """Remove all results of this function, those of older versions of its code too.
@@ -209,13 +213,13 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
         """The value of a record, if it is valid and can be built."""
-        if self._is_plain and not may_expire(record.facts):
-            return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        if self._is_plain and TTL not in record.facts:
+            return self._rebuild(record)
         if not self._is_valid(read_facts(record.facts)):
             return ABSENT
         if self._options.verbose > 1:
             log.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
-        return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        return self._rebuild(record)
 
     def _is_valid(self, facts: Metadata) -> bool:
         is_valid = self._options.is_valid
@@ -302,6 +306,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             call.key, value, metadata, on_error=self._options.on_error, limits=self._options.limits
         )
         self._counts.storing += _clock() - storing
+        self._counts.unkept += not is_kept
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
             # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.
@@ -344,7 +349,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         record = self._read(key)
         if record is None:
             return value
-        again = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        again = self._rebuild(record)
         return value if again is ABSENT else cast(R, again)
 
 

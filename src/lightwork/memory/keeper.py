@@ -1,9 +1,10 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
+import errno
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from .. import parcel
@@ -16,7 +17,7 @@ from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
 
-__all__ = ["ABSENT", "Keeper", "keeper_of"]
+__all__ = ["ABSENT", "Keeper", "forget_hot", "keeper_of"]
 
 
 class _Absent:
@@ -49,24 +50,28 @@ class Keeper:
     def __reduce__(self) -> tuple[object, ...]:
         return keeper_of, (self.store,)
 
-    def rebuild(self, record: Record, name: str, *, read_only: bool) -> Any:  # Any: the user's value
-        """The value of a record; `ABSENT` if it cannot be built any more.
+    def rebuilder(self, name: str, *, read_only: bool) -> Callable[[Record], Any]:  # Any: the user's value
+        """What gives the value of a record of the function `name`; `ABSENT` if it cannot be built any more.
 
         One warning tells why, unless that is a file that belongs to the result and is not as it was.
         """
-        try:
-            return parcel.parcels.join(
-                record.skeleton, _read_only(record.buffers) if read_only else record.buffers
-            )
-        except EntryMissing:
-            return ABSENT
-        except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
-            self.notices.warn_once(
-                ("unreadable", name, type(exc)),
-                f"a kept result of {name} cannot be read any more and is computed again "
-                f"({type(exc).__name__}: {exc})",
-            )
-            return ABSENT
+        join = parcel.parcels.join
+
+        def rebuild(record: Record) -> Any:
+            skeleton, buffers, _ = record
+            try:
+                return join(skeleton, _read_only(buffers) if read_only and buffers else buffers)
+            except EntryMissing:
+                return ABSENT
+            except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
+                self.notices.warn_once(
+                    ("unreadable", name, type(exc)),
+                    f"a kept result of {name} cannot be read any more and is computed again "
+                    f"({type(exc).__name__}: {exc})",
+                )
+                return ABSENT
+
+        return rebuild
 
     def keep(
         self, key: bytes, value: object, metadata: Metadata, *, on_error: str, limits: Limits | None
@@ -90,10 +95,12 @@ class Keeper:
         except StoreUnavailable as exc:
             if on_error == "raise":
                 raise
-            self.notices.warn_once(
-                ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
-            )
+            if exc.errno != errno.EBUSY:  # others were writing all the time, which the user cannot change
+                self.notices.warn_once(
+                    ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
+                )
         else:
+            forget_hot(key)
             return True
         return False
 
@@ -104,10 +111,13 @@ class Keeper:
             self.store.clear(prefix)
         else:
             self.store.drop([entry.key for entry in self.store.scan(prefix)])
+        forget_hot()
 
     def metadata(self, function_id: str, call: str, seconds: float, made: Metadata) -> Metadata:
         """What is kept about a call that ended now; `made` is what its key was made of."""
-        return {"duration": seconds, "time": time.time(), "function": function_id, "call": call, **made}
+        # To the nanosecond: each hit reads the duration, and seventeen digits take it as long as a clock.
+        duration = round(seconds, 9)
+        return {"duration": duration, "time": time.time(), "function": function_id, "call": call, **made}
 
 
 class _Keepers:
@@ -136,6 +146,13 @@ _KEEPERS = _Keepers()
 def keeper_of(store: Store) -> Keeper:
     """The keeper of a store; one object per store, as long as somebody holds it."""
     return _KEEPERS.of(store)
+
+
+def forget_hot(key: bytes | None = None) -> None:
+    """After a result was kept or removed: let hot tiers of this process go of it, or of all they hold."""
+    hot = loaded("lightwork.memory.hot")
+    if hot is not None:
+        hot.TIERS.forget(key)
 
 
 def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:

@@ -13,7 +13,7 @@ from ..system import log
 from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
-from .keeper import keeper_of
+from .keeper import forget_hot, keeper_of
 from .options import Options, check_function, check_mmap_mode, dependencies, names
 from .uncached import UncachedFunction
 
@@ -89,6 +89,10 @@ class Memory:
     ttl
         How long results live: seconds, a `timedelta` or a text like ``"90s"``, ``"1h"``, ``"7 days"``. One
         is good as long as ``written <= now < written + ttl``.
+    hot_bytes
+        Small results (64 KiB) that were read in the last second stay in the memory of the process, up to so
+        many bytes, or ``"100MB"``: a hit is then half as dear. What another process removes, or an eviction,
+        may be given for up to a second more.
 
     Raises
     ------
@@ -113,6 +117,7 @@ class Memory:
         user_code: Iterable[str] = (),
         sign: bytes | str | None = None,
         ttl: "float | str | timedelta | None" = None,
+        hot_bytes: int | str = 0,
     ) -> None:
         _check(location, backend, compress, backend_options, store)
         if not isinstance(trust_folder, bool):
@@ -127,6 +132,7 @@ class Memory:
         self.ttl = None if ttl is None else memory.ttl.parse_ttl(ttl)
         self._given = store
         self.trust_folder = trust_folder
+        self.hot_bytes = 0 if hot_bytes == 0 else memory.bounds.hot_size(hot_bytes)
         self._sign = sign
         secret = None if sign is None else memory.signing.secret_of(sign)
         # An absolute path now: the user may change the working folder before the first call.
@@ -281,6 +287,7 @@ class Memory:
             store.trim(**limits._asdict())
         else:
             store.drop(stores.eviction.least_recent(store.scan(), **limits._asdict()))
+        forget_hot()
 
     def stats(self) -> "MemoryStats":
         """What the cache holds, and what the calls of its functions came to in this process so far.
@@ -320,7 +327,9 @@ class Memory:
         """
         if self._keeper is None:
             return memory.entries.Verification(0, 0, ())
-        return memory.entries.verify(self._keeper.store, time.time())
+        found = memory.entries.verify(self._keeper.store, time.time())
+        forget_hot()
+        return found
 
     @property
     def store(self) -> Store | None:
@@ -333,7 +342,7 @@ class Memory:
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
         fixed = {"user_code": self.user_code, "sign": self._sign, "ttl": self.ttl}
-        more = {**fixed, "trust_folder": self.trust_folder}
+        more = {**fixed, "trust_folder": self.trust_folder, "hot_bytes": self.hot_bytes}
         return _restore, (positional, self._given, more, self._limits)
 
     # Any: checked here or by `Options.check`
@@ -345,6 +354,7 @@ class Memory:
             mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,
             user_code=self.user_code,
             ttl=self.ttl if ttl is None else memory.ttl.parse_ttl(ttl),
+            hot_bytes=self.hot_bytes,
         )
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:

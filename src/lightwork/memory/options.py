@@ -32,6 +32,7 @@ class Options(NamedTuple):
     check_mutation: bool = False
     ttl: float | None = None  # seconds; inf: for ever
     limits: Limits | None = None
+    hot_bytes: int = 0
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""

@@ -6,6 +6,7 @@ from .. import parcel
 from ..errors import EntryMissing
 from ..protocols import Store
 from .facts import Metadata, read_facts
+from .keeper import forget_hot
 
 __all__ = ["AnyResult", "MemorizedResult", "NotMemorizedResult"]
 
@@ -75,6 +76,7 @@ class MemorizedResult(Generic[R]):
     def clear(self) -> None:
         """Remove the result from the store."""
         self._store.drop([self._key])
+        forget_hot(self._key)
 
     def __repr__(self) -> str:
         return f"MemorizedResult(store={self._store!r}, func={self.func_id!r}, args_id={self.args_id!r})"
