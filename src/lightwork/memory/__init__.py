@@ -14,7 +14,9 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import (
         asynchronous,
+        backends,
         bounds,
+        compression,
         entries,
         explain,
         kinds,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         ttl,
         validity,
     )
+    from .backends import register_store_backend
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -44,7 +47,9 @@ __all__ = [
     "NotMemorizedResult",
     "UncachedFunction",
     "asynchronous",
+    "backends",
     "bounds",
+    "compression",
     "entries",
     "expires_after",
     "explain",
@@ -54,6 +59,7 @@ __all__ = [
     "methods",
     "plan",
     "reasons",
+    "register_store_backend",
     "signing",
     "ttl",
     "validity",
@@ -71,5 +77,6 @@ __getattr__ = on_first_use(
         "NotMemorizedResult": "shelved",
         "UncachedFunction": "uncached",
         "expires_after": "validity",
+        "register_store_backend": "backends",
     },
 )

@@ -299,7 +299,12 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
             metadata["ttl"] = self._options.ttl
         storing = _clock()
         is_kept = generation == self._keeper.generation and self._keeper.keep(
-            call.key, value, metadata, on_error=self._options.on_error, limits=self._options.limits
+            call.key,
+            value,
+            metadata,
+            on_error=self._options.on_error,
+            limits=self._options.limits,
+            compression=self._options.compression,
         )
         self._counts.storing += _clock() - storing
         if is_kept and self._noted != (generation, made["code"]):

@@ -4,9 +4,9 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from .. import parcel
+from .. import memory, parcel
 from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.forks import after_fork_in_child
@@ -15,6 +15,9 @@ from .counts import Ledger
 from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
+
+if TYPE_CHECKING:
+    from .compression import Compression
 
 __all__ = ["ABSENT", "Keeper", "keeper_of"]
 
@@ -69,12 +72,19 @@ class Keeper:
             return ABSENT
 
     def keep(
-        self, key: bytes, value: object, metadata: Metadata, *, on_error: str, limits: Limits | None
+        self,
+        key: bytes,
+        value: object,
+        metadata: Metadata,
+        *,
+        on_error: str,
+        limits: Limits | None,
+        compression: "Compression | None",
     ) -> bool:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            (skeleton, buffers), files = _taken_apart(value)
+            (skeleton, buffers), files = _taken_apart(value, compression)
             record = Record(skeleton, buffers, write_facts({**metadata, **files}))
             if limits is None:
                 self.store.put(key, record, seconds=metadata["duration"])
@@ -138,14 +148,23 @@ def keeper_of(store: Store) -> Keeper:
     return _KEEPERS.of(store)
 
 
-def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
+def _taken_apart(
+    value: object, compression: "Compression | None"
+) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
     """The parcel of a result, and what is to be known of files that belong to it."""
     files = loaded("lightwork.hashing.files")
     if files is None:  # there can be no `File` in it
-        return parcel.parcels.split(value, path="result"), {}
+        return _parcel(value, compression), {}
     with files.keeping() as kept:
-        taken = parcel.parcels.split(value, path="result")
-    return taken, {"files": [(path, by, state.hex()) for path, by, state in kept]} if kept else {}
+        taken = _parcel(value, compression)
+    return taken, {"files": [(path, by, state.hex()) for path, by, state in dict.fromkeys(kept)]} if kept else {}
+
+
+def _parcel(value: object, compression: "Compression | None") -> tuple[bytes, Sequence[Buffer]]:
+    if compression is None:
+        return parcel.parcels.split(value, path="result")
+    encode = memory.compression.encoder(compression)
+    return parcel.packed.split_packed(value, encode=encode, path="result")
 
 
 def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:

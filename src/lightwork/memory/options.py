@@ -12,6 +12,7 @@ from .facts import Metadata
 if TYPE_CHECKING:
     from ..hashing.calls import CallKeys
     from ..hashing.depends import Dependency
+    from .compression import Compression
 
 __all__ = ["Options", "check_function", "check_mmap_mode", "dependencies", "names"]
 
@@ -32,10 +33,13 @@ class Options(NamedTuple):
     check_mutation: bool = False
     ttl: float | None = None  # seconds; inf: for ever
     limits: Limits | None = None
+    compression: "Compression | None" = None
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
         check_mmap_mode(self.mmap_mode)
+        if self.compression is not None:
+            memory.compression.check_mapping(self.compression, self.mmap_mode)
         if not isinstance(self.verbose, int):
             raise InvalidOption(
                 f"verbose={self.verbose!r} is no number: give 0 for silence, 1 or more for logs"
