@@ -181,3 +181,42 @@ def test_what_has_slots_is_not_shared() -> None:
     store = BACKENDS.open("slotted", "x", {})
     assert isinstance(store, Store)
     assert BACKENDS.open("slotted", "x", {}) is not store
+
+
+class Bare:
+    """A store with the five methods, and nothing else."""
+
+    def __init__(self) -> None:
+        inner = TransientStore()
+        self.get, self.put, self.drop = inner.get, inner.put, inner.drop
+        self.scan, self.close = inner.scan, inner.close
+
+
+def test_five_methods_are_enough() -> None:
+    """All that a `Memory` does works with a store that knows no more, some of it with less to tell."""
+    memory = Memory(store=Bare())
+    cached = memory.cache(double)
+    assert [cached(2), cached(2)] == [4, 4]
+    assert cached.call(3) == (6, cached.call_and_shelve(3).metadata)
+    assert cached.check_call_in_cache(2)
+    assert cached.explain(2).is_hit
+    assert "keeps no notes" in cached.explain(9).reason
+    assert len(cached.plan([2, 9]).missing) == 1
+    assert memory.stats().records == 2
+    assert len(memory.entries()) == 2
+    assert memory.verify().records == 2
+    memory.reduce_size(items_limit=1)
+    assert memory.stats().records == 1
+    assert cached.forget(3) != cached.forget(2)
+    cached(5)
+    cached.clear()
+    memory.clear(warn=False)
+    assert memory.stats().records == 0
+
+
+def test_five_methods_are_enough_for_what_expires() -> None:
+    """``ttl=`` and signatures need no more of a store."""
+    memory = Memory(store=Bare(), ttl=3600, sign=b"s" * 16, compress=True)
+    cached = memory.cache(double)
+    assert [cached(2), cached(2)] == [4, 4]
+    assert cached.stats()[:2] == (1, 1)
