@@ -19,7 +19,7 @@ from ..hashing.signatures import unwrap
 from ..system.computing import COMPUTING
 from .boarding import board
 from .cached import CachedFunction
-from .facts import Metadata
+from .facts import LEAVES_AFTER, Metadata
 from .keeper import ABSENT, Keeper
 from .options import Options
 from .shelved import MemorizedResult, NotMemorizedResult
@@ -136,7 +136,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             )
             return value, {}, False
         result: Any = value
-        if are_small(value) and not self._options.check_mutation:
+        if are_small(value) and not self._options.check_mutation and seconds < LEAVES_AFTER:
             kept: Any = self._finish(call, args, kwargs, begun, result, seconds)
         else:
             kept = await asyncio.to_thread(self._finish, call, args, kwargs, begun, result, seconds)

@@ -14,7 +14,7 @@ from ..protocols import Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
-from .facts import Metadata, may_expire, read_facts
+from .facts import LEAVES_AFTER, Metadata, may_expire, read_facts
 from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
@@ -151,7 +151,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
-        return self._keeper.store.drop([self._key(args, kwargs).key]) > 0
+        return self._keeper.forget(self._key(args, kwargs).key)
 
     def clear(self, warn: bool = True) -> None:
         """Remove all results of this function, those of older versions of its code too.
@@ -184,10 +184,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         """Whether a call would be a hit, and why: which argument, function or value is another one.
 
         Changes nothing; a hit is not counted. Of the results of this function the latest 1,000 are compared.
+        Which part of an argument differs is known of calls that took 0.1 s or more.
         """
         call = self._key(args, kwargs)
-        options = self._options
-        return memory.explain.explain(self._keeper.store, self._keys, call, options.is_valid, ttl=options.ttl)
+        arguments = self._keys.arguments(args, kwargs)
+        return memory.explain.explain(self._keeper, self._keys, call, self._options, arguments)
 
     def plan(self, calls: Iterable[object]) -> "Plan":
         """What `calls` would compute now, and how long that took last time; see `Memory.plan`."""
@@ -294,6 +295,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
+        if seconds >= LEAVES_AFTER:
+            made["leaves"] = memory.leaves.leaves_of(self._keys.arguments(args, kwargs), call.tokens)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         if self._options.ttl not in (None, float("inf")):
             metadata["ttl"] = self._options.ttl

@@ -1,5 +1,6 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
+import contextlib
 import threading
 import time
 import weakref
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .compression import Compression
 
 __all__ = ["ABSENT", "Keeper", "keeper_of"]
+
+
+_MOST_ARRIVALS = 10_000
 
 
 class _Absent:
@@ -47,6 +51,7 @@ class Keeper:
         self.flights = Flights(store)
         self.notices = Notices()
         self.ledger = Ledger()
+        self.arrivals = Arrivals()
         self.generation = 0
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -104,12 +109,19 @@ class Keeper:
                 ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
             )
         else:
+            self.arrivals.add(key, metadata["time"])
             return True
         return False
+
+    def forget(self, key: bytes) -> bool:
+        """Remove one record; whether there was one."""
+        self.arrivals.forget(key)
+        return self.store.drop([key]) > 0
 
     def clear(self, prefix: bytes = b"") -> None:
         """Remove all records whose keys begin with `prefix`; calls that run now will not be kept."""
         self.generation += 1
+        self.arrivals.forget(prefix)
         if isinstance(self.store, SupportsPrefix):
             self.store.clear(prefix)
         else:
@@ -118,6 +130,30 @@ class Keeper:
     def metadata(self, function_id: str, call: str, seconds: float, made: Metadata) -> Metadata:
         """What is kept about a call that ended now; `made` is what its key was made of."""
         return {"duration": seconds, "time": time.time(), "function": function_id, "call": call, **made}
+
+
+class Arrivals:
+    """Which results this process kept, and when: to know of one that it is gone. The latest 10,000."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, float] = {}
+
+    def add(self, key: bytes, time: float) -> None:
+        """Take down that a result was kept."""
+        self._times[key] = time
+        if len(self._times) > _MOST_ARRIVALS:
+            with contextlib.suppress(StopIteration, RuntimeError):  # another thread is at it
+                self._times.pop(next(iter(self._times)), None)
+
+    def time(self, key: bytes) -> float | None:
+        """When it was kept (s since the epoch); ``None`` if not by this process, or if it was removed by it."""
+        return self._times.get(key)
+
+    def forget(self, prefix: bytes) -> None:
+        """Results whose keys begin with `prefix` are removed by those who kept them."""
+        if self._times.pop(prefix, None) is None:
+            for key in [key for key in self._times.copy() if key.startswith(prefix)]:
+                self._times.pop(key, None)
 
 
 class _Keepers:
