@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ..errors import UnhashableError
@@ -20,6 +20,7 @@ from ..system.computing import COMPUTING
 from .boarding import board
 from .cached import CachedFunction
 from .facts import LEAVES_AFTER, Metadata
+from .flights import Ticket
 from .keeper import ABSENT, Keeper
 from .options import Options
 from .shelved import MemorizedResult, NotMemorizedResult
@@ -64,7 +65,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def call(  # type: ignore[override]  # awaited, as with joblib
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> tuple[R, Metadata]:
-        """Run the function whatever is kept, keep its result, and return it with its metadata."""
+        """As `CachedFunction.call`."""
         self._counts.asked += 1
         call, moved = await self._call_key(args, kwargs)
         value, metadata, _ = await self._compute_in_loop(call, args, kwargs, moved)
@@ -73,15 +74,20 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def call_and_shelve(  # type: ignore[override]  # awaited, as with joblib
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
-        """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
+        """As `CachedFunction.call_and_shelve`."""
         call, moved = await self._call_key(args, kwargs)
         if self._is_kept(call.key):
             self._counts.hits += 1
-        else:
-            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved)
-            if not is_kept:
-                return NotMemorizedResult(value)
-        return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
+            return self._reference(call.key)
+        ticket, waited = await board(self._keeper.flights, call.key, bound=self._bound())
+        with self._aboard(ticket) as flight:
+            flight.failed = not self._is_kept(call.key)
+            if not flight.failed:
+                self._counts.hits += 1
+                return self._reference(call.key)
+            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited)
+            flight.failed = not is_kept
+        return self._reference(call.key) if is_kept else NotMemorizedResult(value)
 
     async def _call_key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple["CallKey", bool]:
         """The key of a call, and whether other tasks may have run since its first byte was hashed."""
@@ -105,22 +111,29 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def _ask(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any], moved: bool) -> R:
         """Compute, unless somebody else is at it and the result comes in time."""
         ticket, waited = await board(self._keeper.flights, call.key, bound=self._bound())
-        failed = handed_on = True
-        try:
+        with self._aboard(ticket) as flight:
             value, read = await self._find(call.key)
-            if value is ABSENT:
-                value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or read)
-                failed = not is_kept
-            else:
+            flight.failed = value is ABSENT
+            if not flight.failed:
                 self._counts.hits += 1
-                failed = False
+                return cast(R, value)
+            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or read)
+            flight.failed = not is_kept
+        return cast(R, value)
+
+    @contextlib.contextmanager
+    def _aboard(self, ticket: Ticket) -> "Iterator[_Flight]":
+        """Give the ticket back at the end; whoever is cancelled, or thrown away, hands it on."""
+        flight = _Flight()
+        handed_on = True
+        try:
+            yield flight
             handed_on = False
         except Exception:
             handed_on = False
             raise
-        finally:  # cancelled, or thrown away: one of those who wait takes over
-            self._keeper.flights.land(ticket, failed=failed and not handed_on, handed_on=handed_on)
-        return cast(R, value)
+        finally:
+            self._keeper.flights.land(ticket, failed=flight.failed and not handed_on, handed_on=handed_on)
 
     async def _compute_in_loop(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any], moved: bool
@@ -163,6 +176,15 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             self._counts.seconds += seconds
         self._longest = max(self._longest, seconds)
         return value, seconds
+
+
+class _Flight:
+    """A computation while it lasts."""
+
+    __slots__ = ("failed",)
+
+    def __init__(self) -> None:
+        self.failed = True
 
 
 class AsyncUncachedFunction(UncachedFunction[P, Coroutine[Any, Any, R]], Generic[P, R]):

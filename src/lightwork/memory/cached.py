@@ -111,7 +111,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
-        """Run the function whatever is kept, keep its result, and return it with its metadata."""
+        """Run the function whatever is kept, keep its result, and return it with its metadata.
+
+        It waits for nobody and nobody waits for it: of concurrent calls each runs the function.
+        """
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
         self._counts.asked += 1
         return value, metadata
@@ -132,15 +135,15 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
 
     def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
-        """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
+        """A reference to the result, which is computed if it is not kept yet, and not read if it is.
+
+        Of concurrent callers, of this and of the function itself, one computes and the others wait for it.
+        """
         call = self._key(args, kwargs)
-        if self._is_kept(call.key):
-            self._counts.hits += 1
-        else:
-            value, _, is_kept = self._compute(call, args, kwargs)
-            if not is_kept:
-                return NotMemorizedResult(value)
-        return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
+        if not self._is_kept(call.key):
+            return self._shelve(call, args, kwargs)
+        self._counts.hits += 1
+        return self._reference(call.key)
 
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a call with these arguments would find its result kept. Changes nothing.
@@ -246,6 +249,26 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         finally:
             self._keeper.flights.land(ticket, failed=failed)
         return cast(R, value)
+
+    def _shelve(
+        self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+        """As `_miss`, for a reference."""
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
+        failed = True
+        try:
+            if self._is_kept(call.key):
+                self._counts.hits += 1
+                failed = False
+                return self._reference(call.key)
+            value, _, is_kept = self._compute(call, args, kwargs)
+            failed = not is_kept
+            return self._reference(call.key) if is_kept else NotMemorizedResult(value)
+        finally:
+            self._keeper.flights.land(ticket, failed=failed)
+
+    def _reference(self, key: bytes) -> MemorizedResult[R]:
+        return MemorizedResult(self._keeper.store, key, self._keys.function_id)
 
     def _count_cause(self, record: Record) -> None:
         """Why a record that is there was of no use."""
