@@ -10,10 +10,11 @@ from lightwork.hashing import explain, nodes, values
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_on_identity_is_right() -> None:
-    """Every example of ``docs/identity.md``."""
-    result = doctest.testfile(str(DOCS / "identity.md"), module_relative=False, encoding="utf-8")
-    assert result.attempted > 10
+@pytest.mark.parametrize(("page", "examples"), [("identity.md", 10), ("memory.md", 8)])
+def test_the_pages_are_right(page: str, examples: int) -> None:
+    """Every example of ``docs/identity.md`` and ``docs/memory.md``."""
+    result = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8")
+    assert result.attempted > examples
     assert result.failed == 0
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         plan,
         reasons,
         signing,
+        stale,
         ttl,
         validity,
     )
@@ -63,6 +64,7 @@ __all__ = [
     "reasons",
     "register_store_backend",
     "signing",
+    "stale",
     "ttl",
     "validity",
 ]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+from .. import memory
 from ..errors import UnhashableError
 from ..hashing.signatures import unwrap
 from ..system.computing import COMPUTING
@@ -22,6 +23,7 @@ from .cached import CachedFunction
 from .facts import LEAVES_AFTER, Metadata
 from .flights import Ticket
 from .keeper import ABSENT, Keeper
+from .notices import Notices
 from .options import Options
 from .shelved import MemorizedResult, NotMemorizedResult
 from .sizes import LARGE, are_small
@@ -60,6 +62,11 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         if value is not ABSENT:
             self._counts.hits += 1
             return cast(R, value)
+        if self._refreshes is not None:
+            old = await asyncio.to_thread(self._outdated, call.key)
+            if old is not ABSENT:
+                self._refreshes.begin(call.key, lambda: self._ask(call, args, kwargs, True))
+                return cast(R, old)
         return await self._ask(call, args, kwargs, moved or waited)
 
     async def call(  # type: ignore[override]  # awaited, as with joblib
@@ -88,6 +95,9 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited)
             flight.failed = not is_kept
         return self._reference(call.key) if is_kept else NotMemorizedResult(value)
+
+    def _refreshing(self) -> Any:  # Any: as `CachedFunction._refreshing`
+        return _Refreshes(self._keys.function_id, self._keeper.notices)
 
     async def _call_key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple["CallKey", bool]:
         """The key of a call, and whether other tasks may have run since its first byte was hashed."""
@@ -119,7 +129,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
                 return cast(R, value)
             value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or read)
             flight.failed = not is_kept
-        return cast(R, value)
+        return value
 
     @contextlib.contextmanager
     def _aboard(self, ticket: Ticket) -> "Iterator[_Flight]":
@@ -185,6 +195,29 @@ class _Flight:
 
     def __init__(self) -> None:
         self.failed = True
+
+
+class _Refreshes:
+    """Computations of one ``async`` function that go on as tasks of their callers' event loops."""
+
+    def __init__(self, name: str, notices: Notices) -> None:
+        self._name = name
+        self._notices = notices
+        self._tasks: dict[bytes, asyncio.Task[Any]] = {}
+
+    def begin(self, key: bytes, compute: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Run `compute` as a task, unless one does so already for this key."""
+        running = self._tasks.get(key)
+        if running is None or running.done():  # that of a loop which has ended is cancelled
+            task = self._tasks[key] = asyncio.get_running_loop().create_task(compute())
+            task.add_done_callback(lambda ended: self._end(key, ended))
+
+    def _end(self, key: bytes, task: asyncio.Task[Any]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            memory.stale.tell_failure(self._notices, self._name, error)
 
 
 class AsyncUncachedFunction(UncachedFunction[P, Coroutine[Any, Any, R]], Generic[P, R]):

@@ -66,6 +66,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._read_only = options.mmap_mode == "r"
         self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._counts = keeper.ledger.open(self, self._keys.function_id)
+        self._refreshes: Any = None if options.stale is None else self._refreshing()  # Any: or the async ones
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
 
@@ -233,6 +234,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Compute, unless another thread or process is at it and its result comes in time."""
+        if self._refreshes is not None:
+            old = self._outdated(call.key)
+            if old is not ABSENT:
+                self._refreshes.begin(call.key, lambda: self._refresh(call, args, kwargs))
+                return cast(R, old)
         ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
         try:
@@ -267,8 +273,41 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         finally:
             self._keeper.flights.land(ticket, failed=failed)
 
-    def _reference(self, key: bytes) -> MemorizedResult[R]:
+    def _reference(self, key: bytes) -> MemorizedResult[Any]:  # Any: R, or what awaiting it gives
         return MemorizedResult(self._keeper.store, key, self._keys.function_id)
+
+    def _refreshing(self) -> Any:  # Any: see `__init__`
+        return memory.stale.Refreshes(self._keys.function_id, self._keeper.notices)
+
+    def _outdated(self, key: bytes) -> Any:  # Any: the user's value, or ABSENT
+        """A result that has expired and is good enough until there is a new one."""
+        record = self._read(key)
+        if record is None:
+            return ABSENT
+        facts, options = read_facts(record.facts), self._options
+        if not memory.stale.is_stale(facts, options.ttl, options.stale, time.time()):
+            return ABSENT
+        if options.is_valid is not None and not options.is_valid(facts):
+            return ABSENT
+        value = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        self._counts.hits += value is not ABSENT
+        return value
+
+    def _refresh(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Compute anew, while the caller goes on: if he changes the arguments the result is not kept."""
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
+        failed = True
+        try:
+            if self._is_kept(call.key):
+                failed = False
+                return
+            begun = self._begin(args, kwargs)
+            value, seconds = self._run(call.key, args, kwargs)
+            if self._key(args, kwargs).key == call.key:
+                _, _, is_kept = self._finish(call, args, kwargs, begun, value, seconds)
+                failed = not is_kept
+        finally:
+            self._keeper.flights.land(ticket, failed=failed)
 
     def _count_cause(self, record: Record) -> None:
         """Why a record that is there was of no use."""

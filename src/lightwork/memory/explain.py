@@ -51,7 +51,9 @@ def explain(
         if fault:
             return Explanation(False, f"its result is kept, {fault}")
         ago = f", computed {how_long(now - facts['time'])} ago in {facts['duration']:.3g} s" if facts else ""
-        return Explanation(True, f"its result is kept{ago}")
+        late = expiry(facts, options.ttl, now) if facts else ""
+        late = late and f", {late}; a call returns it, and has it computed anew"
+        return Explanation(True, f"its result is kept{ago}{late}")
     arrived = keeper.arrivals.time(call.key)
     if arrived is not None:
         cause = _evicted(options.limits)
@@ -67,7 +69,7 @@ def _invalid(facts: Metadata | None, options: "Options", now: float) -> str:
     """Why a result that is kept is not valid; empty if it is."""
     if facts is not None:
         expired = expiry(facts, options.ttl, now)
-        if expired:
+        if expired and not (options.stale and memory.stale.is_stale(facts, options.ttl, options.stale, now)):
             return expired
     if options.is_valid is not None and not (facts and options.is_valid(facts)):
         return "and cache_validation_callback does not accept it"
@@ -105,7 +107,9 @@ def _compared(
 def _evicted(limits: Limits | None) -> str:
     """What has removed a result that this process did not remove by name."""
     others = "reduce_size, another process, or somebody who deleted files"
-    given = [f"{name}={value:g}" for name, value in (limits or Limits())._asdict().items() if value is not None]
+    given = [
+        f"{name}={value:g}" for name, value in (limits or Limits())._asdict().items() if value is not None
+    ]
     return f"evicted to keep {', '.join(given)}, or removed by {others}" if given else f"removed by {others}"
 
 

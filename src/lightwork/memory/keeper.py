@@ -146,7 +146,7 @@ class Arrivals:
                 self._times.pop(next(iter(self._times)), None)
 
     def time(self, key: bytes) -> float | None:
-        """When it was kept (s since the epoch); ``None`` if not by this process, or if it was removed by it."""
+        """When it was kept (s since the epoch); ``None`` if not by this process, or removed by it."""
         return self._times.get(key)
 
     def forget(self, prefix: bytes) -> None:
@@ -193,7 +193,9 @@ def _taken_apart(
         return _parcel(value, compression), {}
     with files.keeping() as kept:
         taken = _parcel(value, compression)
-    return taken, {"files": [(path, by, state.hex()) for path, by, state in dict.fromkeys(kept)]} if kept else {}
+    return taken, {
+        "files": [(path, by, state.hex()) for path, by, state in dict.fromkeys(kept)]
+    } if kept else {}
 
 
 def _parcel(value: object, compression: "Compression | None") -> tuple[bytes, Sequence[Buffer]]:

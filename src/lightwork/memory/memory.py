@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
-from ..errors import InvalidOption
 from ..protocols import Limits, Store, SupportsLimits
 from ..system import log
 from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import keeper_of
-from .options import Options, check_function, check_mmap_mode, dependencies, names
+from .options import Options, check_function, check_mmap_mode, check_place, dependencies, names
 from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class Memory:
         sign: bytes | str | None = None,
         ttl: "float | str | timedelta | None" = None,
     ) -> None:
-        _check(location, backend, backend_options, store, trust_folder)
+        check_place(location, backend, backend_options, store, trust_folder)
         check_mmap_mode(mmap_mode)
         self._compression = memory.compression.chosen(compress) if compress else None
         if self._compression is not None:
@@ -158,6 +157,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> CachedFunction[P, R]: ...
 
     @overload
@@ -176,6 +176,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> "_Decorator": ...
 
     def cache(
@@ -193,6 +194,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> Any:  # Any: see the overloads
         """Keep the results of a function; a decorator, with or without arguments.
 
@@ -206,27 +208,26 @@ class Memory:
             As for `Memory`; ``verbose=None`` and ``mmap_mode=False`` take those of it.
         cache_validation_callback
             Asked, with its `Metadata`, before a kept result is used; false: a miss. See `expires_after`.
-        version
-            Any text or number: a part of the key. With ``track="none"`` it alone stands for the code.
-        track
-            Whose code counts: ``"deep"``, also of what it uses; ``"self"``; ``"none"``.
+        track, version
+            Whose code counts: ``"deep"``, also of what it uses; ``"self"``; ``"none"``. Any text or number
+            as another part of the key, which stands for the code by itself with ``track="none"``.
         key
             ``key(*args, **kwargs)`` gives what stands for the arguments.
-        on_error
-            When a result cannot be kept: ``"warn"`` once, or ``"raise"``.
         depends_on
             What else counts: functions (their code), `lightwork.File`, installed packages (version).
-        check_mutation
-            Warn, once, if a computed call changes its arguments: a hit would not. Hashes them again.
-        ttl
-            As for `Memory`, or ``math.inf``. It is kept with each result, and the shorter one holds.
+        on_error, check_mutation
+            When a result cannot be kept: ``"warn"`` once, or ``"raise"``. Whether to warn, once, if a computed
+            call changes its arguments, which a hit would not: they are hashed again.
+        ttl, stale
+            As for `Memory`, or ``math.inf``; kept with each result, and the shorter one holds. For `stale`
+            after that a result is still returned, at once, while a thread (or task) computes it anew.
 
         Raises
         ------
         InvalidOption
             An option cannot be right, or functions of this kind cannot be cached.
         """
-        options = self._options(ignore, verbose, mmap_mode, ttl)._replace(
+        options = self._options(ignore, verbose, mmap_mode, ttl, stale)._replace(
             is_valid=cache_validation_callback,
             version=version,
             track=track,
@@ -352,15 +353,17 @@ class Memory:
         return stores.open_store(location, trusted=self.trust_folder)
 
     # Any: checked here or by `Options.check`
-    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any) -> Options:
+    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any, stale: Any) -> Options:
         """The options that `Memory` has too, or that come in several forms."""
+        lives = self.ttl if ttl is None else memory.ttl.parse_ttl(ttl)
         return Options(
             ignore=names(ignore),
             verbose=self.verbose if verbose is None else verbose,
             mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,
             user_code=self.user_code,
             compression=self._compression,
-            ttl=self.ttl if ttl is None else memory.ttl.parse_ttl(ttl),
+            ttl=lives,
+            stale=None if stale is None else memory.stale.parse_stale(stale, lives),
         )
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
@@ -405,30 +408,3 @@ def _restore(positional: tuple[Any, ...], more: dict[str, Any], make: "MakeStore
     if make is not None:
         memory.backends.BACKENDS.add_new(positional[1], make)
     return Memory(*positional, **more)
-
-
-def _check(
-    location: object, backend: object, backend_options: object, store: object, trust_folder: object
-) -> None:
-    """Refuse what is not supported, by name."""
-    if location is not None and not isinstance(location, str | os.PathLike):
-        raise InvalidOption(
-            f"location={location!r} is no path: give a folder (text or Path), None, or a store as store="
-        )
-    if backend_options is not None and not isinstance(backend_options, Mapping):
-        raise InvalidOption(f"backend_options={backend_options!r} is no mapping of names to values")
-    if backend != "local":
-        memory.backends.BACKENDS.named(backend)
-        if trust_folder is True:
-            raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
-    elif backend_options:
-        raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
-    if store is not None and (location is not None or backend != "local"):
-        raise InvalidOption(
-            "location= and backend= exclude store=, which is a store already and knows where it is"
-        )
-    if store is not None and not isinstance(store, Store):
-        lacking = memory.backends.missing_methods(store)
-        raise InvalidOption(f"store={store!r} is no lightwork.protocols.Store: it has no {lacking}")
-    if not isinstance(trust_folder, bool):
-        raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")

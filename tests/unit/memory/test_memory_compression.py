@@ -23,7 +23,12 @@ def made(kind: str) -> Any:
         case "objects":
             return [{"a": number, "b": "x" * 20} for number in range(2000)]
         case "mixed":
-            return {"x": np.zeros((300, 100)), "y": np.arange(10), "z": [None, "text"], "f": np.ones((50, 60)).T}
+            return {
+                "x": np.zeros((300, 100)),
+                "y": np.arange(10),
+                "z": [None, "text"],
+                "f": np.ones((50, 60)).T,
+            }
     return None
 
 

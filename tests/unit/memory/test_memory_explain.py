@@ -237,7 +237,10 @@ def slow(config: Any, other: Any = None) -> None:
         (
             {"opt": {"name": "adam", "b": [1, 2]}, "n": 1},
             {"opt": {"name": "sgd", "b": [1, 3]}, "n": 1},
-            ["argument 'config' differs at config['opt']['name']", "argument 'config' differs at config['opt']['b']"],
+            [
+                "argument 'config' differs at config['opt']['name']",
+                "argument 'config' differs at config['opt']['b']",
+            ],
         ),
         ({"a": 1}, {"a": 1, "b": 2}, ["config['b'] is new"]),
         ({"a": 1, "b": [1, 2]}, {"a": 1}, ["config['b'] is gone"]),
@@ -249,7 +252,10 @@ def slow(config: Any, other: Any = None) -> None:
         (
             dict.fromkeys("abcdefghi", 1),
             dict.fromkeys("abcdefghi", 2),
-            [*(f"argument 'config' differs at config[{n!r}]" for n in "abcde"), "and 4 more parts of argument 'config'"],
+            [
+                *(f"argument 'config' differs at config[{n!r}]" for n in "abcde"),
+                "and 4 more parts of argument 'config'",
+            ],
         ),
         ({str(n): n for n in range(500)}, {str(n): n for n in range(501)}, ["argument 'config' differs"]),
     ],

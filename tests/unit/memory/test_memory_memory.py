@@ -22,7 +22,7 @@ def double(x: int) -> int:
     ("options", "words"),
     [
         ({"backend": "s3"}, "backend='s3'"),
-        ({"compress": 10}, "compress level given: \"10\""),
+        ({"compress": 10}, 'compress level given: "10"'),
         ({"compress": "gzip"}, "method given: \"gzip\": give one of 'zstd'"),
         ({"compress": ("zlib",)}, "exactly 2 elements"),
         ({"compress": 3, "mmap_mode": "r"}, "mmap_mode='r' and compress= exclude each other"),
