@@ -358,7 +358,8 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
         if seconds >= LEAVES_AFTER:
-            made["leaves"] = memory.leaves.leaves_of(self._keys.arguments(args, kwargs), call.tokens)
+            arguments = self._keys.arguments(args, kwargs)
+            made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens, seconds=seconds)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         if self._options.ttl not in (None, float("inf")):
             metadata["ttl"] = self._options.ttl

@@ -216,8 +216,8 @@ class Memory:
         depends_on
             What else counts: functions (their code), `lightwork.File`, installed packages (version).
         on_error, check_mutation
-            When a result cannot be kept: ``"warn"`` once, or ``"raise"``. Whether to warn, once, if a computed
-            call changes its arguments, which a hit would not: they are hashed again.
+            When a result cannot be kept: ``"warn"`` once, or ``"raise"``. Whether to warn, once, if a
+            computed call changes its arguments, which a hit would not: they are hashed again.
         ttl, stale
             As for `Memory`, or ``math.inf``; kept with each result, and the shorter one holds. For `stale`
             after that a result is still returned, at once, while a thread (or task) computes it anew.

@@ -66,9 +66,8 @@ class Refreshes:
             threading.Thread(
                 target=context.run, args=(self._run, key, compute), name=f"lightwork refreshes {self._name}"
             ).start()
-        except BaseException:
+        except RuntimeError:  # no more threads, or the interpreter ends: the old result is good enough
             self._end(key)
-            raise
 
     def _run(self, key: bytes, compute: Callable[[], object]) -> None:
         try:

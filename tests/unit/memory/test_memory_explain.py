@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightwork import File, Memory, expires_after
@@ -277,6 +278,17 @@ def test_columns_and_arrays_are_parts() -> None:
     first, second = work.explain(*changed).changes
     assert first == "argument 'config' differs at config['b']"
     assert second.startswith("argument 'other' differs at other['x']")
+
+
+@pytest.mark.slow
+def test_arguments_that_are_large_for_their_call_have_no_parts() -> None:
+    """They would be hashed once more."""
+    pandas = pytest.importorskip("pandas")
+    work = Memory(store=TransientStore()).cache(slow)
+    for large in ({"a": [1], "b": np.zeros(1_000_000)}, pandas.DataFrame({"a": np.zeros(1_000_000)})):
+        work(large)
+        large["a"] = 2
+        assert work.explain(large).changes == ("argument 'config' differs",)
 
 
 @pytest.mark.slow
