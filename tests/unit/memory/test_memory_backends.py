@@ -132,6 +132,7 @@ def test_a_registered_store_keeps_limits_if_it_can(tmp_path: Path) -> None:
         Memory("x", "remote", max_items=3)
 
 
+@pytest.mark.slow
 def test_a_pickled_memory_brings_its_kind_along(tmp_path: Path) -> None:
     """Another process need not have registered it."""
     (tmp_path / "ours.py").write_text(

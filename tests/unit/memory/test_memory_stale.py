@@ -178,6 +178,7 @@ def test_it_needs_a_ttl(tmp_path: Path) -> None:
         Memory(tmp_path).cache(abs, ttl=60, stale=-1)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_waits(tmp_path: Path) -> None:
     """The new result is there for the next one."""
     (tmp_path / "work.py").write_text(
