@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from lightwork.memory import Memory
-from lightwork.stores import SqliteStore
+from lightwork.stores import FileStore, SqliteStore
 
 pytestmark = [
     pytest.mark.torture,
@@ -268,9 +268,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_a_full_disk_costs_one_warning(small_disk: Path) -> None:
+@pytest.mark.parametrize("kind", [SqliteStore, FileStore])
+def test_a_full_disk_costs_one_warning(small_disk: Path, kind: Any) -> None:
     """Values are right while the disk fills up; what was kept stays readable; nothing is half-written."""
-    memory = Memory(small_disk / "cache")
+    memory = Memory(store=kind(small_disk / "cache"))
     cached = memory.cache(_filled)
     sizes = [(250_000, 4_000)[number % 2] for number in range(30)]
     with pytest.warns(Warning, match="cannot be written") as caught:

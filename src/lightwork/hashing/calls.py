@@ -209,6 +209,16 @@ class CallKeys:
         more = [text for text in self.depends.texts() if text not in found.tracked]
         return found._replace(tracked=[*found.tracked, *more])
 
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that count, by the `CallKey.names`; nothing if ``key=`` stands for them."""
+        if self._key is not None:
+            return {}
+        try:
+            values = self._signature.bind((*self._lead.args, *args), {**self._lead.kwargs, **kwargs})
+        except TypeError:  # of a form of its own
+            return {}
+        return {_shown(name): values[place] for place, name in self._kept}
+
     def parts(self, call: "CallKey") -> dict[str, bytes]:
         """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names."""
         found = self._tracker.parts(call.met)

@@ -1,13 +1,14 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
+import contextlib
 import errno
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from .. import parcel
+from .. import memory, parcel
 from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.forks import after_fork_in_child
@@ -17,7 +18,13 @@ from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
 
+if TYPE_CHECKING:
+    from .compression import Compression
+
 __all__ = ["ABSENT", "Keeper", "forget_hot", "keeper_of"]
+
+
+_MOST_ARRIVALS = 10_000
 
 
 class _Absent:
@@ -45,6 +52,7 @@ class Keeper:
         self.flights = Flights(store)
         self.notices = Notices()
         self.ledger = Ledger()
+        self.arrivals = Arrivals()
         self.generation = 0
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -74,12 +82,19 @@ class Keeper:
         return rebuild
 
     def keep(
-        self, key: bytes, value: object, metadata: Metadata, *, on_error: str, limits: Limits | None
+        self,
+        key: bytes,
+        value: object,
+        metadata: Metadata,
+        *,
+        on_error: str,
+        limits: Limits | None,
+        compression: "Compression | None",
     ) -> bool:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            (skeleton, buffers), files = _taken_apart(value)
+            (skeleton, buffers), files = _taken_apart(value, compression)
             record = Record(skeleton, buffers, write_facts({**metadata, **files}))
             if limits is None:
                 self.store.put(key, record, seconds=metadata["duration"])
@@ -100,13 +115,22 @@ class Keeper:
                     ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
                 )
         else:
+            self.arrivals.add(key, metadata["time"])
             forget_hot(key)
             return True
         return False
 
+    def forget(self, key: bytes) -> bool:
+        """Remove one record; whether there was one."""
+        self.arrivals.forget(key)
+        count = self.store.drop([key])
+        forget_hot(key)
+        return count > 0
+
     def clear(self, prefix: bytes = b"") -> None:
         """Remove all records whose keys begin with `prefix`; calls that run now will not be kept."""
         self.generation += 1
+        self.arrivals.forget(prefix)
         if isinstance(self.store, SupportsPrefix):
             self.store.clear(prefix)
         else:
@@ -118,6 +142,30 @@ class Keeper:
         # To the nanosecond: each hit reads the duration, and seventeen digits take it as long as a clock.
         duration = round(seconds, 9)
         return {"duration": duration, "time": time.time(), "function": function_id, "call": call, **made}
+
+
+class Arrivals:
+    """Which results this process kept, and when: to know of one that it is gone. The latest 10,000."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, float] = {}
+
+    def add(self, key: bytes, time: float) -> None:
+        """Take down that a result was kept."""
+        self._times[key] = time
+        if len(self._times) > _MOST_ARRIVALS:
+            with contextlib.suppress(StopIteration, RuntimeError):  # another thread is at it
+                self._times.pop(next(iter(self._times)), None)
+
+    def time(self, key: bytes) -> float | None:
+        """When it was kept (s since the epoch); ``None`` if not by this process, or removed by it."""
+        return self._times.get(key)
+
+    def forget(self, prefix: bytes) -> None:
+        """Results whose keys begin with `prefix` are removed by those who kept them."""
+        if self._times.pop(prefix, None) is None:
+            for key in [key for key in self._times.copy() if key.startswith(prefix)]:
+                self._times.pop(key, None)
 
 
 class _Keepers:
@@ -155,14 +203,25 @@ def forget_hot(key: bytes | None = None) -> None:
         hot.TIERS.forget(key)
 
 
-def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
+def _taken_apart(
+    value: object, compression: "Compression | None"
+) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
     """The parcel of a result, and what is to be known of files that belong to it."""
     files = loaded("lightwork.hashing.files")
     if files is None:  # there can be no `File` in it
-        return parcel.parcels.split(value, path="result"), {}
+        return _parcel(value, compression), {}
     with files.keeping() as kept:
-        taken = parcel.parcels.split(value, path="result")
-    return taken, {"files": [(path, by, state.hex()) for path, by, state in kept]} if kept else {}
+        taken = _parcel(value, compression)
+    return taken, {
+        "files": [(path, by, state.hex()) for path, by, state in dict.fromkeys(kept)]
+    } if kept else {}
+
+
+def _parcel(value: object, compression: "Compression | None") -> tuple[bytes, Sequence[Buffer]]:
+    if compression is None:
+        return parcel.parcels.split(value, path="result")
+    encode = memory.compression.encoder(compression)
+    return parcel.packed.split_packed(value, encode=encode, path="result")
 
 
 def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:

@@ -54,16 +54,7 @@ _NUMBERS = itertools.count()
 class FileStore:
     """Records in one folder, a file for each, shared by threads, processes and hosts.
 
-    Constructing it touches nothing; a read creates nothing; the first write creates the folder.
-
-    Parameters
-    ----------
-    location
-        The user's folder. What is ours lies in its part ``lightwork-1/``.
-    clock
-        Seconds since the epoch, for the times of writing and of access.
-    trusted
-        Use a folder of another user, or one that everybody may write to. Else nothing is read or kept there.
+    What is made when, and the parameters, are those of `SqliteStore`.
     """
 
     def __init__(
