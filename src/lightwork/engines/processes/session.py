@@ -63,6 +63,7 @@ class ProcessSession:
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
         self._limit = request.inner_threads
+        self._timed = request.timed
         self._patience = patience
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
@@ -198,7 +199,8 @@ class ProcessSession:
         change = difference(link.environment, self._environment)
         link.environment = self._environment
         link.patience = self._patience
-        body = pickle_scalars((change, self._limit, self._patience + _LEEWAY, *self._runner))
+        patience = self._patience + _LEEWAY
+        body = pickle_scalars((change, self._limit, patience, self._timed, *self._runner))
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 
@@ -302,14 +304,15 @@ class ProcessSession:
                 self._note(place, outcome)
 
     def _note(self, place: Slot, outcome: Outcome) -> None:
-        start, values, error, seconds = outcome
+        start, values, error, times = outcome
+        seconds = times.seconds
         count = len(values) if error is None else 1
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
         if error is None:
-            self._events.append(Done(place.number, start, values, seconds))
+            self._events.append(Done(place.number, start, values, *times))
         else:
-            self._events.append(Failed(place.number, start, error, seconds))
+            self._events.append(Failed(place.number, start, error, seconds, times.began))
 
     # -- deaths -----------------------------------------------------------------------------------------
 
