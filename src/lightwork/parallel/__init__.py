@@ -8,6 +8,7 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
+`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -20,7 +21,20 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import around, batching, carried, driver, flow, loop, progress, results
+    from . import (
+        around,
+        batching,
+        carried,
+        displays,
+        driver,
+        flow,
+        loop,
+        progress,
+        report,
+        results,
+        trace,
+        watch,
+    )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
@@ -33,13 +47,17 @@ __all__ = [
     "batching",
     "carried",
     "delayed",
+    "displays",
     "driver",
     "effective_n_jobs",
     "flow",
     "loop",
     "parallel_config",
     "progress",
+    "report",
     "results",
+    "trace",
+    "watch",
 ]
 
 __getattr__ = on_first_use(

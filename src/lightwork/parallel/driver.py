@@ -18,6 +18,7 @@ from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush
 from .failures import Failure, add_note, describe, not_a_call
 from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
+from .sheet import Sheet
 from .window import Window
 
 __all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
@@ -47,8 +48,10 @@ class Driver:
     on_error
         ``"return"`` puts a `Failure` in the place of a failed task, ``"skip"`` leaves it out. With
         ``"raise"`` the flow must be fatal.
+    sheet
+        Where the time that all of it takes is written down.
     observer
-        Told of each change in the number of finished tasks, in the driving thread.
+        Told at the start and of each change in the number of finished tasks, in the driving thread.
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
     """
@@ -60,6 +63,7 @@ class Driver:
         flow: Flow,
         *,
         on_error: OnError,
+        sheet: Sheet,
         observer: Observer | None = None,
         listener: Listener | None = None,
         total: int | None = None,
@@ -69,6 +73,7 @@ class Driver:
         self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
         self._flow = flow
         self._on_error = on_error
+        self._sheet = sheet
         self._observer = observer
         self._listener = listener
         self._total = total
@@ -94,9 +99,14 @@ class Driver:
         """Send the first tasks. Raises what the input raises."""
         tasks = self._tasks
         if self._flow.limit() is None and not isinstance(tasks, list | tuple):
+            begin = self._sheet.clock()
             tasks = list(tasks)  # pre_dispatch="all"
             self._total = len(tasks)
+            self._sheet.read(0, len(tasks), begin, exhausted=False)
+        if self._observer is not None:
+            self._observer(0, self._total, 0)
         if isinstance(tasks, list | tuple):
+            self._sheet.exhausted()
             self._calls.put(0, checked(tasks, 0))
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
@@ -109,6 +119,7 @@ class Driver:
         """
         events = self._heard(self._session.wait(timeout))
         before = self._done
+        self._sheet.take_in(events, self._calls)
         for event in events:
             if type(event) is Done:
                 start, values = event.start, event.values
@@ -116,9 +127,11 @@ class Driver:
                 self._results.put(start, values)
                 self._calls.drop(start, start + count)
                 self._done += count
-        self._feed(events)
-        if self._observer is not None and self._done != before:
-            self._observer(self._done, self._total, self._failed)
+        try:
+            self._feed(events)
+        finally:  # an error ends the call; what has ended before it counts all the same
+            if self._observer is not None and self._done != before:
+                self._observer(self._done, self._total, self._failed)
         return bool(events)
 
     def consumed(self, count: int) -> None:
@@ -161,6 +174,7 @@ class Driver:
             case Settle():
                 self._settle(action)
             case Abort(index, error):
+                self._sheet.failed.append(index)
                 add_note(error, self._describe(index))
                 raise error
             case End():
@@ -168,7 +182,10 @@ class Driver:
 
     def _send(self, action: Send) -> None:
         slot, start, stop = action
-        self._session.send(slot, Batch(start, self._calls.get(start, stop)))
+        batch = Batch(start, self._calls.get(start, stop))
+        begin = self._sheet.clock()
+        self._session.send(slot, batch)
+        self._sheet.sent(slot, batch, begin)
 
     def _emit(self, action: Emit) -> None:
         values = self._results.take(*action)
@@ -185,19 +202,22 @@ class Driver:
     def _read_more(self, count: int) -> Arrived:
         self._flush()
         self.reading = True
+        begin = self._sheet.clock()
         try:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
         finally:
             self.reading = False
+        exhausted = len(calls) < count
+        self._sheet.read(self._read, len(calls), begin, exhausted=exhausted)
         self._calls.put(self._read, checked(calls, self._read))
         self._read += len(calls)
-        exhausted = len(calls) < count
         if exhausted:
             self._total = self._read
         return Arrived(len(calls), exhausted)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action
+        self._sheet.failed.append(index)
         add_note(error, self._describe(index))
         self._calls.drop(index, index + 1)
         if self._on_error == "return":

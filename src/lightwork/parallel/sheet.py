@@ -1,0 +1,303 @@
+"""Where the time of a call goes: written down per batch by whoever drives it, added up when asked.
+
+The time of a worker is cut where its batches are sent and where it begins and ends them, by its own clock:
+
+::
+
+    ─ idle, pickling, input ─┤─ queue ─┤─ run ─┤─ transfer ─┤─ run ─┤─ transfer ─┤─ idle, pickling, input ─┤
+                            sent     began   ended        began   ended    the parent looked             sent
+
+A gap before a batch that was sent already is transfer. Before one that was not, the worker had nothing to do:
+then the time in which the parent pickled tasks or read the input counts as that, whether it looked before or
+after. The parts add up to the time of the call; what an engine does not tell is found in a neighbouring part.
+"""
+
+import copy
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ..protocols import Batch, Call, Done, Failed, Lost, Report, Returned
+from .batching import result_bytes
+from .failures import brief
+from .window import Window
+
+if TYPE_CHECKING:
+    from .trace import Recording
+
+__all__ = ["Account", "Sheet"]
+
+Clock = Callable[[], float]
+
+_NOTHING: Final = (0.0, 0.0)
+_SLOWEST: Final = 5
+_NOTED: Final = 2e-4
+"""Seconds. Pickling and reading that takes less is not looked for between an end and the next look."""
+
+_WEIGHED: Final = 1e-3
+"""Seconds of pickling from which on it is worth knowing how large the arguments are."""
+
+
+_Parent: TypeAlias = tuple[float, float]
+"""Seconds that the parent has spent on pickling and on the input, up to some moment."""
+
+
+class _Sent:
+    """A batch that was sent: its tasks that are not reported, when it left, and what the parent had done."""
+
+    __slots__ = ("count", "moment", "parent")
+
+    def __init__(self, count: int, moment: float, parent: _Parent) -> None:
+        self.count = count
+        self.moment = moment
+        self.parent = parent
+
+
+class Account:
+    """The time of one slot, in seconds. The first six parts add up to the time of the call so far."""
+
+    __slots__ = (
+        "_ended", "_late", "_looked", "_parent", "_sent",
+        "idle", "input", "pickling", "queue", "run", "tail", "tasks", "transfer",
+    )  # fmt: skip
+
+    def __init__(self, now: float) -> None:
+        self.pickling = 0.0
+        self.input = 0.0
+        self.queue = 0.0
+        self.run = 0.0
+        self.transfer = 0.0
+        self.idle = 0.0
+        self.tail = 0.0
+        """The part of `idle` after the input had ended."""
+        self.tasks = 0
+        self._sent: deque[_Sent] = deque()
+        self._ended = now  # when the last reported task ended
+        self._looked = now  # when the parent heard of it
+        self._parent: _Parent = 0.0, 0.0  # when it ended
+        self._late = 0.0  # seconds of pickling and input from there until the parent looked
+
+    def ran(self, count: int, seconds: float) -> None:
+        """`count` tasks ran for `seconds` in the thread that reads the input: nothing was sent."""
+        self.tasks += count
+        self.run += seconds
+        self._ended += seconds  # what is between the tasks remains
+        self._looked += seconds
+
+    def send(self, count: int, now: float, parent: _Parent) -> None:
+        """The slot got `count` tasks."""
+        self._sent.append(_Sent(count, now, parent))
+
+    def took(self, count: int, seconds: float, began: float, exhausted: float) -> float:
+        """`count` tasks were reported, that ran for `seconds` from `began` on; when they ended."""
+        batch = self._sent[0]
+        if batch.moment > self._ended:
+            self._rest(batch.moment, batch.parent, exhausted)
+            began = max(began, batch.moment)
+            self.queue += began - batch.moment
+        else:
+            began = max(began, self._ended)
+            self.transfer += began - self._ended
+        self.run += seconds
+        self.tasks += count
+        batch.count -= count
+        if batch.count <= 0:
+            self._sent.popleft()
+        self._ended = ended = began + seconds
+        return ended
+
+    def looked(self, now: float, parent: _Parent, late: _Parent) -> None:
+        """The parent heard of it now. `late`: what it did after the last task had ended."""
+        self._looked = max(now, self._ended)
+        self._parent = parent[0] - late[0], parent[1] - late[1]
+        self._late = late[0] + late[1]
+
+    def gave_back(self, count: int) -> None:
+        """The last `count` tasks were taken back."""
+        while count > 0 and self._sent:
+            batch = self._sent[-1]
+            taken = min(count, batch.count)
+            count -= taken
+            batch.count -= taken
+            if not batch.count:
+                self._sent.pop()
+
+    def lost(self, now: float, exhausted: float) -> None:
+        """The worker is gone; what it did since its last answer counts as work."""
+        if self._sent:
+            begin = max(self._sent[0].moment, self._ended)
+            self.took(0, max(now - begin, 0.0), begin, exhausted)
+        self._sent.clear()
+
+    def settled(self, now: float, parent: _Parent, exhausted: float) -> "Account":
+        """The account as it would be if the call ended now."""
+        account = copy.copy(self)
+        account._sent = deque(account._sent)
+        if account._sent:
+            account.lost(now, exhausted)
+        else:
+            account._rest(now, parent, exhausted)
+        return account
+
+    def _rest(self, now: float, parent: _Parent, exhausted: float) -> None:
+        """The worker had nothing to do since it ended its last task."""
+        rest = max(now - self._ended, 0.0)
+        pickling = min(parent[0] - self._parent[0], rest)
+        input = min(parent[1] - self._parent[1], rest - pickling)
+        self.pickling += pickling
+        self.input += input
+        rest -= pickling + input
+        transfer = min(max(self._looked - self._ended - self._late, 0.0), rest)
+        self.transfer += transfer
+        self.idle += rest - transfer
+        self.tail += min(rest - transfer, max(now - max(self._looked, exhausted), 0.0))
+
+
+class Sheet:
+    """The times of one call. Written by the thread that drives it; `settled` may be asked from any.
+
+    Parameters
+    ----------
+    slots
+        Number of workers.
+    recording
+        Keeps what is needed to draw each task.
+    clock
+        Seconds, as `time.monotonic` counts them.
+    """
+
+    def __init__(
+        self, slots: int, recording: "Recording | None" = None, clock: Clock = time.monotonic
+    ) -> None:
+        self.clock = clock
+        self.recording = recording
+        self.began = now = clock()
+        self.ended: float | None = None
+        self.accounts = [Account(now) for _ in range(slots)]
+        self.pickling = 0.0
+        self.input = 0.0
+        self.weighed = 0
+        """Batches that took long to pickle, ..."""
+        self.weight = 0
+        """... and the bytes of the arguments of the first task of each."""
+        self.failed: list[int] = []
+        self._exhausted = inf  # when
+        self._late: list[
+            tuple[float, float, bool]
+        ] = []  # long pickling (True) or reading since the last look
+        self._slowest: list[tuple[float, int, str]] = []  # a heap
+        self._floor = 0.0
+
+    # -- written by a driver of workers ---------------------------------------------------------------------
+
+    def sent(self, slot: int, batch: Batch, begin: float) -> None:
+        """A batch was handed to the session, from `begin` until now."""
+        now = self.clock()
+        self.pickling += now - begin
+        if now - begin > _NOTED:
+            self._late.append((begin, now, True))
+            if now - begin > _WEIGHED:
+                _, args, kwargs = batch.calls[0]
+                self.weighed += 1
+                self.weight += sum(result_bytes([value]) for value in (*args, *kwargs.values()))
+        self.accounts[slot].send(len(batch.calls), now, (self.pickling, self.input))
+        if self.recording is not None:
+            self.recording.sent(batch, begin, now)
+
+    def read(self, start: int, count: int, begin: float, *, exhausted: bool) -> None:
+        """The tasks ``start .. start + count - 1`` were read from the input, from `begin` until now."""
+        now = self.clock()
+        self.input += now - begin
+        if now - begin > _NOTED:
+            self._late.append((begin, now, False))
+        if exhausted:
+            self.exhausted()
+        if self.recording is not None:
+            self.recording.read(start, count, begin, now)
+
+    def exhausted(self) -> None:
+        """All of the input was read."""
+        self._exhausted = self.clock()
+
+    def take_in(self, reports: Sequence[Report], calls: Window[Call]) -> None:
+        """Workers reported. `calls` still holds the tasks of the reports."""
+        now = self.clock()
+        parent = self.pickling, self.input
+        for report in reports:
+            account = self.accounts[report.slot]
+            if isinstance(report, Returned):
+                account.gave_back(report.stop - report.start)
+                continue
+            if isinstance(report, Lost):
+                account.lost(now, self._exhausted)
+                ended = now
+            else:
+                count, index, longest = _known(report)
+                began = now - report.seconds if report.began is None else report.began
+                ended = account.took(count, report.seconds, began, self._exhausted)
+                if longest > self._floor:
+                    self.note_slow(longest, index, brief(calls.get(index, index + 1)[0], longest))
+            account.looked(now, parent, self._since(ended) if self._late else _NOTHING)
+            if self.recording is not None:
+                self.recording.took(report, calls, now)
+        self._late.clear()
+
+    # -- written by anybody -------------------------------------------------------------------------------
+
+    def ran(self, index: int, call: Call, begin: float, error: BaseException | None = None) -> None:
+        """A task ran in the thread that reads the input, from `begin` until now."""
+        now = self.clock()
+        seconds = now - begin
+        self.accounts[0].ran(1, seconds)
+        if seconds > self._floor:
+            self.note_slow(seconds, index, brief(call, seconds))
+        if error is not None:
+            self.failed.append(index)
+        if self.recording is not None:
+            self.recording.ran(index, call, begin, now, error)
+
+    def note_slow(self, seconds: float, index: int, text: str) -> None:
+        """Keep a call if it is one of the slowest."""
+        if seconds <= self._floor:
+            return
+        item = seconds, index, text
+        if len(self._slowest) < _SLOWEST:
+            heapq.heappush(self._slowest, item)
+        else:
+            heapq.heapreplace(self._slowest, item)
+        if len(self._slowest) == _SLOWEST:
+            self._floor = self._slowest[0][0]
+
+    def end(self) -> None:
+        """The call has ended. Safe to call twice."""
+        if self.ended is None:
+            self.ended = self.clock()
+
+    def slowest(self) -> list[tuple[float, int, str]]:
+        """Seconds, index and text of the slowest calls, the slowest first."""
+        return sorted(self._slowest, reverse=True)
+
+    def settled(self) -> tuple[float, list[Account]]:
+        """Seconds since the beginning, and the accounts as if the call ended now (or as it ended)."""
+        now = self.clock() if self.ended is None else self.ended
+        parent = self.pickling, self.input
+        return now - self.began, [account.settled(now, parent, self._exhausted) for account in self.accounts]
+
+    def _since(self, moment: float) -> _Parent:
+        """What the parent did since a moment that lies after its last look."""
+        spans = [(max(end - max(begin, moment), 0.0), kind) for begin, end, kind in self._late]
+        pickling = sum(seconds for seconds, is_pickling in spans if is_pickling)
+        return pickling, sum(seconds for seconds, _ in spans) - pickling
+
+
+def _known(report: Done | Failed) -> tuple[int, int, float]:
+    """How many tasks are reported; the slowest of them and its seconds, 0 if those are not known."""
+    if isinstance(report, Failed):
+        return 1, report.index, report.seconds
+    count = len(report.values)
+    if report.slowest is not None:
+        return count, *report.slowest
+    return count, report.start, report.seconds if count == 1 else 0.0
