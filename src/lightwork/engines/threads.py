@@ -168,24 +168,6 @@ def _drain(calls: "deque[Call]") -> int:
         return count
 
 
-class _Gathered:
-    """Results of consecutive tasks that were not reported yet, and how long those took."""
-
-    __slots__ = ("began", "ends", "longest", "slowest", "start", "values")
-
-    def __init__(self, start: int, began: float, *, timed: bool) -> None:
-        self.start = start
-        self.began = began
-        self.values: list[Any] = []  # Any: what users' functions return
-        self.slowest = start
-        self.longest = 0.0
-        self.ends: list[int] | None = [] if timed else None
-
-    def report(self, slot: int, now: float) -> Done:
-        slowest = (self.slowest, self.longest)
-        return Done(slot, self.start, self.values, now - self.began, self.began, slowest, self.ends)
-
-
 def _serve(
     slot: int,
     request: SessionRequest,
@@ -203,9 +185,18 @@ def _serve(
 
 def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", *, timed: bool) -> None:
     take, clock = work.calls.popleft, time.monotonic
-    index = work.start
-    now = clock()
-    gathered = _Gathered(index, now, timed=timed)
+    index = start = slowest = work.start
+    values: list[Any] = []  # Any: what users' functions return
+    ends: list[int] = []
+    longest = 0.0
+    begin = now = clock()
+
+    def report(end: float) -> None:
+        """Tell what was gathered, if there is any."""
+        if values:
+            known = ends if timed else None
+            events.put(Done(slot, start, values, end - begin, begin, (slowest, longest), known))
+
     failed: BaseException | None
     while True:
         try:
@@ -214,7 +205,7 @@ def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", 
             break
         before = now
         try:
-            gathered.values.append(run(index, call))
+            values.append(run(index, call))
         except BaseException as error:  # noqa: BLE001 - a task's error is its result, and reported as such
             failed = error
         else:
@@ -222,20 +213,18 @@ def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", 
         del call
         now = clock()
         if failed is not None:
-            if gathered.values:
-                events.put(gathered.report(slot, before))
+            report(before)
             # This frame is left out of the traceback: it would keep the results before it alive.
             failed.__traceback__ = failed.__traceback__ and failed.__traceback__.tb_next
             events.put(Failed(slot, index, failed, now - before, before))
-            gathered, failed = _Gathered(index + 1, now, timed=timed), None
+            start, values, ends, begin, longest, failed = index + 1, [], [], now, 0.0, None
         else:
-            if now - before > gathered.longest:
-                gathered.slowest, gathered.longest = index, now - before
-            if gathered.ends is not None:
-                gathered.ends.append(int(now * 1e9))
-            if now - gathered.began > REPORT_SECONDS:
-                events.put(gathered.report(slot, now))
-                gathered = _Gathered(index + 1, now, timed=timed)
+            if now - before > longest:
+                slowest, longest = index, now - before
+            if timed:
+                ends.append(int(now * 1e9))
+            if now - begin > REPORT_SECONDS:
+                report(now)
+                start, values, ends, begin, longest = index + 1, [], [], now, 0.0
         index += 1
-    if gathered.values:
-        events.put(gathered.report(slot, now))
+    report(now)

@@ -209,8 +209,9 @@ class Parallel:
         result: object = None
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
-            observer = parallel.progress.observers(self.progress, self.verbose, repr(self))
-            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=repr(self))
+            title = repr(self)
+            observer = parallel.progress.observers(self.progress, self.verbose, title)
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             if workers == 1:

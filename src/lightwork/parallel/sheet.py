@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..protocols import Batch, Call, Done, Failed, Lost, Report, Returned
+from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
 from .failures import brief
 from .window import Window
@@ -61,7 +61,7 @@ class Account:
 
     __slots__ = (
         "_ended", "_late", "_looked", "_parent", "_sent",
-        "idle", "input", "pickling", "queue", "run", "tail", "tasks", "transfer",
+        "here", "idle", "input", "pickling", "queue", "run", "tail", "tasks", "transfer",
     )  # fmt: skip
 
     def __init__(self, now: float) -> None:
@@ -74,18 +74,13 @@ class Account:
         self.tail = 0.0
         """The part of `idle` after the input had ended."""
         self.tasks = 0
+        self.here = 0.0
+        """Seconds of tasks that ran in the thread that reads the input, to be added to `run` at the end."""
         self._sent: deque[_Sent] = deque()
         self._ended = now  # when the last reported task ended
         self._looked = now  # when the parent heard of it
         self._parent: _Parent = 0.0, 0.0  # when it ended
         self._late = 0.0  # seconds of pickling and input from there until the parent looked
-
-    def ran(self, count: int, seconds: float) -> None:
-        """`count` tasks ran for `seconds` in the thread that reads the input: nothing was sent."""
-        self.tasks += count
-        self.run += seconds
-        self._ended += seconds  # what is between the tasks remains
-        self._looked += seconds
 
     def send(self, count: int, now: float, parent: _Parent) -> None:
         """The slot got `count` tasks."""
@@ -111,9 +106,12 @@ class Account:
 
     def looked(self, now: float, parent: _Parent, late: _Parent) -> None:
         """The parent heard of it now. `late`: what it did after the last task had ended."""
-        self._looked = max(now, self._ended)
-        self._parent = parent[0] - late[0], parent[1] - late[1]
-        self._late = late[0] + late[1]
+        self._looked = now
+        if late is _NOTHING:
+            self._parent, self._late = parent, 0.0
+        else:
+            self._parent = parent[0] - late[0], parent[1] - late[1]
+            self._late = late[0] + late[1]
 
     def gave_back(self, count: int) -> None:
         """The last `count` tasks were taken back."""
@@ -136,6 +134,9 @@ class Account:
         """The account as it would be if the call ended now."""
         account = copy.copy(self)
         account._sent = deque(account._sent)
+        account.run += account.here
+        account._ended += account.here  # what is between those tasks remains
+        account._looked += account.here
         if account._sent:
             account.lost(now, exhausted)
         else:
@@ -189,7 +190,8 @@ class Sheet:
             tuple[float, float, bool]
         ] = []  # long pickling (True) or reading since the last look
         self._slowest: list[tuple[float, int, str]] = []  # a heap
-        self._floor = 0.0
+        self.floor = 0.0
+        """Seconds. No shorter call is one of the slowest."""
 
     # -- written by a driver of workers ---------------------------------------------------------------------
 
@@ -228,18 +230,27 @@ class Sheet:
         parent = self.pickling, self.input
         for report in reports:
             account = self.accounts[report.slot]
-            if isinstance(report, Returned):
-                account.gave_back(report.stop - report.start)
-                continue
-            if isinstance(report, Lost):
+            if isinstance(report, Done):  # nearly always: about a microsecond for all of it
+                _, index, values, seconds, began, slowest, _ = report
+                if began is None:
+                    began = now - seconds
+                count = len(values)
+                ended = account.took(count, seconds, began, self._exhausted)
+                if slowest is not None:
+                    index, seconds = slowest
+                if seconds > self.floor and (count == 1 or slowest is not None):
+                    self._note_slow(seconds, index, calls)
+            elif isinstance(report, Failed):
+                seconds = report.seconds
+                began = now - seconds if report.began is None else report.began
+                ended = account.took(1, seconds, began, self._exhausted)
+                self._note_slow(seconds, report.index, calls)
+            elif isinstance(report, Lost):
                 account.lost(now, self._exhausted)
                 ended = now
             else:
-                count, index, longest = _known(report)
-                began = now - report.seconds if report.began is None else report.began
-                ended = account.took(count, report.seconds, began, self._exhausted)
-                if longest > self._floor:
-                    self.note_slow(longest, index, brief(calls.get(index, index + 1)[0], longest))
+                account.gave_back(report.stop - report.start)
+                continue
             account.looked(now, parent, self._since(ended) if self._late else _NOTHING)
             if self.recording is not None:
                 self.recording.took(report, calls, now)
@@ -251,8 +262,9 @@ class Sheet:
         """A task ran in the thread that reads the input, from `begin` until now."""
         now = self.clock()
         seconds = now - begin
-        self.accounts[0].ran(1, seconds)
-        if seconds > self._floor:
+        self.accounts[0].tasks += 1
+        self.accounts[0].here += seconds
+        if seconds > self.floor:
             self.note_slow(seconds, index, brief(call, seconds))
         if error is not None:
             self.failed.append(index)
@@ -261,7 +273,7 @@ class Sheet:
 
     def note_slow(self, seconds: float, index: int, text: str) -> None:
         """Keep a call if it is one of the slowest."""
-        if seconds <= self._floor:
+        if seconds <= self.floor:
             return
         item = seconds, index, text
         if len(self._slowest) < _SLOWEST:
@@ -269,7 +281,7 @@ class Sheet:
         else:
             heapq.heapreplace(self._slowest, item)
         if len(self._slowest) == _SLOWEST:
-            self._floor = self._slowest[0][0]
+            self.floor = self._slowest[0][0]
 
     def end(self) -> None:
         """The call has ended. Safe to call twice."""
@@ -286,18 +298,12 @@ class Sheet:
         parent = self.pickling, self.input
         return now - self.began, [account.settled(now, parent, self._exhausted) for account in self.accounts]
 
+    def _note_slow(self, seconds: float, index: int, calls: Window[Call]) -> None:
+        if seconds > self.floor:
+            self.note_slow(seconds, index, brief(calls.get(index, index + 1)[0], seconds))
+
     def _since(self, moment: float) -> _Parent:
         """What the parent did since a moment that lies after its last look."""
         spans = [(max(end - max(begin, moment), 0.0), kind) for begin, end, kind in self._late]
         pickling = sum(seconds for seconds, is_pickling in spans if is_pickling)
         return pickling, sum(seconds for seconds, _ in spans) - pickling
-
-
-def _known(report: Done | Failed) -> tuple[int, int, float]:
-    """How many tasks are reported; the slowest of them and its seconds, 0 if those are not known."""
-    if isinstance(report, Failed):
-        return 1, report.index, report.seconds
-    count = len(report.values)
-    if report.slowest is not None:
-        return count, *report.slowest
-    return count, report.start, report.seconds if count == 1 else 0.0
