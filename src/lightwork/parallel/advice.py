@@ -5,6 +5,7 @@ from typing import NamedTuple
 __all__ = ["Facts", "advise", "duration", "size"]
 
 _MUCH = 0.25  # of the time of the workers
+_LARGE = 1e6  # bytes of the arguments of a task
 _SHORT = 0.2  # seconds of a call that nobody wants to be faster
 
 
@@ -29,7 +30,7 @@ class Facts(NamedTuple):
     """Seconds of the slowest task, 0 if not known."""
 
     nbytes: int
-    """Of the arguments of a task, where pickling took long."""
+    """Of the arguments of a task, as far as they are arrays, bytes or texts."""
 
     waits_for_reader: bool
     """Whether the call stops while nobody takes results."""
@@ -72,6 +73,11 @@ def advise(facts: Facts) -> str:
     worst = max(losses, key=lambda name: losses[name])
     part = losses[worst] / total if total else 0.0
     per_cent = f"{100 * part:.0f} %"
+    if part >= _MUCH and facts.nbytes >= _LARGE and worst in ("pickling", "queue", "transfer"):
+        return (
+            f"{per_cent} of the workers' time went into pickling and sending {size(facts.nbytes)} per task: "
+            "share() what many tasks get, or let the tasks load it."
+        )
     if facts.run <= facts.wall and worst not in ("input", "reader") and part >= _MUCH:
         if worst == "tail" and facts.longest > facts.wall / 2:
             long = duration(facts.longest)
@@ -97,10 +103,9 @@ def _about(worst: str, per_cent: str, facts: Facts) -> str:
     if worst == "input":
         return f"The workers idled {per_cent} of the time for tasks: the input generator is slow."
     if worst == "pickling":
-        what = f" {size(facts.nbytes)} per task" if facts.nbytes else " the arguments"
         return (
-            f"{per_cent} of the workers' time went into pickling{what}: share() what many tasks get, "
-            "or let the tasks load it."
+            f"{per_cent} of the workers' time went into pickling the arguments: "
+            "share() what many tasks get, or let the tasks load it."
         )
     if worst == "tail":
         return (

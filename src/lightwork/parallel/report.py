@@ -37,7 +37,7 @@ class Phases(NamedTuple):
     """Tasks ran, arguments were unpickled, results pickled."""
 
     transfer: float
-    """Results were on their way, or waited until the parent looked."""
+    """Results were on their way or waited until the parent looked; tasks came after others had ended."""
 
     idle: float
     """A worker had nothing to do for any other reason."""
@@ -96,7 +96,7 @@ class Report(NamedTuple):
     def __str__(self) -> str:
         workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
         lines = [f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"]
-        lines += [f"  {name:<9}{_bar(part)} {duration(seconds)}" for name, seconds, part in self._parts()]
+        lines += [_line(name, seconds, part) for name, seconds, part in self._parts()]
         if self.n_jobs > 1:
             lines += [f"  worker {number}: {_worker(worker)}" for number, worker in self._shown()]
             if self.n_jobs > _LISTED:
@@ -141,12 +141,10 @@ class Report(NamedTuple):
         return list(enumerate(self.workers[:_LISTED]))
 
     def _losses(self) -> list[str]:
-        texts = []
-        for name, indices in (("failed", self.failed), ("skipped", self.skipped)):
-            if indices:
-                listed = ", ".join(map(str, indices[:_LISTED])) + ", ..." * (len(indices) > _LISTED)
-                texts.append(f"{name}: {len(indices)} (tasks {listed})")
-        return texts
+        if not self.failed:
+            return []
+        listed = ", ".join(map(str, self.failed[:_LISTED])) + ", ..." * (len(self.failed) > _LISTED)
+        return [f"failed{' and skipped' if self.skipped else ''}: {len(self.failed)} (tasks {listed})"]
 
 
 def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bool) -> Report:
@@ -190,8 +188,8 @@ def _times(account: Account, wall: float) -> WorkerTimes:
     return WorkerTimes(account.tasks, account.run, account.run / wall if wall else 0.0)
 
 
-def _bar(part: float) -> str:
-    return f"{100 * part:4.0f} % {'█' * round(part * _BAR):<{_BAR}}"
+def _line(name: str, seconds: float, part: float) -> str:
+    return f"  {name:<9}{100 * part:4.0f} % {duration(seconds):>9}  {'█' * round(part * _BAR)}".rstrip()
 
 
 def _worker(worker: WorkerTimes) -> str:

@@ -37,8 +37,8 @@ _SLOWEST: Final = 5
 _NOTED: Final = 2e-4
 """Seconds. Pickling and reading that takes less is not looked for between an end and the next look."""
 
-_WEIGHED: Final = 1e-3
-"""Seconds of pickling from which on it is worth knowing how large the arguments are."""
+_WEIGHED: Final = 64
+"""One batch in so many is looked at for how large its arguments are."""
 
 
 _Parent: TypeAlias = tuple[float, float]
@@ -86,7 +86,7 @@ class Account:
         """The slot got `count` tasks."""
         self._sent.append(_Sent(count, now, parent))
 
-    def took(self, count: int, seconds: float, began: float, exhausted: float) -> float:
+    def took(self, count: int, seconds: float, began: float, busy: "_Busy", exhausted: float) -> float:
         """`count` tasks were reported, that ran for `seconds` from `began` on; when they ended."""
         batch = self._sent[0]
         if batch.moment > self._ended:
@@ -94,8 +94,14 @@ class Account:
             began = max(began, batch.moment)
             self.queue += began - batch.moment
         else:
-            began = max(began, self._ended)
-            self.transfer += began - self._ended
+            gap = max(began - self._ended, 0.0)
+            began = self._ended + gap
+            if gap > _NOTED:
+                pickling, input = busy.between(self._ended, began)
+                self.pickling += pickling
+                self.input += input
+                gap -= pickling + input
+            self.transfer += gap
         self.run += seconds
         self.tasks += count
         batch.count -= count
@@ -123,14 +129,14 @@ class Account:
             if not batch.count:
                 self._sent.pop()
 
-    def lost(self, now: float, exhausted: float) -> None:
+    def lost(self, now: float, busy: "_Busy", exhausted: float) -> None:
         """The worker is gone; what it did since its last answer counts as work."""
         if self._sent:
             begin = max(self._sent[0].moment, self._ended)
-            self.took(0, max(now - begin, 0.0), begin, exhausted)
+            self.took(0, max(now - begin, 0.0), begin, busy, exhausted)
         self._sent.clear()
 
-    def settled(self, now: float, parent: _Parent, exhausted: float) -> "Account":
+    def settled(self, now: float, parent: _Parent, busy: "_Busy", exhausted: float) -> "Account":
         """The account as it would be if the call ended now."""
         account = copy.copy(self)
         account._sent = deque(account._sent)
@@ -138,7 +144,7 @@ class Account:
         account._ended += account.here  # what is between those tasks remains
         account._looked += account.here
         if account._sent:
-            account.lost(now, exhausted)
+            account.lost(now, busy, exhausted)
         else:
             account._rest(now, parent, exhausted)
         return account
@@ -155,6 +161,30 @@ class Account:
         self.transfer += transfer
         self.idle += rest - transfer
         self.tail += min(rest - transfer, max(now - max(self._looked, exhausted), 0.0))
+
+
+class _Busy:
+    """When the parent was last at work for so long that workers may have waited for it."""
+
+    def __init__(self) -> None:
+        self._spans: deque[tuple[float, float, bool]] = deque(maxlen=64)  # begin, end, whether it pickled
+
+    def add(self, begin: float, end: float, *, pickling: bool) -> None:
+        """It pickled, or read the input."""
+        self._spans.append((begin, end, pickling))
+
+    def between(self, begin: float, end: float) -> _Parent:
+        """What it did in a span of time that is not long ago."""
+        pickling = input = 0.0
+        for first, last, is_pickling in reversed(tuple(self._spans)):  # another thread may ask
+            if last <= begin:
+                break
+            seconds = max(min(last, end) - max(first, begin), 0.0)
+            if is_pickling:
+                pickling += seconds
+            else:
+                input += seconds
+        return pickling, input
 
 
 class Sheet:
@@ -181,14 +211,13 @@ class Sheet:
         self.pickling = 0.0
         self.input = 0.0
         self.weighed = 0
-        """Batches that took long to pickle, ..."""
+        """Batches that were looked at, ..."""
         self.weight = 0
         """... and the bytes of the arguments of the first task of each."""
         self.failed: list[int] = []
         self._exhausted = inf  # when
-        self._late: list[
-            tuple[float, float, bool]
-        ] = []  # long pickling (True) or reading since the last look
+        self._busy = _Busy()
+        self._batches = 0
         self._slowest: list[tuple[float, int, str]] = []  # a heap
         self.floor = 0.0
         """Seconds. No shorter call is one of the slowest."""
@@ -200,11 +229,12 @@ class Sheet:
         now = self.clock()
         self.pickling += now - begin
         if now - begin > _NOTED:
-            self._late.append((begin, now, True))
-            if now - begin > _WEIGHED:
-                _, args, kwargs = batch.calls[0]
-                self.weighed += 1
-                self.weight += sum(result_bytes([value]) for value in (*args, *kwargs.values()))
+            self._busy.add(begin, now, pickling=True)
+        if self._batches % _WEIGHED == 0:
+            _, args, kwargs = batch.calls[0]
+            self.weighed += 1
+            self.weight += sum(result_bytes([value]) for value in (*args, *kwargs.values()))
+        self._batches += 1
         self.accounts[slot].send(len(batch.calls), now, (self.pickling, self.input))
         if self.recording is not None:
             self.recording.sent(batch, begin, now)
@@ -214,7 +244,7 @@ class Sheet:
         now = self.clock()
         self.input += now - begin
         if now - begin > _NOTED:
-            self._late.append((begin, now, False))
+            self._busy.add(begin, now, pickling=False)
         if exhausted:
             self.exhausted()
         if self.recording is not None:
@@ -235,7 +265,7 @@ class Sheet:
                 if began is None:
                     began = now - seconds
                 count = len(values)
-                ended = account.took(count, seconds, began, self._exhausted)
+                ended = account.took(count, seconds, began, self._busy, self._exhausted)
                 if slowest is not None:
                     index, seconds = slowest
                 if seconds > self.floor and (count == 1 or slowest is not None):
@@ -243,18 +273,18 @@ class Sheet:
             elif isinstance(report, Failed):
                 seconds = report.seconds
                 began = now - seconds if report.began is None else report.began
-                ended = account.took(1, seconds, began, self._exhausted)
+                ended = account.took(1, seconds, began, self._busy, self._exhausted)
                 self._note_slow(seconds, report.index, calls)
             elif isinstance(report, Lost):
-                account.lost(now, self._exhausted)
+                account.lost(now, self._busy, self._exhausted)
                 ended = now
             else:
                 account.gave_back(report.stop - report.start)
                 continue
-            account.looked(now, parent, self._since(ended) if self._late else _NOTHING)
+            late = self._busy.between(ended, now) if now - ended > _NOTED else _NOTHING
+            account.looked(now, parent, late)
             if self.recording is not None:
                 self.recording.took(report, calls, now)
-        self._late.clear()
 
     # -- written by anybody -------------------------------------------------------------------------------
 
@@ -296,14 +326,9 @@ class Sheet:
         """Seconds since the beginning, and the accounts as if the call ended now (or as it ended)."""
         now = self.clock() if self.ended is None else self.ended
         parent = self.pickling, self.input
-        return now - self.began, [account.settled(now, parent, self._exhausted) for account in self.accounts]
+        accounts = [account.settled(now, parent, self._busy, self._exhausted) for account in self.accounts]
+        return now - self.began, accounts
 
     def _note_slow(self, seconds: float, index: int, calls: Window[Call]) -> None:
         if seconds > self.floor:
             self.note_slow(seconds, index, brief(calls.get(index, index + 1)[0], seconds))
-
-    def _since(self, moment: float) -> _Parent:
-        """What the parent did since a moment that lies after its last look."""
-        spans = [(max(end - max(begin, moment), 0.0), kind) for begin, end, kind in self._late]
-        pickling = sum(seconds for seconds, is_pickling in spans if is_pickling)
-        return pickling, sum(seconds for seconds, _ in spans) - pickling

@@ -13,7 +13,8 @@ import json
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
 
 from ..errors import InvalidOption
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
@@ -26,17 +27,14 @@ __all__ = ["Recording", "check_path", "write_trace"]
 _INPUT: Final = 1
 _PICKLING: Final = 2
 _FIRST_WORKER: Final = 10
+_KINDS: Final = {_INPUT: "input", _PICKLING: "pickling"}
 _NANO: Final = 1e-9
 _LONG_NS: Final = 1_000_000
 """Tasks that took as long have a text of their own."""
 
 
-class _Slice(NamedTuple):
-    row: int
-    begin: float
-    end: float
-    name: str
-    args: dict[str, object]
+_Slice: TypeAlias = tuple[int, float, float, str, str]
+"""Row, begin, end, name, and arguments as JSON."""
 
 
 class _Stretch(NamedTuple):
@@ -55,18 +53,18 @@ class Recording:
     """What is needed to draw a call. Written by the thread that drives the call."""
 
     def __init__(self) -> None:
-        self._slices: list[_Slice] = []
+        self._parent: list[_Slice] = []
+        self._tasks: list[_Slice] = []
         self._stretches: list[_Stretch] = []
-        self._losses: list[tuple[int, float, str]] = []  # slot, moment, why
+        self._losses: list[tuple[int, float, str]] = []  # row, moment, why
 
     def sent(self, batch: Batch, begin: float, end: float) -> None:
         """The parent pickled a batch."""
-        args: dict[str, object] = {"first": batch.start, "tasks": len(batch.calls)}
-        self._slices.append(_Slice(_PICKLING, begin, end, "pickling", args))
+        self._parent.append((_PICKLING, begin, end, "pickling", _range(batch.start, len(batch.calls))))
 
     def read(self, start: int, count: int, begin: float, end: float) -> None:
         """The parent read tasks from the input."""
-        self._slices.append(_Slice(_INPUT, begin, end, "input", {"first": start, "tasks": count}))
+        self._parent.append((_INPUT, begin, end, "input", _range(start, count)))
 
     def ran(self, index: int, call: Call, begin: float, end: float, error: BaseException | None) -> None:
         """A task ran in the thread of the parent."""
@@ -81,7 +79,7 @@ class Recording:
             began = now - report.seconds if report.began is None else report.began
             self._task(report.slot, report.index, call, began, began + report.seconds, report.error)
         elif isinstance(report, Lost):
-            self._losses.append((report.slot, now, str(report.error)))
+            self._losses.append((_FIRST_WORKER + report.slot, now, str(report.error)))
 
     def _done(self, report: Done, calls: Sequence[Call], now: float) -> None:
         slot, start, _, seconds, began, _, ends = report
@@ -90,32 +88,32 @@ class Recording:
         if len(calls) == 1:
             self._task(slot, start, calls[0], began, began + seconds, None)
         elif ends is None:
-            args: dict[str, object] = {"first": start, "tasks": len(calls)}
-            row, name = _FIRST_WORKER + slot, f"{brief(calls[0], 0.0)} and {len(calls) - 1} more"
-            self._slices.append(_Slice(row, began, began + seconds, name, args))
+            name = f"{brief(calls[0], 0.0)} and {len(calls) - 1} more"
+            args = _range(start, len(calls))
+            self._tasks.append((_FIRST_WORKER + slot, began, began + seconds, name, args))
         else:
             self._stretches.append(_stretch(slot, start, began, array("q", ends), calls))
 
     def _task(
         self, slot: int, index: int, call: Call, begin: float, end: float, error: BaseException | None
     ) -> None:
-        args: dict[str, object] = {"index": index}
+        args = f'{{"index": {index}}}'
         if error is not None:
-            args["error"] = type(error).__name__
-        self._slices.append(_Slice(_FIRST_WORKER + slot, begin, end, brief(call, end - begin), args))
+            args = json.dumps({"index": index, "error": type(error).__name__})
+        self._tasks.append((_FIRST_WORKER + slot, begin, end, brief(call, end - begin), args))
 
     def slices(self) -> Iterator[_Slice]:
         """All that took some time, by row and time."""
-        parts = sorted(self._slices, key=lambda part: part[:2])
-        yield from (part for part in parts if part.row < _FIRST_WORKER)
-        tasks = [part for part in parts if part.row >= _FIRST_WORKER]
-        for stretch in self._stretches:
-            tasks += _tasks(stretch)
-        yield from sorted(tasks, key=lambda part: part[:2])
+        yield from sorted(self._parent)
+        yield from sorted(chain(self._tasks, *map(_tasks, self._stretches)))
 
     def losses(self) -> list[tuple[int, float, str]]:
         """Row, moment and reason of each death of a worker."""
-        return [(_FIRST_WORKER + slot, moment, reason) for slot, moment, reason in self._losses]
+        return self._losses
+
+
+def _range(start: int, count: int) -> str:
+    return f'{{"first": {start}, "tasks": {count}}}'
 
 
 def _stretch(slot: int, start: int, began: float, ends: "array[int]", calls: Sequence[Call]) -> _Stretch:
@@ -135,7 +133,7 @@ def _tasks(stretch: _Stretch) -> Iterator[_Slice]:
     row, begin = _FIRST_WORKER + stretch.slot, stretch.began
     for index, nanoseconds in enumerate(stretch.ends, stretch.start):
         end = nanoseconds * _NANO
-        yield _Slice(row, begin, end, stretch.texts.get(index, stretch.name), {"index": index})
+        yield row, begin, end, stretch.texts.get(index, stretch.name), f'{{"index": {index}}}'
         begin = end
 
 
@@ -198,28 +196,19 @@ def _rows(slots: int, title: str) -> Iterator[dict[str, object]]:
 
 
 def _events(recording: Recording, began: float) -> Iterator[str]:
-    pid, row, last = os.getpid(), 0, 0.0
-    kinds = {_INPUT: "input", _PICKLING: "pickling"}
-    for part in recording.slices():
-        if part.row != row:
-            row, last = part.row, 0.0
+    pid, last_row, last = os.getpid(), 0, 0.0
+    names: dict[str, str] = {}  # as JSON: there are few
+    for row, begin, end, name, args in recording.slices():
+        if row != last_row:
+            last_row, last = row, 0.0
         # Two slices of a row that overlap by rounding would be drawn as one inside the other.
-        begin = max(part.begin - began, last)
-        last = max(part.end - began, begin)
+        begin = max((begin - began) * 1e6, last)
+        last = max((end - began) * 1e6, begin)
+        text = names.get(name) or names.setdefault(name, json.dumps(name))
         yield (
-            f',\n{{"name": {json.dumps(part.name)}, "cat": "{kinds.get(row, "task")}", "ph": "X", '
-            f'"ts": {begin * 1e6:.3f}, "dur": {(last - begin) * 1e6:.3f}, "pid": {pid}, "tid": {row}, '
-            f'"args": {json.dumps(part.args)}}}'
+            f',\n{{"name": {text}, "cat": "{_KINDS.get(row, "task")}", "ph": "X", "ts": {begin:.3f}, '
+            f'"dur": {last - begin:.3f}, "pid": {pid}, "tid": {row}, "args": {args}}}'
         )
     for row, moment, reason in recording.losses():
-        yield ",\n" + json.dumps(
-            {
-                "name": "worker died",
-                "ph": "i",
-                "s": "t",
-                "ts": round((moment - began) * 1e6, 3),
-                "pid": pid,
-                "tid": row,
-                "args": {"reason": reason},
-            }
-        )
+        event = {"name": "worker died", "ph": "i", "s": "t", "ts": round((moment - began) * 1e6, 3)}
+        yield ",\n" + json.dumps(event | {"pid": pid, "tid": row, "args": {"reason": reason}})

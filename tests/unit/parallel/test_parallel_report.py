@@ -96,7 +96,7 @@ def test_failed_tasks_are_listed(n_jobs: int, backend: str | None, on_error: Any
     assert set(report.failed) == {2, 7}
     assert report.skipped == (report.failed if on_error == "skip" else ())
     assert report.tasks == 10
-    assert "failed: 2 (tasks" in str(report)
+    assert f"failed{' and skipped' * (on_error == 'skip')}: 2 (tasks" in str(report)
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
@@ -311,7 +311,9 @@ EVEN = Facts(
     [
         ({}, "ran tasks 95 % of the time"),
         ({"run": 3e-3, "wall": 1.0, "pickling": 3.0}, "take 3 µs each: n_jobs=1 would be as fast"),
-        ({"run": 20.0, "pickling": 20.0, "nbytes": 80_000_000}, "50 % .* pickling 80 MB per task: share()"),
+        ({"run": 20.0, "pickling": 20.0, "nbytes": 80_000_000}, "50 % .* sending 80 MB per task: share()"),
+        ({"run": 20.0, "pickling": 20.0}, "50 % .* pickling the arguments"),
+        ({"run": 2.0, "transfer": 30.0, "nbytes": 80_000_000}, "75 % .* sending 80 MB per task"),
         ({"run": 16.0, "input": 24.0}, "idled 60 % .* the input generator is slow"),
         ({"run": 2.0, "input": 38.0}, "the input generator is slow"),
         ({"run": 20.0, "idle": 20.0, "tail": 20.0}, "idled 50 % .* begin with the longest"),
