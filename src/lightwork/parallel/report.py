@@ -82,7 +82,7 @@ class Report(NamedTuple):
     phases: Phases
     workers: tuple[WorkerTimes, ...]
     slowest: tuple[SlowCall, ...]
-    """At most five, the slowest first. With one worker and tasks below 0.1 ms they are not known."""
+    """At most five, the slowest first. With one worker, tasks below 0.2 ms are timed many together."""
 
     failed: tuple[int, ...]
     """Indices of tasks that failed for good."""

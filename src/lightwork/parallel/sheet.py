@@ -88,6 +88,8 @@ class Account:
 
     def took(self, count: int, seconds: float, began: float, busy: "_Busy", exhausted: float) -> float:
         """`count` tasks were reported, that ran for `seconds` from `began` on; when they ended."""
+        if not self._sent:  # a defect of the engine, which the flow is about to find
+            return began + seconds
         batch = self._sent[0]
         if batch.moment > self._ended:
             self._rest(batch.moment, batch.parent, exhausted)
@@ -331,4 +333,5 @@ class Sheet:
 
     def _note_slow(self, seconds: float, index: int, calls: Window[Call]) -> None:
         if seconds > self.floor:
-            self.note_slow(seconds, index, brief(calls.get(index, index + 1)[0], seconds))
+            for call in filter(None, calls.get(index, index + 1)):  # nothing if the engine counts wrongly
+                self.note_slow(seconds, index, brief(call, seconds))

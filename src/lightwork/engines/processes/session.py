@@ -305,14 +305,14 @@ class ProcessSession:
 
     def _note(self, place: Slot, outcome: Outcome) -> None:
         start, values, error, times = outcome
-        seconds = times.seconds
+        seconds, began, _, _ = times
         count = len(values) if error is None else 1
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
         if error is None:
             self._events.append(Done(place.number, start, values, *times))
         else:
-            self._events.append(Failed(place.number, start, error, seconds, times.began))
+            self._events.append(Failed(place.number, start, error, seconds, began))
 
     # -- deaths -----------------------------------------------------------------------------------------
 

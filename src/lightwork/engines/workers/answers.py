@@ -17,7 +17,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ...errors import RemoteTraceback, UnpicklableError
 from ...parcel.parcels import join, split
@@ -59,19 +59,8 @@ class Outcome(NamedTuple):
     times: "Times"
 
 
-class Times(NamedTuple):
-    """How long the tasks of an outcome took, as `Done` tells it."""
-
-    seconds: float
-    began: float
-    slowest: tuple[int, float] | None = None
-    ends: Sequence[int] | None = None
-
-    def part(self, start: int, stop: int, of: int) -> "Times":
-        """Those of the results ``start .. stop - 1`` of so many."""
-        share = self.seconds / of
-        ends = self.ends and self.ends[start:stop]
-        return Times(share * (stop - start), self.began + share * start, None, ends)
+Times: TypeAlias = "tuple[float, float, tuple[int, float] | None, Sequence[int] | None]"
+"""`Done.seconds`, `began`, `slowest` and `ends`. Plain, since one is made for each frame."""
 
 
 class Answers:
@@ -149,8 +138,7 @@ class Answers:
         """Report that task `index` failed, after the results that wait."""
         self.gather()
         began = self.began_ns * 1e-9
-        times = Times(self._seconds(), began)
-        body = pickle.dumps((times[:2], _encode_error(index, error), _trace(error)))
+        body = pickle.dumps((self._seconds(), began, _encode_error(index, error), _trace(error)))
         self._pieces += make_frame(ERROR, self._session, body, start=index, length=1)
         self._first = index + 1
 
@@ -235,8 +223,9 @@ def scalars(frame: Frame) -> Outcome:
 def outcomes(frame: Frame) -> Iterator[Outcome]:
     """What a PARCELS or ERROR frame says, in the order of the tasks."""
     if frame.kind == ERROR:
-        times, parcel, text = pickle.loads(frame.body)
-        yield Outcome(frame.start, (), _decode_error(frame.start, parcel, text), Times(*times))
+        seconds, began, parcel, text = pickle.loads(frame.body)
+        error = _decode_error(frame.start, parcel, text)
+        yield Outcome(frame.start, (), error, (seconds, began, None, None))
     else:
         yield from _rebuilt(frame)
 
@@ -251,12 +240,12 @@ def _rebuilt(frame: Frame) -> Iterator[Outcome]:
             values.append(rebuild(pickles, entry, buffers))
         except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
             if values:
-                yield Outcome(first + start, values, None, times.part(start, place, count))
+                yield Outcome(first + start, values, None, _part(times, start, place, count))
             broken = _broken_result(first + place, error)
-            yield Outcome(first + place, (), broken, times.part(place, place + 1, count))
+            yield Outcome(first + place, (), broken, _part(times, place, place + 1, count))
             start, values = place + 1, []
     if values:
-        yield Outcome(first + start, values, None, times.part(start, count, count) if start else times)
+        yield Outcome(first + start, values, None, _part(times, start, count, count) if start else times)
 
 
 def _times(frame: Frame) -> tuple[Times, memoryview]:
@@ -267,7 +256,14 @@ def _times(frame: Frame) -> tuple[Times, memoryview]:
         ends = array("q", bytes(frame.body[at : at + 8 * frame.length]))
         at += 8 * frame.length
     is_known = frame.start <= slowest < frame.start + frame.length
-    return Times(seconds, began, (slowest, longest) if is_known else None, ends), frame.body[at:]
+    return (seconds, began, (slowest, longest) if is_known else None, ends), frame.body[at:]
+
+
+def _part(times: Times, start: int, stop: int, of: int) -> Times:
+    """Those of the results ``start .. stop - 1`` of so many."""
+    seconds, began, _, ends = times
+    share = seconds / of
+    return share * (stop - start), began + share * start, None, ends and ends[start:stop]
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
