@@ -56,6 +56,15 @@ class Done(NamedTuple):
     values: Sequence[Any]  # Any: what users' functions return
     seconds: float
 
+    began: float | None = None
+    """When the first of them began, by `time.monotonic`; ``None`` if the engine does not tell."""
+
+    slowest: tuple[int, float] | None = None
+    """The index of the one that took longest, and its seconds, if the engine tells."""
+
+    ends: Sequence[int] | None = None
+    """When each of them ended, in nanoseconds of `time.monotonic`, if `SessionRequest.timed` asked for it."""
+
 
 class Failed(NamedTuple):
     """One task ended with an error; its cause is a `RemoteTraceback` if it came from another process."""
@@ -64,6 +73,8 @@ class Failed(NamedTuple):
     index: int  # type: ignore[assignment]  # shadows tuple.index, which no event needs
     error: BaseException
     seconds: float
+    began: float | None = None
+    """As in `Done`."""
 
 
 class Lost(NamedTuple):
@@ -143,6 +154,9 @@ class SessionRequest(NamedTuple):
 
     options: Mapping[str, Any]  # Any: each engine reads its own
     """Options that only the engine reads. It refuses those it does not know, with `InvalidOption`."""
+
+    timed: bool = False
+    """Whether each `Done` shall tell when each of its tasks ended. An engine that cannot leaves it out."""
 
 
 @runtime_checkable

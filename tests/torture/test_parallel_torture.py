@@ -281,3 +281,35 @@ def test_nested_processes_neither_hang_nor_multiply(tmp_path: Path, levels: int)
         """,
     )
     assert printed == f"{2**levels}\n"
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_hooks_that_raise_or_submit_work_leave_the_pool_as_it_was(
+    tmp_path: Path, backend: str, return_as: str
+) -> None:
+    """Again and again: the error is the hook's own, what it submitted is done, no thread stays."""
+    printed = run(
+        tmp_path,
+        f"""
+        import os, threading
+        class Own(Exception): pass
+        def count(): return len(os.listdir("/proc/self/fd")), threading.active_count()
+        def hook(done, total, failed):
+            assert Parallel(2, "processes")(delayed(abs)(-i) for i in range(3)) == [0, 1, 2]
+            if done == 7: raise Own
+        def watched():
+            parallel = Parallel(2, {backend!r}, {return_as!r}, progress=hook)
+            try: list(parallel(delayed(abs)(i) for i in range(20)))
+            except Own: return True
+        def calls():
+            assert watched()
+            assert Parallel(2, {backend!r})(delayed(abs)(-i) for i in range(50)) == list(range(50))
+        calls()
+        before = count()
+        for _ in range({REPEATS * 5}): calls()
+        after = count()  # the pool holds two to four workers, three descriptors each
+        print(after[0] <= before[0] + 12 and after[1] <= before[1], before, after)
+        """,
+    )
+    assert printed.startswith("True"), printed

@@ -140,6 +140,9 @@ def double(value: int) -> int:
 delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 
 doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
+advice: str = Parallel(progress="rich", trace="run.json").report().advice
+Parallel(progress=lambda done, total, failed: print(done, total or 0, failed))
+Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
 Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
 

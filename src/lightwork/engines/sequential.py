@@ -84,13 +84,14 @@ class SequentialSession:
         task = self._queue.popleft()
         if self._run is None:
             self._run = self._runner.start(partial(self._tell, task.slot))
-        begin = time.perf_counter()
+        begin = time.monotonic()
         try:
             value = self._run(task.index, task.call)
         except Exception as error:  # noqa: BLE001 - a task's error is its result, and reported as such
-            self._ready.append(Failed(task.slot, task.index, error, time.perf_counter() - begin))
+            self._ready.append(Failed(task.slot, task.index, error, time.monotonic() - begin, begin))
         else:
-            self._ready.append(Done(task.slot, task.index, [value], time.perf_counter() - begin))
+            seconds = time.monotonic() - begin
+            self._ready.append(Done(task.slot, task.index, [value], seconds, begin, (task.index, seconds)))
 
     def _tell(self, slot: int, index: int, what: object) -> None:
         self._ready.append(Told(slot, index, what))

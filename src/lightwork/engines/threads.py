@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import EngineError, InvalidOption
-from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, Runner, SessionRequest, Told
+from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, SessionRequest, Told
 from ..system.cpu import cpu_count
 
 __all__ = ["ThreadEngine"]
@@ -72,7 +72,7 @@ class ThreadSession:
     """Threads that are started with the first batch of their slot. A `Session`."""
 
     def __init__(self, request: SessionRequest) -> None:
-        self._runner = request.runner
+        self._request = request
         self._events: SimpleQueue[Event | None] = SimpleQueue()  # None: woken up
         self._workers: list[_Worker | None] = [None] * request.n_jobs
         self._closed = False
@@ -84,7 +84,7 @@ class ThreadSession:
         worker = self._workers[slot]
         if worker is None:
             # Noted before it is started: an interrupt in between must not leave a thread that nobody ends.
-            worker = self._workers[slot] = _Worker(slot, self._runner, self._events)
+            worker = self._workers[slot] = _Worker(slot, self._request, self._events)
             worker.thread.start()
         worker.add(batch)
 
@@ -122,14 +122,14 @@ class ThreadSession:
 class _Worker:
     """One slot: a thread, its inbox, and what was sent to it and may still hold unstarted tasks."""
 
-    def __init__(self, slot: int, runner: Runner, events: "SimpleQueue[Event | None]") -> None:
+    def __init__(self, slot: int, request: SessionRequest, events: "SimpleQueue[Event | None]") -> None:
         self._inbox: SimpleQueue[_Work | None] = SimpleQueue()  # None: end
         self._sent: deque[_Work] = deque()
         # Tasks see the context variables of the caller; each thread has its own copy of them.
         # Daemon threads, so that a task that was abandoned does not keep the interpreter from leaving.
         self.thread = threading.Thread(
             target=copy_context().run,
-            args=(_serve, slot, runner, self._inbox, events),
+            args=(_serve, slot, request, self._inbox, events),
             name=f"lightwork-{slot}",
             daemon=True,
         )
@@ -169,46 +169,62 @@ def _drain(calls: "deque[Call]") -> int:
 
 
 def _serve(
-    slot: int, runner: Runner, inbox: "SimpleQueue[_Work | None]", events: "SimpleQueue[Event | None]"
+    slot: int,
+    request: SessionRequest,
+    inbox: "SimpleQueue[_Work | None]",
+    events: "SimpleQueue[Event | None]",
 ) -> None:
     """The life of a thread."""
+    runner = request.runner
     run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
     while (work := inbox.get()) is not None:
-        _run(slot, run, work, events)
+        _run(slot, run, work, events, timed=request.timed)
         del work  # not kept alive while waiting for the next
     runner.stop()
 
 
-def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]") -> None:
-    take, clock = work.calls.popleft, time.perf_counter
-    index = start = work.start
+def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", *, timed: bool) -> None:
+    take, clock = work.calls.popleft, time.monotonic
+    index = start = slowest = work.start
     values: list[Any] = []  # Any: what users' functions return
+    ends: list[int] = []
+    longest = 0.0
     begin = now = clock()
+
+    def report(end: float) -> None:
+        """Tell what was gathered, if there is any."""
+        if values:
+            known = ends if timed else None
+            events.put(Done(slot, start, values, end - begin, begin, (slowest, longest), known))
+
     failed: BaseException | None
     while True:
         try:
             call = take()
         except IndexError:  # the end, or the rest was taken back
             break
+        before = now
         try:
             values.append(run(index, call))
         except BaseException as error:  # noqa: BLE001 - a task's error is its result, and reported as such
-            if values:
-                events.put(Done(slot, start, values, now - begin))
-                values, begin = [], now
             failed = error
         else:
             failed = None
         del call
-        index += 1
         now = clock()
         if failed is not None:
+            report(before)
             # This frame is left out of the traceback: it would keep the results before it alive.
             failed.__traceback__ = failed.__traceback__ and failed.__traceback__.tb_next
-            events.put(Failed(slot, index - 1, failed, now - begin))
-            start, begin, failed = index, now, None
-        elif now - begin > REPORT_SECONDS:
-            events.put(Done(slot, start, values, now - begin))
-            start, values, begin = index, [], now
-    if values:
-        events.put(Done(slot, start, values, now - begin))
+            events.put(Failed(slot, index, failed, now - before, before))
+            start, values, ends, begin, longest, failed = index + 1, [], [], now, 0.0, None
+        else:
+            if now - before > longest:
+                slowest, longest = index, now - before
+            if timed:
+                ends.append(int(now * 1e9))
+            if now - begin > REPORT_SECONDS:
+                report(now)
+                start, values, ends, begin, longest = index + 1, [], [], now, 0.0
+        index += 1
+    report(now)

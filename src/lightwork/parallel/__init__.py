@@ -9,6 +9,7 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
+`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
         batching,
         cancelling,
         carried,
+        displays,
         driver,
         flow,
         loop,
         progress,
+        report,
         results,
         retrying,
+        trace,
+        watch,
     )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
@@ -50,14 +55,18 @@ __all__ = [
     "cancelling",
     "carried",
     "delayed",
+    "displays",
     "driver",
     "effective_n_jobs",
     "flow",
     "loop",
     "parallel_config",
     "progress",
+    "report",
     "results",
     "retrying",
+    "trace",
+    "watch",
 ]
 
 __getattr__ = on_first_use(

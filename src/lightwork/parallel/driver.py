@@ -35,6 +35,7 @@ from .moves import (
     TakeBack,
 )
 from .retrying import Retry, chance
+from .sheet import Sheet
 from .window import Window
 
 __all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
@@ -68,8 +69,10 @@ class Driver:
         Says how long the flow's next attempts wait.
     switch
         Gives up the call, from any thread.
+    sheet
+        Where the time that all of it takes is written down.
     observer
-        Told of each change in the number of finished tasks, in the driving thread.
+        Told at the start and of each change in the number of finished tasks, in the driving thread.
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
     """
@@ -81,6 +84,7 @@ class Driver:
         flow: Flow,
         *,
         on_error: OnError,
+        sheet: Sheet,
         retry: Retry | None = None,
         switch: Switch | None = None,
         observer: Observer | None = None,
@@ -97,6 +101,7 @@ class Driver:
         self._switch = switch or Switch()
         self._switch.wake = session.wake
         self._errors: list[BaseException] = []  # of failed tasks, for the group
+        self._sheet = sheet
         self._observer = observer
         self._listener = listener
         self._total = total
@@ -123,9 +128,14 @@ class Driver:
         self._switch.check()
         tasks = self._tasks
         if self._flow.limit() is None and not isinstance(tasks, list | tuple):
+            begin = self._sheet.clock()
             tasks = list(tasks)  # pre_dispatch="all"
             self._total = len(tasks)
+            self._sheet.read(0, len(tasks), begin, exhausted=False)
+        if self._observer is not None:
+            self._observer(0, self._total, 0)
         if isinstance(tasks, list | tuple):
+            self._sheet.exhausted()
             self._calls.put(0, checked(tasks, 0))
             self._read = len(tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
@@ -140,6 +150,7 @@ class Driver:
         events = self._heard(self._session.wait(self._patience(timeout)))
         self._switch.check()
         before = self._done
+        self._sheet.take_in(events, self._calls)
         for event in events:
             if type(event) is Done:
                 start, values = event.start, event.values
@@ -147,9 +158,11 @@ class Driver:
                 self._results.put(start, values)
                 self._calls.drop(start, start + count)
                 self._done += count
-        self._feed([*events, *self._due()] if self._later else events)
-        if self._observer is not None and self._done != before:
-            self._observer(self._done, self._total, self._failed)
+        try:
+            self._feed([*events, *self._due()] if self._later else events)
+        finally:  # an error ends the call; what has ended before it counts all the same
+            if self._observer is not None and self._done != before:
+                self._observer(self._done, self._total, self._failed)
         return bool(events)
 
     def consumed(self, count: int) -> None:
@@ -209,6 +222,7 @@ class Driver:
             case Settle():
                 self._settle(action)
             case Abort(index, error):
+                self._sheet.failed.append(index)
                 add_note(error, self._describe(index))
                 raise error
             case End():
@@ -218,7 +232,10 @@ class Driver:
 
     def _send(self, action: Send) -> None:
         slot, start, stop = action
-        self._session.send(slot, Batch(start, self._calls.get(start, stop)))
+        batch = Batch(start, self._calls.get(start, stop))
+        begin = self._sheet.clock()
+        self._session.send(slot, batch)
+        self._sheet.sent(slot, batch, begin)
 
     def _emit(self, action: Emit) -> None:
         values = self._results.take(*action)
@@ -235,19 +252,22 @@ class Driver:
     def _read_more(self, count: int) -> Arrived:
         self._flush()
         self.reading = True
+        begin = self._sheet.clock()
         try:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
         finally:
             self.reading = False
+        exhausted = len(calls) < count
+        self._sheet.read(self._read, len(calls), begin, exhausted=exhausted)
         self._calls.put(self._read, checked(calls, self._read))
         self._read += len(calls)
-        exhausted = len(calls) < count
         if exhausted:
             self._total = self._read
         return Arrived(len(calls), exhausted)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action
+        self._sheet.failed.append(index)
         add_note(error, self._describe(index))
         self._calls.drop(index, index + 1)
         if self._on_error == "return":

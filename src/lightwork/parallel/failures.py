@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from ..protocols import Call
 
-__all__ = ["Failure", "add_note", "all_of", "describe", "not_a_call"]
+__all__ = ["Failure", "add_note", "all_of", "brief", "describe", "not_a_call"]
 
 _LIMIT = 200  # characters of a note
+_LONG = 1e-3  # seconds of a call that is worth the 10 µs that its arguments take to write down
 _PLAIN = frozenset({bool, bytearray, bytes, complex, float, int, range, slice, str, type(None), type(...)})
 _SHAPED = frozenset({"numpy", "pandas", "polars", "scipy", "torch"})
 
@@ -53,13 +54,12 @@ class _Brief(reprlib.Repr):
 
 def describe(index: int, call: Call) -> str:
     """``"task 5: f(3, ndarray(float64, (10, 2)))"``, at most 200 characters, without running users' code."""
-    function, args, kwargs = call
-    brief = _Brief()
-    parts = [brief.repr(value) for value in args[:8]]
-    parts += [f"{name}={brief.repr(value)}" for name, value in list(kwargs.items())[:8]]
-    if len(args) > 8 or len(kwargs) > 8:
-        parts.append("...")
-    return _cut(f"task {index}: {_name(function)}({', '.join(parts)})", _LIMIT)
+    return _cut(f"task {index}: {_text(call)}", _LIMIT)
+
+
+def brief(call: Call, seconds: float) -> str:
+    """The call as `describe` writes it; without its arguments if it took less than a millisecond."""
+    return _cut(_text(call), _LIMIT) if seconds >= _LONG else f"{_name(call[0])}(...)"
 
 
 def add_note(error: BaseException, note: str) -> None:
@@ -82,6 +82,16 @@ def not_a_call(index: int, call: object) -> TypeError:
     return TypeError(
         f"task {index} is of type {type(call).__name__}, not a call: write delayed(f)(x), not f(x)"
     )
+
+
+def _text(call: Call) -> str:
+    function, args, kwargs = call
+    short = _Brief()
+    parts = [short.repr(value) for value in args[:8]]
+    parts += [f"{name}={short.repr(value)}" for name, value in list(kwargs.items())[:8]]
+    if len(args) > 8 or len(kwargs) > 8:
+        parts.append("...")
+    return f"{_name(function)}({', '.join(parts)})"
 
 
 def _name(function: object) -> str:

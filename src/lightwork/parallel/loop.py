@@ -1,5 +1,6 @@
 """``n_jobs=1``: the tasks run one after the other in the caller's thread, as a loop would run them."""
 
+import time
 from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -12,30 +13,79 @@ from .cancelling import Switch
 from .driver import Observer, OnError
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .retrying import Retry, chance
+from .sheet import Sheet
 
 __all__ = ["Lazy", "run_all", "run_lazily"]
 
 _SKIPPED = object()
 _NO_MORE = object()
 
+_WORTHWHILE = 2e-4
+"""Seconds. Timing a task by itself costs 1 µs: done once in this time it is half a percent."""
 
-def run_all(tasks: Iterable[Call], switch: Switch) -> list[Any]:  # Any: results of users' functions
+_LONG = 1e-3
+"""Seconds for which tasks that were timed together are named together."""
+
+_MOST = 1024  # tasks between two looks
+
+
+def run_all(
+    tasks: Iterable[Call], switch: Switch, sheet: Sheet
+) -> list[Any]:  # Any: results of users' functions
     """The results of all tasks, each of which is taken from the input when the one before has ended.
 
     The error of a task passes through, with a note that names the task; errors of the input pass as they are.
+    Tasks that take 0.2 ms or longer are timed one by one, shorter ones many together.
     """
     results: list[Any] = []
-    append = results.append
-    for call in tasks:
+    source = iter(tasks)
+    account, clock = sheet.accounts[0], time.monotonic
+    size = 1
+    while True:
+        before, begin = len(results), clock()
+        more = (
+            _run_one(source, results, switch, sheet)
+            if size == 1
+            else _run_some(source, size, results, switch, sheet)
+        )
+        seconds, count = clock() - begin, len(results) - before
+        if size > 1:
+            account.tasks += count
+            account.here += seconds
+            if seconds > _LONG:
+                sheet.note_slow(seconds, before, f"one of the {count} calls from here on")
+        if not more:
+            return results
+        size = min(int(_WORTHWHILE * count / seconds) + 1, 4 * size, _MOST) if seconds else 4 * size
+
+
+def _run_one(source: Iterator[Call], results: list[Any], switch: Switch, sheet: Sheet) -> bool:
+    """Run the next task, if there is one, and note how long reading and running it took."""
+    begin = sheet.clock()
+    calls = tuple(islice(source, 1))
+    now = sheet.clock()
+    sheet.input += now - begin
+    if not calls:
+        return False
+    _run_some(iter(calls), 1, results, switch, sheet)
+    sheet.ran(len(results) - 1, calls[0], now)
+    return True
+
+
+def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Switch, sheet: Sheet) -> bool:
+    """Run the next tasks, at most so many; whether there may be more."""
+    append, before = results.append, len(results)
+    for call in islice(source, count):
         if switch.on:
             switch.check()
         try:
             function, args, kwargs = call
             append(function(*args, **kwargs))
         except BaseException as error:
+            sheet.failed.append(len(results))
             _explain(error, len(results), call)
             raise
-    return results
+    return len(results) - before == count
 
 
 def run_lazily(
@@ -45,6 +95,7 @@ def run_lazily(
     switch: Switch,
     retry: Retry | None,
     on_error: OnError,
+    sheet: Sheet,
     observer: Observer | None,
     total: int | None,
     chunk: int,
@@ -64,19 +115,31 @@ def run_lazily(
     """
     with entered(around) as run:
         attempts = _Attempts(run, retry, switch)
+        account, clock, recorded = sheet.accounts[0], sheet.clock, sheet.recording is not None
         index = 0
         errors: list[BaseException] = []
-        for call in _in_chunks(iter(tasks), chunk):
+        if observer is not None:
+            observer(0, total, 0)
+        for call in _in_chunks(iter(tasks), chunk, sheet):
             switch.check()
+            begin = clock()
             try:
                 result = attempts.run(index, call)
             except BaseException as error:
+                sheet.ran(index, call, begin, error)
                 _explain(error, index, call)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     raise
                 errors.append(error)
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
+            else:
+                seconds = clock() - begin
+                if seconds > sheet.floor or recorded:
+                    sheet.ran(index, call, begin)
+                else:  # the same, at a third of the price
+                    account.tasks += 1
+                    account.here += seconds
             index += 1
             if observer is not None:
                 observer(index, total, len(errors))
@@ -159,10 +222,22 @@ class _Attempts:
             self._switch.sleep(self._retry.pause(self.made, chance()))
 
 
-def _in_chunks(source: Iterator[Call], size: int) -> Iterator[Call]:
+def _in_chunks(source: Iterator[Call], size: int, sheet: Sheet) -> Iterator[Call]:
     """The items of `source`, taken from it so many at a time."""
-    while calls := list(islice(source, size)):
+    start = 0
+    while calls := _read(source, start, size, sheet):
+        start += len(calls)
         yield from calls
+
+
+def _read(source: Iterator[Call], start: int, chunk: int, sheet: Sheet) -> list[Call]:
+    begin = sheet.clock()
+    calls = list(islice(source, chunk))
+    now = sheet.clock()
+    sheet.input += now - begin
+    if sheet.recording is not None:
+        sheet.recording.read(start, len(calls), begin, now)
+    return calls
 
 
 def _explain(error: BaseException, index: int, call: object) -> None:

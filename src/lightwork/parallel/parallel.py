@@ -1,16 +1,17 @@
 """`Parallel`: a loop over all cores, by changing one line."""
 
 import contextlib
+import os
 import threading
 import time
 import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, SupportsInt
+from typing import TYPE_CHECKING, Any, Literal, SupportsInt
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
-from ..errors import AlreadyRunning, ParallelWarning, TaskTimeout
+from ..errors import AlreadyRunning, ParallelError, ParallelWarning, TaskTimeout
 from ..protocols import Call, Engine, Session, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
@@ -46,8 +47,9 @@ if TYPE_CHECKING:
     from .around import Around
     from .cancelling import Switch
     from .driver import Driver, Observer, OnError
-    from .progress import Progress
+    from .report import Report
     from .retrying import Retry
+    from .watch import Watch
 
 __all__ = ["Parallel"]
 
@@ -106,8 +108,12 @@ class Parallel:
     inner_max_num_threads
         Threads that BLAS and OpenMP may use in each worker process. By default the cores are shared out.
     progress
-        ``True``: a bar on standard error (a line now and then if that is no terminal). A function is called
-        with ``(done, total, failed)`` whenever tasks have ended; `total` is ``None`` while it is not known.
+        ``True``: a bar on standard error (in Jupyter below the cell; a line now and then where nobody sees a
+        bar). ``"rich"``: one that `rich` draws. A function is called with ``(done, total, failed)`` once for
+        each task that has ended; `total` is ``None`` while it is not known. Its errors end the call.
+    trace
+        Path of a file that tells what ran where and when, in the Chrome trace format (for Perfetto). It is
+        written when a call ends, also one that fails, in place of that of the call before.
 
     Raises
     ------
@@ -141,7 +147,8 @@ class Parallel:
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
-        progress: "bool | Observer" = False,
+        progress: "bool | Literal['rich'] | Observer" = False,
+        trace: str | os.PathLike[str] | None = None,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -172,7 +179,9 @@ class Parallel:
         if not isinstance(inner_max_num_threads, Unset):
             check_inner(inner_max_num_threads, self._engine)
             self._inner = inner_max_num_threads
-        parallel.progress.observers(progress, 0, "")
+        parallel.progress.check_progress(progress)
+        self._trace = None if trace is None else parallel.trace.check_path(trace)
+        self._watch: Watch | None = None
         self._lock = threading.Lock()
         self._switch: Switch | None = None
         self._calling = False
@@ -213,14 +222,19 @@ class Parallel:
         """
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
         switch = self._claim()
+        watch: Watch | None = None
+        result: object = None
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
-            watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
+            title = repr(self)
+            observer = parallel.progress.observers(self.progress, self.verbose, title)
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
+            self._watch = watch
             total = parallel.driver.total_of(iterable)
             if workers == 1 and self.task_timeout is None:
-                result = self._run_here(tasks, switch, total, watching)
+                result = self._run_here(tasks, switch, total, watch)
             else:
-                result = self._share_out(tasks, switch, total, watching, workers)
+                result = self._share_out(tasks, switch, total, watch, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -228,6 +242,8 @@ class Parallel:
             del iterable, tasks  # whoever keeps the traceback shall not keep the input
             raise
         finally:
+            if watch is not None and not isinstance(result, Generator):
+                watch.close()
             self._calling = False
 
     def cancel(self) -> None:
@@ -240,6 +256,25 @@ class Parallel:
         switch = self._switch
         if switch is not None:
             switch.cancel()
+
+    def report(self) -> "Report":
+        """Where the time of the last call went, or of the one that goes on; to ``print``, or show in Jupyter.
+
+        Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
+
+        Raises
+        ------
+        ParallelError
+            There was no call yet.
+        """
+        if self._watch is None:
+            raise ParallelError(f"{self!r} has nothing to report: call it first")
+        return parallel.report.make_report(
+            self._watch.sheet,
+            backend=self._engine.name,
+            skips=self.on_error == "skip",
+            waits_for_reader=self.return_generator,
+        )
 
     def __enter__(self) -> "Parallel":
         return self
@@ -263,9 +298,7 @@ class Parallel:
             self._switch = switch = parallel.cancelling.Switch()
             return switch
 
-    def _run_here(
-        self, tasks: Iterable[Call], switch: "Switch", total: int | None, watching: "Progress | None"
-    ) -> Any:
+    def _run_here(self, tasks: Iterable[Call], switch: "Switch", total: int | None, watch: "Watch") -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -275,22 +308,21 @@ class Parallel:
             )
         chunk = self._batch or 1
         around = self._around()
-        is_plain = self.on_error == "raise" and self._retry is None and watching is None and not around
+        is_plain = self.on_error == "raise" and self._retry is None and not watch.is_close and not around
         if is_plain and self.return_as == "list" and chunk == 1:
-            return parallel.loop.run_all(tasks, switch)
+            return parallel.loop.run_all(tasks, switch, watch.sheet)
         results = parallel.loop.run_lazily(
             tasks,
             around=around,
             switch=switch,
             retry=self._retry,
             on_error=self.on_error,
-            observer=watching,
+            sheet=watch.sheet,
+            observer=watch.progress,
             total=total,
             chunk=chunk,
         )
-        if watching is not None:
-            results = _watched(results, watching)
-        return list(results) if self.return_as == "list" else parallel.loop.Lazy(results)
+        return list(results) if self.return_as == "list" else parallel.loop.Lazy(_watched(results, watch))
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
@@ -304,7 +336,7 @@ class Parallel:
         tasks: Iterator[Call] | Sequence[Call],
         switch: "Switch",
         total: int | None,
-        watching: "Progress | None",
+        watch: "Watch",
         workers: int,
     ) -> Any:
         if self.verbose > 0:
@@ -325,26 +357,24 @@ class Parallel:
         around = self._around()
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
-        session = self._engine.open(SessionRequest(workers, runner, inner, self._engine_options()))
+        timed = self._trace is not None
+        session = self._engine.open(SessionRequest(workers, runner, inner, self._engine_options(), timed))
         driver = parallel.driver.Driver(
             tasks,
             session,
             flow,
             on_error=self.on_error,
+            sheet=watch.sheet,
             retry=self._retry,
             switch=switch,
-            observer=watching,
+            observer=watch.progress,
             listener=parallel.around.listener(around),
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to
-        ended = watching.close if watching is not None else _nothing
         if self.return_generator:
-            return parallel.results.stream(driver, session, self.timeout, ended)
-        try:
-            return _collect(driver, session, self.timeout)
-        finally:
-            ended()
+            return parallel.results.stream(driver, session, self.timeout, watch.close)
+        return _collect(driver, session, self.timeout)
 
 
 def _collect(driver: "Driver", session: Session, timeout: float | None) -> list[Any]:
@@ -378,8 +408,8 @@ def _step_within(driver: "Driver", timeout: float) -> None:
             waited_for, since = driver.emitted, time.monotonic()
 
 
-def _watched(results: Iterator[Any], watching: "Progress") -> Generator[Any, None, None]:
-    with contextlib.closing(watching):
+def _watched(results: Iterator[Any], watch: "Watch") -> Generator[Any, None, None]:
+    with contextlib.closing(watch):
         yield from results
 
 

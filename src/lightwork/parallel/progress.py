@@ -1,19 +1,32 @@
 """Progress on the terminal, in a log, or handed to a function of the user's.
 
-The texts are made by pure functions; two small classes decide when one is worth writing.
+The texts are made by pure functions; small classes decide when one is worth writing. Those for notebooks and
+for rich are in `displays`.
 """
 
 import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Protocol, TextIO
 
+from .. import parallel  # its `displays`, which few calls need
 from ..errors import InvalidOption
 from ..system import log
+from ..system.optional import loaded
 from .driver import Observer
 
-__all__ = ["Bar", "LogLines", "Progress", "bar_line", "observers", "plain_line", "span"]
+__all__ = [
+    "Bar",
+    "Display",
+    "LogLines",
+    "Progress",
+    "bar_line",
+    "check_progress",
+    "observers",
+    "plain_line",
+    "span",
+]
 
 _REDRAW_SECONDS = 0.1  # on a terminal
 _LINE_SECONDS = 10.0  # in a file
@@ -57,6 +70,16 @@ def bar_line(done: int, total: int | None, failed: int, elapsed: float, *, width
     return text[:width]
 
 
+class Display(Protocol):
+    """Something that shows how far a call is."""
+
+    def __call__(self, done: int, total: int | None, failed: int) -> None:
+        """Show it, unless that was done a moment ago."""
+
+    def close(self) -> None:
+        """Show the last state. Called once, also if nothing was shown before."""
+
+
 class Bar:
     """One line that is drawn again and again on a terminal; whole lines, few of them, anywhere else.
 
@@ -73,6 +96,8 @@ class Bar:
         self._clock = clock
         self._start = self._last = clock()
         self._terminal = stream.isatty()
+        if self._terminal:
+            self._last -= _REDRAW_SECONDS  # the first state is drawn at once
         self._drawn = 0  # characters of the line that stands there
         self._state: tuple[int, int | None, int] = (0, None, 0)
 
@@ -138,34 +163,66 @@ class LogLines:
 
 
 class Progress:
-    """All that want to know, under one name. An `Observer`, to be closed when the call has ended."""
+    """All that want to know, under one name. An `Observer`, to be closed when the call has ended.
 
-    def __init__(self, parts: list[Bar | LogLines], function: Observer | None) -> None:
-        self._parts = parts
+    Displays get each state that it is told of. The function gets one event per task: what several tasks
+    changed at once is told one after the other, those that ended well first.
+    """
+
+    def __init__(self, displays: list[Display], function: Observer | None) -> None:
+        self._displays = displays
         self._function = function
+        self._done = 0
+        self._failed = 0
 
     def __call__(self, done: int, total: int | None, failed: int) -> None:
-        for part in self._parts:
-            part(done, total, failed)
-        if self._function is not None:
-            self._function(done, total, failed)
+        for display in self._displays:
+            display(done, total, failed)
+        function = self._function
+        if function is not None:
+            before, well = self._failed, done - failed
+            for count in range(self._done + 1, well + before + 1):
+                function(count, total, before)
+            for count in range(before + 1, failed + 1):
+                function(well + count, total, count)
+            self._done, self._failed = done, failed
 
     def close(self) -> None:
         """Let each draw its last line."""
-        for part in self._parts:
-            part.close()
+        for display in self._displays:
+            display.close()
 
 
-def observers(progress: bool | Observer, verbose: int, title: str) -> Progress | None:
-    """What `progress` and `verbose` ask for; ``None`` if nobody wants to know."""
-    if not isinstance(progress, bool) and not callable(progress):
+def check_progress(progress: object) -> None:
+    """Refuse what `observers` cannot use.
+
+    Raises
+    ------
+    InvalidOption
+        It is neither a bool nor "rich" nor can it be called.
+    MissingDependency
+        It is "rich", which is not installed.
+    """
+    if progress == "rich":
+        parallel.displays.require_rich()
+    elif not isinstance(progress, bool) and not callable(progress):
         raise InvalidOption(
-            f"progress={progress!r}: give True, False, or a function of (done, total, failed)"
+            f'progress={progress!r}: give True, False, "rich", or a function of (done, total, failed)'
         )
-    parts: list[Bar | LogLines] = []
-    if progress is True and sys.stderr is not None:
-        parts.append(Bar(sys.stderr))
+
+
+def observers(progress: bool | str | Observer, verbose: int, title: str) -> Progress | None:
+    """What `progress` (checked before) and `verbose` ask for; ``None`` if nobody wants to know."""
+    displays: list[Display] = []
+    if progress == "rich":
+        displays.append(parallel.displays.RichBar(title))
+    elif progress is True:
+        notebook = loaded("IPython") and parallel.displays.notebook()
+        if notebook:
+            displays.append(notebook)
+        elif sys.stderr is not None:
+            displays.append(Bar(sys.stderr))
     if verbose > 0:
-        parts.append(LogLines(verbose, title))
-    function = None if isinstance(progress, bool) else progress
-    return Progress(parts, function) if parts or function else None
+        displays.append(LogLines(verbose, title))
+    function = None if isinstance(progress, bool | str) else progress
+    return Progress(displays, function) if displays or function else None

@@ -73,6 +73,7 @@ class ProcessSession:
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
         self._limit = request.inner_threads
+        self._timed = request.timed
         self._patience = patience
         self._lateness = None if task_timeout is None else Lateness(task_timeout, pool)
         runner = split(request.runner, by_value=True, path="runner")
@@ -211,7 +212,8 @@ class ProcessSession:
         change = difference(link.environment, self._environment)
         link.environment = self._environment
         link.patience = self._patience
-        body = pickle_scalars((change, self._limit, self._patience + _LEEWAY, *self._runner))
+        patience = self._patience + _LEEWAY
+        body = pickle_scalars((change, self._limit, patience, self._timed, *self._runner))
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 
@@ -315,7 +317,8 @@ class ProcessSession:
                 self._note(place, outcome)
 
     def _note(self, place: Slot, outcome: Outcome) -> None:
-        start, values, error, seconds = outcome
+        start, values, error, times = outcome
+        seconds, began, _, _ = times
         if place.overdue is not None and place.overdue.is_doomed:
             values = values[: max(0, place.overdue.task[0] - start)]
             if not values:
@@ -324,9 +327,9 @@ class ProcessSession:
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
         if error is None:
-            self._events.append(Done(place.number, start, values, seconds))
+            self._events.append(Done(place.number, start, values, *times))
         else:
-            self._events.append(Failed(place.number, start, error, seconds))
+            self._events.append(Failed(place.number, start, error, seconds, began))
 
     # -- deaths -----------------------------------------------------------------------------------------
 

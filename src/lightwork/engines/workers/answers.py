@@ -13,10 +13,11 @@ import sys
 import threading
 import time
 import traceback
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ...errors import RemoteTraceback, UnpicklableError
 from ...parcel.parcels import join, split
@@ -37,7 +38,10 @@ from .wire import (
 
 __all__ = ["Answers", "Outcome", "outcomes", "scalars"]
 
-_SECONDS = struct.Struct("<d")
+_TIMES = struct.Struct("<ddqd")
+"""At the head of each frame of results: seconds, when the first task began, the slowest task, its seconds."""
+
+_NOBODY: Final = -1  # as the slowest task
 
 _SHORT: Final = 32
 """Items of a tuple up to which looking at each saves time."""
@@ -52,7 +56,11 @@ class Outcome(NamedTuple):
     start: int
     values: Sequence[Any]  # Any: what users' functions return
     error: BaseException | None
-    seconds: float
+    times: "Times"
+
+
+Times: TypeAlias = "tuple[float, float, tuple[int, float] | None, Sequence[int] | None]"
+"""`Done.seconds`, `began`, `slowest` and `ends`. Plain, since one is made for each frame."""
 
 
 class Answers:
@@ -71,13 +79,25 @@ class Answers:
         self._refers = False  # to memory of the user's
         self._told: deque[Sequence[Piece]] = deque()  # by any thread
         self._sending = threading.Lock()
+        self._slowest = _NOBODY
+        self._base = 0  # the task of the first item in `ends`
         self.values: list[Any] = []
         self.began_ns = 0
+        self.longest_ns = 0
+        """Of the tasks that ended since the last results were gathered."""
+        self.is_timed = False
+        self.ends: array[int] | None = None
+        """When each task since `begin` ended, if the session wants to know."""
 
     def begin(self, index: int) -> None:
         """The next result will be that of task `index`."""
-        self._first = index
+        self._first = self._base = index
+        self.ends = array("q") if self.is_timed else None
         self.began_ns = time.monotonic_ns()
+
+    def note_slowest(self, index: int, nanoseconds: int) -> None:
+        """Task `index` took longer than all before it."""
+        self._slowest, self.longest_ns = index, nanoseconds
 
     def add(self, index: int, value: object) -> bool:
         """Take the result of task `index`; whether all must leave before the next task starts."""
@@ -105,17 +125,20 @@ class Answers:
         count = pickled + len(values)
         if not count:
             return
+        began = self.began_ns * 1e-9
         share = self._seconds() / count
         self._pickled, self.values = 0, []
         if pickled:
-            self._put(PARCELS, pickled, share, *self._writer.take())
+            self._put(PARCELS, pickled, began, share, *self._writer.take())
         if values:
-            self._put(VALUES, len(values), share, pickle_scalars(values), ())
+            self._put(VALUES, len(values), began + share * pickled, share, pickle_scalars(values), ())
+        self._slowest, self.longest_ns = _NOBODY, 0
 
     def fail(self, index: int, error: BaseException) -> None:
         """Report that task `index` failed, after the results that wait."""
         self.gather()
-        body = pickle.dumps((self._seconds(), _encode_error(index, error), _trace(error)))
+        began = self.began_ns * 1e-9
+        body = pickle.dumps((self._seconds(), began, _encode_error(index, error), _trace(error)))
         self._pieces += make_frame(ERROR, self._session, body, start=index, length=1)
         self._first = index + 1
 
@@ -159,11 +182,22 @@ class Answers:
         self.began_ns = now
         return seconds
 
-    def _put(self, kind: int, count: int, share: float, body: Piece, buffers: Sequence[Placed]) -> None:
+    def _put(
+        self, kind: int, count: int, began: float, share: float, body: Piece, buffers: Sequence[Placed]
+    ) -> None:
         """One frame with the next `count` results, each of which took `share` seconds."""
-        body = _SECONDS.pack(share * count) + body
+        first = self._first
+        head = _TIMES.pack(share * count, began, self._slowest, self.longest_ns * 1e-9)
+        if self.ends is not None:
+            head += self.ends[first - self._base : first - self._base + count].tobytes()
         self._pieces += make_frame(
-            kind, self._session, body, start=self._first, length=count, buffers=buffers
+            kind,
+            self._session,
+            head + body,
+            flag=int(self.is_timed),
+            start=first,
+            length=count,
+            buffers=buffers,
         )
         self._first += count
 
@@ -182,35 +216,54 @@ def _is_frozen(value: object) -> bool:
 
 def scalars(frame: Frame) -> Outcome:
     """What a VALUES frame says: by far the most frequent kind, so it has the short way."""
-    (seconds,) = _SECONDS.unpack_from(frame.body)
-    return Outcome(frame.start, load_scalars(frame.body[_SECONDS.size :]), None, seconds)
+    times, body = _times(frame)
+    return Outcome(frame.start, load_scalars(body), None, times)
 
 
 def outcomes(frame: Frame) -> Iterator[Outcome]:
     """What a PARCELS or ERROR frame says, in the order of the tasks."""
     if frame.kind == ERROR:
-        seconds, parcel, text = pickle.loads(frame.body)
-        yield Outcome(frame.start, (), _decode_error(frame.start, parcel, text), seconds)
-        return
-    (seconds,) = _SECONDS.unpack_from(frame.body)
-    body = frame.body[_SECONDS.size :]
-    yield from _rebuilt(frame, body, seconds)
+        seconds, began, parcel, text = pickle.loads(frame.body)
+        error = _decode_error(frame.start, parcel, text)
+        yield Outcome(frame.start, (), error, (seconds, began, None, None))
+    else:
+        yield from _rebuilt(frame)
 
 
-def _rebuilt(frame: Frame, body: memoryview, seconds: float) -> Iterator[Outcome]:
+def _rebuilt(frame: Frame) -> Iterator[Outcome]:
+    times, body = _times(frame)
     table, pickles = entries(body)
     buffers = iter([item for item in frame.buffers if not isinstance(item, int)])
-    share, start, values = seconds / len(table), frame.start, []
-    for index, entry in enumerate(table, frame.start):
+    first, count, start, values = frame.start, len(table), 0, []
+    for place, entry in enumerate(table):
         try:
             values.append(rebuild(pickles, entry, buffers))
         except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
             if values:
-                yield Outcome(start, values, None, share * len(values))
-            yield Outcome(index, (), _broken_result(index, error), share)
-            start, values = index + 1, []
+                yield Outcome(first + start, values, None, _part(times, start, place, count))
+            broken = _broken_result(first + place, error)
+            yield Outcome(first + place, (), broken, _part(times, place, place + 1, count))
+            start, values = place + 1, []
     if values:
-        yield Outcome(start, values, None, share * len(values))
+        yield Outcome(first + start, values, None, _part(times, start, count, count) if start else times)
+
+
+def _times(frame: Frame) -> tuple[Times, memoryview]:
+    """What the head of a frame of results says, and the rest of the frame."""
+    seconds, began, slowest, longest = _TIMES.unpack_from(frame.body)
+    at, ends = _TIMES.size, None
+    if frame.flag:
+        ends = array("q", bytes(frame.body[at : at + 8 * frame.length]))
+        at += 8 * frame.length
+    is_known = frame.start <= slowest < frame.start + frame.length
+    return (seconds, began, (slowest, longest) if is_known else None, ends), frame.body[at:]
+
+
+def _part(times: Times, start: int, stop: int, of: int) -> Times:
+    """Those of the results ``start .. stop - 1`` of so many."""
+    seconds, began, _, ends = times
+    share = seconds / of
+    return share * (stop - start), began + share * start, None, ends and ends[start:stop]
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

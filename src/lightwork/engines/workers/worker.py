@@ -137,7 +137,8 @@ class _Worker:
         self._session = frame.session
         self._answers = Answers(self._socket, frame.session)
         self._began_ns = time.time_ns()
-        change, limit, self._patience, skeleton, buffers = pickle.loads(frame.body)
+        change, limit, self._patience, timed, skeleton, buffers = pickle.loads(frame.body)
+        self._answers.is_timed = timed
         try:
             if change is not None:
                 apply_change(change, first=self._fresh)
@@ -187,6 +188,7 @@ class _Worker:
         tokens = self._tokens if frame.flag else None
         answers.begin(frame.start)
         now = answers.began_ns
+        ends = answers.ends
         deadline = now + _GATHER_NS
         finished = words[FINISHED]
         for index in range(frame.start, frame.start + frame.length):
@@ -194,10 +196,12 @@ class _Worker:
                 words[RUNNING] = NOBODY  # a death from here on is not the last task's doing
                 answers.gather()
                 answers.send()
+                # Sending may wait for the parent: that is no time of the next task.
+                answers.began_ns = now = clock()
                 deadline = now + _GATHER_NS
             if tokens is not None and not _take_token(tokens):
                 break  # this task and those after it were taken back
-            words[STARTED] = now
+            words[STARTED] = before = now
             words[RUNNING] = index
             try:
                 call = take()
@@ -219,6 +223,10 @@ class _Worker:
             finished += 1
             words[FINISHED] = finished
             now = clock()
+            if now - before > answers.longest_ns:
+                answers.note_slowest(index, now - before)
+            if ends is not None:
+                ends.append(now)
         words[RUNNING] = NOBODY
         answers.gather()
 

@@ -1,0 +1,196 @@
+"""What `Parallel.report` returns: the times of a call, its slowest tasks, and a sentence of advice."""
+
+import html
+from typing import NamedTuple
+
+from ..system.cpu import cpu_count
+from .advice import Facts, advise, duration
+from .sheet import Account, Sheet
+
+__all__ = ["Phases", "Report", "SlowCall", "WorkerTimes", "make_report"]
+
+_BAR = 40  # characters
+_LISTED = 8  # workers and indices that are printed; the fields have all
+_COLOURS = {
+    "run": "#3a7d44",
+    "transfer": "#c9a227",
+    "queue": "#8d6a9f",
+    "pickling": "#c8553d",
+    "input": "#2d7dd2",
+    "idle": "#d0d0d0",
+}
+
+
+class Phases(NamedTuple):
+    """Where the time of the workers went, in seconds. They add up to ``wall * n_jobs``."""
+
+    pickling: float
+    """A worker had nothing to do while the parent pickled and sent tasks."""
+
+    input: float
+    """A worker had nothing to do while the parent read the input."""
+
+    queue: float
+    """Tasks were on their way to a worker that had no others; the start of a new worker is part of it."""
+
+    run: float
+    """Tasks ran, arguments were unpickled, results pickled."""
+
+    transfer: float
+    """Results were on their way or waited until the parent looked; tasks came after others had ended."""
+
+    idle: float
+    """A worker had nothing to do for any other reason."""
+
+
+class WorkerTimes(NamedTuple):
+    """What one worker did."""
+
+    tasks: int
+    busy: float
+    """Seconds in which it ran tasks."""
+
+    share: float
+    """The same as a part of the time of the call, 0 to 1."""
+
+
+class SlowCall(NamedTuple):
+    """One of the calls that took longest."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    """Place of the task in the input, from 0."""
+
+    call: str
+    """The call in a few words; without its arguments if it took less than a millisecond."""
+
+    seconds: float
+
+
+class Report(NamedTuple):
+    """One call of a `Parallel`. ``print(report)`` shows all of it, and Jupyter draws it."""
+
+    wall: float
+    """Seconds from the call to its end, or until now."""
+
+    n_jobs: int
+    """Workers of the call."""
+
+    backend: str
+    tasks: int
+    """How many have ended, failed ones included."""
+
+    phases: Phases
+    workers: tuple[WorkerTimes, ...]
+    slowest: tuple[SlowCall, ...]
+    """At most five, the slowest first. With one worker, tasks below 0.2 ms are timed many together."""
+
+    failed: tuple[int, ...]
+    """Indices of tasks that failed for good."""
+
+    skipped: tuple[int, ...]
+    """Those of them that were left out of the results."""
+
+    advice: str
+    """What to do next, in one sentence."""
+
+    def __str__(self) -> str:
+        workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
+        lines = [f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"]
+        lines += [_line(name, seconds, part) for name, seconds, part in self._parts()]
+        if self.n_jobs > 1:
+            lines += [f"  worker {number}: {_worker(worker)}" for number, worker in self._shown()]
+            if self.n_jobs > _LISTED:
+                lines.append(f"  ... and {self.n_jobs - _LISTED} more")
+        lines += [
+            f"  slow: task {slow.index}, {duration(slow.seconds)}: {slow.call}" for slow in self.slowest
+        ]
+        lines += [f"  {text}" for text in self._losses()]
+        return "\n".join([*lines, self.advice])
+
+    def _repr_html_(self) -> str:
+        bar = "".join(
+            f'<div title="{name}: {duration(seconds)}" '
+            f'style="width:{100 * part:.2f}%;background:{_COLOURS[name]}"></div>'
+            for name, seconds, part in self._parts()
+        )
+        legend = " ".join(
+            f'<span style="color:{_COLOURS[name]}">&#9632;</span> {name} {100 * part:.0f} %'
+            for name, _, part in self._parts()
+        )
+        rows = "".join(
+            f"<tr><td>{slow.index}</td><td>{duration(slow.seconds)}</td>"
+            f"<td><code>{html.escape(slow.call)}</code></td></tr>"
+            for slow in self.slowest
+        )
+        table = (
+            f"<table><tr><th>task</th><th>time</th><th>slowest calls</th></tr>{rows}</table>" if rows else ""
+        )
+        title, *_ = str(self).split("\n", 1)
+        losses = "".join(f"<div>{text}</div>" for text in self._losses())
+        return (
+            f"<div><b>{html.escape(title)}</b>"
+            f'<div style="display:flex;height:1em;max-width:40em">{bar}</div><div>{legend}</div>'
+            f"{losses}{table}<div>{html.escape(self.advice)}</div></div>"
+        )
+
+    def _parts(self) -> list[tuple[str, float, float]]:
+        seconds, total = self.phases._asdict(), sum(self.phases)
+        return [(name, seconds[name], seconds[name] / total if total else 0.0) for name in _COLOURS]
+
+    def _shown(self) -> list[tuple[int, WorkerTimes]]:
+        return list(enumerate(self.workers[:_LISTED]))
+
+    def _losses(self) -> list[str]:
+        if not self.failed:
+            return []
+        listed = ", ".join(map(str, self.failed[:_LISTED])) + ", ..." * (len(self.failed) > _LISTED)
+        return [f"failed{' and skipped' if self.skipped else ''}: {len(self.failed)} (tasks {listed})"]
+
+
+def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bool) -> Report:
+    """The report of a call that has ended, or of one that goes on, as if it ended now."""
+    wall, accounts = sheet.settled()
+    phases = Phases(*(_sum(accounts, name) for name in Phases._fields))
+    tasks = sum(account.tasks for account in accounts)
+    slowest = tuple(SlowCall(index, text, seconds) for seconds, index, text in sheet.slowest())
+    facts = Facts(
+        wall=wall,
+        workers=len(accounts),
+        tasks=tasks,
+        **phases._asdict(),
+        tail=_sum(accounts, "tail"),
+        longest=slowest[0].seconds if slowest else 0.0,
+        nbytes=sheet.weight // sheet.weighed if sheet.weighed else 0,
+        waits_for_reader=waits_for_reader,
+        cores=cpu_count(),
+    )
+    failed = tuple(sheet.failed)
+    return Report(
+        wall=wall,
+        n_jobs=len(accounts),
+        backend=backend,
+        tasks=tasks,
+        phases=phases,
+        workers=tuple(_times(account, wall) for account in accounts),
+        slowest=slowest,
+        failed=failed,
+        skipped=failed if skips else (),
+        advice=advise(facts),
+    )
+
+
+def _sum(accounts: list[Account], name: str) -> float:
+    seconds: float = sum(getattr(account, name) for account in accounts)
+    return seconds
+
+
+def _times(account: Account, wall: float) -> WorkerTimes:
+    return WorkerTimes(account.tasks, account.run, account.run / wall if wall else 0.0)
+
+
+def _line(name: str, seconds: float, part: float) -> str:
+    return f"  {name:<9}{100 * part:4.0f} % {duration(seconds):>9}  {'█' * round(part * _BAR)}".rstrip()
+
+
+def _worker(worker: WorkerTimes) -> str:
+    return f"{worker.tasks} tasks, busy {duration(worker.busy)} ({100 * worker.share:.0f} %)"
