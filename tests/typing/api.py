@@ -164,6 +164,7 @@ with lightwork.open(Path("x.lw")) as file:
     assert_type(file.array.shape, tuple[int, ...])
     assert_type(file.keys(), list[Any])
     part: Any = file["a"]
+lightwork.open("x.lw", renames={"old.module": "new.module"}).close()
 lightwork.open(7)  # type: ignore[arg-type]  # a path, no descriptor
 assert_type(dump([1], Path("x.joblib"), ("gzip", 3), protocol=4, format="joblib"), list[str])
 moved: Any = load("x.lw", "r", renames={"old.module": "new.module"})

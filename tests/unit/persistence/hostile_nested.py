@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.unit.persistence.hostile_parts import (
+    FALSE,
     Bad,
     alias,
     ends,
@@ -54,7 +55,20 @@ def _doubled_list(levels: int) -> bytes:
     return b"".join(found)
 
 
+def _doubled_opaque(levels: int) -> bytes:
+    """A structure of twice the structure before, behind an extension of a dictionary of it."""
+    found = [_INT8, MEMO, b"0"]
+    for level in range(levels):
+        before = b"h" + bytes([level])
+        inside = call(f"{_LIB}:dictionary", _INT8, before, FALSE)
+        opaque = call(f"{_LIB}:opaque", inside, text("a"), text("b"))
+        both = listed(field(opaque, "a"), field(opaque, "b"))
+        found.append(call(f"{_LIB}:struct", both) + MEMO + b"0")
+    return b"".join(found) + b"h" + bytes([levels])
+
+
 NESTED: dict[str, Bad] = {
+    "doubled extension": Bad("a type of 2**40 parts", _doubled_opaque(40), "too many parts"),
     "union code": Bad("a code of no type", _of_union("sparse", 2, None, b"\0\x09"), "nonsense"),
     "union code below": Bad("a code below zero", _of_union("sparse", 2, None, b"\0\xff"), "nonsense"),
     "union offset": Bad(

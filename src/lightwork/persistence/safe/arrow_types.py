@@ -110,6 +110,8 @@ def counted(kit: Kit, kind: Any) -> Any:
         count += 1
         if count > _PARTS or depth > _DEPTH:
             raise CorruptFileError("a type of Arrow has too many parts")
+        while isinstance(part, kit.arrow.BaseExtensionType):
+            part, count = part.storage_type, count + 1
         fields = fields_of(kit, part)
         inner = [part.value_type] if kit.arrow.types.is_dictionary(part) else [each.type for each in fields]
         waiting.extend((each, depth + 1) for each in inner)
