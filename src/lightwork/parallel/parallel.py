@@ -14,7 +14,7 @@ from ..errors import AlreadyRunning, ParallelWarning, TaskTimeout
 from ..protocols import Call, Engine, Session, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
-from ..system.cpu import cpu_count
+from ..system.cpu import share_of
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -24,7 +24,6 @@ from .config import (
     TEMP_FOLDER,
     VERBOSE,
     active_settings,
-    check_inner,
     choose,
     given,
 )
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from .around import Around
     from .driver import Driver, Observer, OnError
     from .progress import Progress
+    from .workers import Environments, Workers
 
 __all__ = ["Parallel"]
 
@@ -63,7 +63,8 @@ class Parallel:
         says, else 1. With 1 the calls run one after the other in the caller's thread.
     backend
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`. By default processes.
+        ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
+        them in parallel, else processes; a log line of level INFO says which and why.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -93,10 +94,25 @@ class Parallel:
         the task and the worker's traceback as its cause. ``"return"``: a `Failure` stands in the place of the
         result. ``"skip"``: the result is left out.
     inner_max_num_threads
-        Threads that BLAS and OpenMP may use in each worker process. By default the cores are shared out.
+        Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
+        default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
+        threadpoolctl is installed; naming a number without it is an error.
     progress
         ``True``: a bar on standard error (a line now and then if that is no terminal). A function is called
         with ``(done, total, failed)`` whenever tasks have ended; `total` is ``None`` while it is not known.
+    initializer, initargs
+        ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A worker
+        process that is used again by a call with the same initializer does not run it again. Its error ends
+        the call, whatever `on_error` says.
+    worker_env
+        Environment variables of each worker process, which it has before it imports anything: a mapping, or a
+        function of the number of the worker (`worker_id`), which is called in this process.
+    max_worker_memory
+        Bytes, or ``"2GB"``: a worker process with more memory of its own begins no further task and is
+        replaced. A task that runs is never killed for it.
+    max_tasks_per_worker
+        A worker process is replaced after so many tasks. With this and the two options before, one worker is
+        a process, too; threads refuse them.
 
     Raises
     ------
@@ -129,6 +145,11 @@ class Parallel:
         on_error: "OnError" = "raise",
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Observer" = False,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        worker_env: "Environments | None" = None,
+        max_worker_memory: int | str | None = None,
+        max_tasks_per_worker: int | None = None,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -136,13 +157,7 @@ class Parallel:
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(
-            backend,
-            n_jobs,
-            given(settings.prefer if isinstance(prefer, Unset) else prefer),
-            given(settings.require if isinstance(require, Unset) else require),
-            require_given=not isinstance(require, Unset),
-        )
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
         self.verbose = parse_verbose(given(settings.verbose if isinstance(verbose, Unset) else verbose))
         self.return_as = return_as
         self.timeout = parse_timeout(timeout)
@@ -152,10 +167,17 @@ class Parallel:
         self.progress = progress
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
-        self._inner: int | None = settings.inner_max_num_threads
-        if not isinstance(inner_max_num_threads, Unset):
-            check_inner(inner_max_num_threads, self._engine)
-            self._inner = inner_max_num_threads
+        self._workers: Workers = parallel.workers.asked(
+            self._engine,
+            self.n_jobs,
+            settings,
+            inner=inner_max_num_threads,
+            initializer=initializer,
+            initargs=initargs,
+            worker_env=worker_env,
+            max_worker_memory=max_worker_memory,
+            max_tasks_per_worker=max_tasks_per_worker,
+        )
         parallel.progress.observers(progress, 0, "")
         self._lock = threading.Lock()
         self._calling = False
@@ -200,7 +222,7 @@ class Parallel:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
-            if workers == 1:
+            if workers == 1 and not self._workers.need_processes:
                 result = self._run_here(tasks, total, watching)
             else:
                 result = self._share_out(tasks, total, watching, workers)
@@ -242,7 +264,7 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        around = self._around()
+        around = (*self._workers.here(), *self._around())
         is_plain = self.on_error == "raise" and watching is None and not around
         if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks)
@@ -266,9 +288,8 @@ class Parallel:
     ) -> Any:
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
-        inner = self._inner
-        if inner is None and not self._engine.shares_memory:
-            inner = max(cpu_count() // workers, 1)
+        inner = self._workers.inner
+        share = inner or share_of(workers)
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
@@ -278,10 +299,11 @@ class Parallel:
             fatal=self.on_error == "raise",
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = self._around()
+        around = (*self._workers.there(self._engine, share), *self._around())
         layers = [feature.layer for feature in around if feature.layer is not None]
-        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
-        session = self._engine.open(SessionRequest(workers, runner, inner, {}))
+        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
+        options = self._workers.options(workers)
+        session = self._engine.open(SessionRequest(workers, runner, inner, options))
         driver = parallel.driver.Driver(
             tasks,
             session,

@@ -10,6 +10,7 @@ once. A worker is in doubt when it has tasks, or half a frame; closing with ``ab
 interrupt (Ctrl-C between any two steps) never leaves a worker in the pool that is out of step.
 """
 
+import contextlib
 import os
 import pickle
 import select
@@ -30,9 +31,11 @@ from .deaths import describe_death
 from .encoding import EncodedTasks, TaskEncoder
 from .functions import Shipyard
 from .link import WorkerLink
+from .options import ProcessOptions, births
 from .pool import Pool
 from .publishing import Publisher
 from .slots import Sent, Slot
+from .wear import Wear
 
 __all__ = ["ProcessSession"]
 
@@ -56,14 +59,16 @@ class ProcessSession:
     """A session of the process engine, as `lightwork.protocols.Session` describes it."""
 
     def __init__(
-        self, pool: Pool, request: SessionRequest, *, patience: float, engine: object = None
+        self, pool: Pool, request: SessionRequest, options: ProcessOptions, *, engine: object = None
     ) -> None:
-        """`patience`: seconds after which an idle worker leaves. `engine` is kept as long as the session."""
+        """`engine` is kept as long as the session."""
         self._pool = pool
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
-        self._limit = request.inner_threads
-        self._patience = patience
+        self._patience = options.idle_worker_timeout
+        self._births = births(request, options)
+        bounds = (options.max_tasks_per_worker, options.max_worker_memory)
+        self._wear = Wear(*bounds) if any(bounds) else None
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -99,9 +104,30 @@ class ProcessSession:
         if not batch.calls:
             return
         place = self._slots[slot]
+        if self._wear is None:
+            self._send(place, batch)
+            return
+        batch = self._cut(place, batch, self._wear)
+        while batch.calls:
+            self._send(place, batch)
+            if place.sent or not place.kept:
+                return
+            batch = self._cut(place, place.kept.pop(), self._wear)  # none of those could travel
+
+    def _cut(self, place: Slot, batch: Batch, wear: Wear) -> Batch:
+        """What the slot's present worker may have of a batch. The rest is kept for the next one."""
+        if place.link is None:
+            self._engage(place)
+        room = 0 if place.kept else wear.room(place)
+        start, calls = batch
+        if len(calls) > room:
+            place.kept.append(Batch(start + room, calls[room:]))
+        return Batch(start, calls[:room])
+
+    def _send(self, place: Slot, batch: Batch) -> None:
         is_idle = not place.sent
         encoded = self._encoder.encode(batch)
-        self._events += [Failed(slot, index, error, 0.0) for index, error in encoded.failures]
+        self._events += [Failed(place.number, index, error, 0.0) for index, error in encoded.failures]
         for tasks in encoded.frames:
             link = place.link or self._engage(place)
             # First the note, then the deed: an interrupt in between leaves a worker with tasks; it is killed.
@@ -192,18 +218,22 @@ class ProcessSession:
     # -- sending ----------------------------------------------------------------------------------------
 
     def _engage(self, place: Slot) -> WorkerLink:
-        link = place.link = self._pool.acquire(self, limit=self._limit)
+        birth = self._births[place.number]
+        is_worn = self._wear and self._wear.is_worn
+        link = place.link = self._pool.acquire(self, birth=birth, is_worn=is_worn)
         self._by_fileno[link.socket.fileno()] = place
         self._poller.register(link.socket, select.POLLIN)
-        change = difference(link.environment, self._environment)
-        link.environment = self._environment
+        environment = self._environment._replace(variables={**self._environment.variables, **birth})
+        change = difference(link.environment, environment)
+        link.environment = environment
         link.patience = self._patience
-        body = pickle_scalars((change, self._limit, self._patience + _LEEWAY, *self._runner))
+        body = pickle_scalars((change, place.number, self._patience + _LEEWAY, *self._runner))
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 
     def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
-        with_tokens = not place.rationed and (self._mean is None or self._mean >= _SHORT)
+        long = self._mean is None or self._mean >= _SHORT or (self._wear is not None and self._wear.recalls)
+        with_tokens = not place.rationed and long
         sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=place.rationed)
         place.sent.append(sent)
         return sent
@@ -288,7 +318,37 @@ class ProcessSession:
             for frame in frames:
                 self._accept(place, frame)
             if not link.inbox.is_midway():
-                return
+                break
+        if self._wear is not None:
+            self._renew(place, link, self._wear)
+
+    def _renew(self, place: Slot, link: WorkerLink, wear: Wear) -> None:
+        """Replace a worker that has served for long enough, as soon as it has answered all that it has begun."""
+        if not place.worn and wear.is_worn(link):
+            place.worn = True
+            self._post_late(place)
+            returned = place.take_from_worker()
+            if returned.start < returned.stop:  # unasked, the flow gives it to another worker
+                self._events.append(returned)
+        if place.sent or not (place.worn or place.kept):
+            return
+        if place.worn:
+            wear.report(link)
+            self._part(place, link)
+        kept, place.kept = place.kept, []
+        for batch in kept:
+            self.send(place.number, batch)
+
+    def _part(self, place: Slot, link: WorkerLink) -> None:
+        """Take leave of a worker that has answered all, whatever it makes of it."""
+        kept = place.kept
+        self._forget_socket(link)
+        place.leave()
+        place.kept = kept
+        link.outbox.put(make_frame(END, self._number, b""))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            link.outbox.flush()
+        self._pool.retire(link)
 
     def _accept(self, place: Slot, frame: Frame) -> None:
         if frame.session != self._number:
@@ -337,7 +397,7 @@ class ProcessSession:
 
     def _mourn(self, place: Slot, link: WorkerLink) -> None:
         ended, pid, running = link.ended, link.page.pid(), link.page.running()
-        waiting = bool(place.sent)
+        waiting = bool(place.sent or place.kept)
         if running is not None and not any(item.start <= running < item.stop for item in place.sent):
             running = None  # answered already, or taken back
         place.leave()

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 
-from ...protocols import Returned
+from ...protocols import Batch, Returned
 from .encoding import EncodedTasks
 from .link import WorkerLink
 
@@ -36,6 +36,7 @@ class Slot:
 
     __slots__ = (
         "functions",
+        "kept",
         "late",
         "late_since",
         "link",
@@ -45,6 +46,7 @@ class Slot:
         "sent",
         "silent_since",
         "waits",
+        "worn",
     )
 
     def __init__(self, number: int) -> None:
@@ -63,6 +65,10 @@ class Slot:
         self.silent_since: float | None = None
         self.waits = False
         self.rationed = False
+        self.worn = False
+        """The worker begins no further task that it does not have already."""
+        self.kept: list[Batch] = []
+        """Sent to the slot and kept for its next worker. There are none unless `sent` holds some, too."""
 
     def put_off(self, tasks: EncodedTasks, sent: Sent) -> None:
         """Keep tasks that were noted in `sent` for later."""
@@ -72,6 +78,8 @@ class Slot:
 
     def report(self, start: int, count: int) -> None:
         """Tasks ``start .. start + count - 1`` were answered: the first ones of what was sent."""
+        if self.link is not None:
+            self.link.tasks += count
         head = self.sent[0]
         assert head.start == start, "workers answer in order"
         head.start += count
@@ -82,6 +90,13 @@ class Slot:
 
     def take_back(self) -> Returned:
         """Take what can be taken from the end of what was sent, as one range."""
+        if self.kept:
+            batch = self.kept.pop()
+            return Returned(self.number, batch.start, batch.start + len(batch.calls))
+        return self.take_from_worker()
+
+    def take_from_worker(self) -> Returned:
+        """Take back what the worker has and has not begun."""
         sent, link = self.sent, self.link
         if link is None or not sent:
             return Returned(self.number, 0, 0)

@@ -25,11 +25,12 @@ from typing import Any, Final, NoReturn
 from ...errors import EngineError
 from ...parcel.parcels import join
 from ...protocols import Call, Run, Runner
+from ...system.computing import WORKER
 from ...system.forks import after_fork_in_child
 from .answers import Answers
 from .calls import Broken, calls
 from .channel import Frame, Inbox, make_frame, send_all
-from .environment import apply_change, limit_threads
+from .environment import apply_change
 from .mapped import MappedSegments
 from .page import FINISHED, NOBODY, PID, RUNNING, STARTED, ControlPage
 from .sources import SourceWatch
@@ -133,13 +134,12 @@ class _Worker:
         self._session = frame.session
         self._answers = Answers(self._socket, frame.session)
         self._began_ns = time.time_ns()
-        change, limit, self._patience, skeleton, buffers = pickle.loads(frame.body)
+        change, number, self._patience, skeleton, buffers = pickle.loads(frame.body)
+        WORKER.set(number)
         try:
             if change is not None:
                 apply_change(change, first=self._fresh)
-            if self._fresh:
-                limit_threads(limit)
-                self._fresh = False
+            self._fresh = False
             self._runner = join(skeleton, buffers)
             self._run_task = self._runner.start(self._answers.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
