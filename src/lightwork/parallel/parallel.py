@@ -101,9 +101,9 @@ class Parallel:
         ``True``: a bar on standard error (a line now and then if that is no terminal). A function is called
         with ``(done, total, failed)`` whenever tasks have ended; `total` is ``None`` while it is not known.
     initializer, initargs
-        ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A worker
-        process that is used again by a call with the same initializer does not run it again. Its error ends
-        the call, whatever `on_error` says.
+        ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A
+        worker process whose last call had the same initializer does not run it again. Its error ends the
+        call, whatever `on_error` says.
     worker_env
         Environment variables of each worker process, which it has before it imports anything: a mapping, or a
         function of the number of the worker (`worker_id`), which is called in this process.

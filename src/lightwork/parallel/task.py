@@ -56,9 +56,9 @@ class TaskRunner:
 
     The level is a context variable: each thread of a thread engine has its own, and a worker process sets
     it anew for each session. So are the cached calls that the sender is inside of: a task that asks for one
-    of them computes at once, where waiting would be waiting for itself. So is the worker's share of the cores,
-    within which nested calls stay. To another process it brings the
-    rules of `register_hash`. Stateless otherwise, so one runner serves all threads of a session.
+    of them computes at once, where waiting would be waiting for itself. So is the worker's share of the
+    cores, within which nested calls stay. To another process it brings the rules of `register_hash`.
+    Stateless otherwise, so one runner serves all threads of a session.
     """
 
     __slots__ = ("computing", "layers", "level", "rules", "share")

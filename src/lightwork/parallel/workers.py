@@ -1,4 +1,4 @@
-"""What a call asks of its workers beside running tasks: checked when a `Parallel` is made, carried out by its calls."""
+"""What a call asks of its workers: checked when a `Parallel` is made, carried out when it is called."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -105,8 +105,7 @@ def asked(
     MissingDependency
         `inner` asks for threadpoolctl, which is not installed.
     """
-    if initializer is not None and not callable(initializer):
-        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
+    _check_callable(initializer)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
     check_inner(threads)
     args = tuple(initargs)
@@ -128,12 +127,17 @@ def asked(
         for name in _PROCESS_ONLY:
             if getattr(workers, name) is not None:
                 raise InvalidOption(
-                    f"{name}={getattr(workers, name)!r} is for worker processes, and backend={engine.name!r} has "
-                    'none: use backend="processes"'
+                    f"{name}={getattr(workers, name)!r} is for worker processes, "
+                    f'and backend={engine.name!r} has none: use backend="processes"'
                 )
     if threads is not None and (engine.shares_memory or (n_jobs == 1 and not workers.need_processes)):
         NUMERIC.check(f"inner_max_num_threads={threads}")
     return workers
+
+
+def _check_callable(initializer: object) -> None:
+    if initializer is not None and not callable(initializer):
+        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
 
 
 def _check_environment(environment: object) -> None:
@@ -163,7 +167,7 @@ def _environment(environment: Environments, number: int) -> dict[str, str]:
         return dict(environment)
     variables = environment(number)
     if not isinstance(variables, Mapping):
-        raise InvalidOption(f"worker_env({number}) returned {variables!r}: a mapping of names to values is needed")
+        raise InvalidOption(f"worker_env({number}) returned {variables!r}: return names with values")
     _check_variables(variables, f"worker_env({number})")
     return dict(variables)
 

@@ -1,6 +1,7 @@
 """What the running code is inside of: cached calls, a worker, and that worker's share of the cores.
 
-The variables follow `contextvars`: whoever runs part of a call in another thread or process carries them there.
+The variables follow `contextvars`: whoever runs part of a call in another thread or process carries them
+there.
 """
 
 from contextvars import ContextVar

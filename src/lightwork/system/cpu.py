@@ -1,9 +1,9 @@
 """How many cores this process may use: the smallest of what the machine, its owner and the user allow.
 
-Inside a task that is less: each worker of a call has a *share* of what the call had (`share_of`), and a nested
-call has no more workers than the share of the task that makes it (`workers_for`). So however deep calls are
-nested, no more cores are kept busy than the outermost call was given. Shares are numbers, not tokens that are
-taken and given back: none is below one, so nobody ever waits for one, and nested calls cannot deadlock.
+Inside a task that is less: each worker of a call has a *share* of what the call had (`share_of`), and a
+nested call has no more workers than the share of the task that makes it (`workers_for`). So however deep
+calls are nested, no more cores are kept busy than the outermost call was given. Shares are numbers, not tokens
+that are taken and given back: none is below one, so nobody waits for one, and nested calls cannot deadlock.
 """
 
 import functools
@@ -56,9 +56,9 @@ def share_of(workers: int) -> int:
 
 
 def workers_for(n_jobs: int) -> int:
-    """The workers of this machine for a request, ``>= 1``: negative numbers count back from the number of cores.
+    """The workers for a request, ``>= 1``: negative numbers count back from the number of cores.
 
-    Outside of tasks a positive number is taken as it is. In a task, what it may have is its share of the cores.
+    Outside of tasks a positive number is taken as it is. A task may have its share of the cores and no more.
     """
     own = SHARE.get()
     if own is None:
@@ -94,7 +94,7 @@ def cgroup_limit(root: str | os.PathLike[str], groups: str = "") -> int | None:
 
 
 def _own_groups(groups: str) -> list[tuple[str, str]]:
-    """Mount and path of the groups that may limit processors: that of version 2, and of 1 if ``cpu`` is there."""
+    """Mount and path of the groups that may limit processors: of version 2, and those of 1 with ``cpu``."""
     found = []
     for line in groups.splitlines():
         fields = line.split(":", 2)

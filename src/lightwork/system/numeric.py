@@ -42,7 +42,7 @@ class NumericThreads:
         require("threadpoolctl", purpose=f"{option} in threads of this process", extra="threads")
 
     def is_at_hand(self) -> bool:
-        """Whether a library may be here whose threads can be limited. Says once if only the means is missing."""
+        """Whether there may be libraries to limit, and the means. Says once if only the means is missing."""
         if self._is_absent or not any(loaded(name) is not None for name in _SIGNS):
             return False
         if installed("threadpoolctl") is None:
@@ -58,7 +58,7 @@ class NumericThreads:
         own = []
         with self._lock:
             for library in self._found():
-                if library.user_api == "openmp":
+                if _is_of_threads(library):
                     before = library.num_threads
                     own.append((library, before))
                     if before > count:
@@ -85,7 +85,7 @@ class NumericThreads:
         for library, before in self._before.values():
             wanted = min(before, *self._active) if self._active else before
             if library.num_threads != wanted:
-                library.set_num_threads(wanted)
+                _set_for_all(library, wanted)
         if not self._active:
             self._before.clear()
 
@@ -107,6 +107,25 @@ class NumericThreads:
         # Only the thread that forked goes on here, and what the others have limited stays limited.
         self._lock = threading.Lock()
         self._active = [count for count, _ in self._stack()]
+
+
+def _is_of_threads(library: Any) -> bool:  # Any: a LibController
+    """Whether each thread has a number of its own."""
+    return library.user_api == "openmp" or getattr(library, "threading_layer", "") == "openmp"
+
+
+def _set_for_all(library: Any, count: int) -> None:  # Any: as above
+    """Set the number of the process, from whichever thread this is.
+
+    Of libraries with one number, threadpoolctl 3.8 lets only the thread that came first set it and ignores
+    the others, so that they do not fight. Here they keep one account, so whoever is there carries it out.
+    """
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(count)
+    if release is not None:
+        release(force=True)
 
 
 NUMERIC = NumericThreads()

@@ -77,7 +77,11 @@ def shares() -> tuple[int, ...]:
     """What can be had here, and one level deeper in calls with two workers and with five."""
     here = [effective_n_jobs(-1), effective_n_jobs(-2)]
     ask = [delayed(all_cores)()]
-    deeper = [Parallel(2, "threads")(ask), Parallel(2, "threads", inner_max_num_threads=4)(ask), Parallel(5, "threads")(ask)]
+    deeper = [
+        Parallel(2, "threads")(ask),
+        Parallel(2, "threads", inner_max_num_threads=4)(ask),
+        Parallel(5, "threads")(ask),
+    ]
     return (*here, *[found for (found,) in deeper])
 
 

@@ -1,6 +1,7 @@
 """The process engine: what `lightwork.protocols.Engine` asks for, over a pool of worker processes."""
 
 import weakref
+
 from ...errors import InvalidOption
 from ...protocols import SessionRequest
 from ...system.cpu import workers_for

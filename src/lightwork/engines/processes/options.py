@@ -45,7 +45,9 @@ def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: 
         if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 1):
             raise InvalidOption(f"{name}={bound!r}: give a whole number of 1 or more, or None")
     if parsed.worker_env and len(parsed.worker_env) != slots:
-        raise InvalidOption(f"worker_env has {len(parsed.worker_env)} items for {slots} workers: give one each")
+        raise InvalidOption(
+            f"worker_env has {len(parsed.worker_env)} items for {slots} workers: give one each"
+        )
     patience = parse_seconds(parsed.idle_worker_timeout, name="idle_worker_timeout")
     return parsed._replace(idle_worker_timeout=patience)
 
@@ -62,8 +64,8 @@ def births(request: SessionRequest, options: ProcessOptions) -> list[dict[str, s
 def shared_limits(variables: Mapping[str, str], share: int, *, is_task: bool) -> dict[str, str]:
     """The thread limits of workers with `share` cores each, where nobody named any.
 
-    A variable that the user has set stays as it is. In a task (``is_task``) it may have come from the call that
-    runs the task, which meant the task with all its workers: there the smaller of the two holds.
+    A variable that the user has set stays as it is. In a task (``is_task``) it may have come from the call
+    that runs the task, which meant the task with all its workers: there the smaller of the two holds.
     """
     limits = {}
     for name in THREAD_LIMITS:

@@ -78,7 +78,11 @@ class Pool:
             return self.generation, -1 if template is None else os.dup(template.fileno())
 
     def acquire(
-        self, holder: Holder, *, birth: Mapping[str, str], is_worn: Callable[[WorkerLink], bool] | None = None
+        self,
+        holder: Holder,
+        *,
+        birth: Mapping[str, str],
+        is_unfit: Callable[[WorkerLink], bool] | None = None,
     ) -> WorkerLink:
         """A worker for a session, idle or new.
 
@@ -87,7 +91,7 @@ class Pool:
         birth
             Variables that it must have had from the beginning: libraries read them when they are imported.
             A worker with others does not do.
-        is_worn
+        is_unfit
             Whether an idle worker has served for long enough, and shall leave.
 
         Raises
@@ -101,7 +105,7 @@ class Pool:
             for link in list(self._links.values()):
                 if link.holder is not None or link.ended is not None or not self._is_free(link):
                     continue
-                if is_worn is not None and is_worn(link):
+                if is_unfit is not None and is_unfit(link):
                     self._dismiss(link)
                     continue
                 if link.birth == birth:

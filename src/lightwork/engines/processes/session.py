@@ -69,6 +69,7 @@ class ProcessSession:
         self._births = births(request, options)
         bounds = (options.max_tasks_per_worker, options.max_worker_memory)
         self._wear = Wear(*bounds) if any(bounds) else None
+        self._most_bytes = options.max_worker_memory
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -118,7 +119,7 @@ class ProcessSession:
         """What the slot's present worker may have of a batch. The rest is kept for the next one."""
         if place.link is None:
             self._engage(place)
-        room = 0 if place.kept else wear.room(place)
+        room = wear.room(place)
         start, calls = batch
         if len(calls) > room:
             place.kept.append(Batch(start + room, calls[room:]))
@@ -219,15 +220,16 @@ class ProcessSession:
 
     def _engage(self, place: Slot) -> WorkerLink:
         birth = self._births[place.number]
-        is_worn = self._wear and self._wear.is_worn
-        link = place.link = self._pool.acquire(self, birth=birth, is_worn=is_worn)
+        is_unfit = None if self._wear is None else self._wear.is_unfit
+        link = place.link = self._pool.acquire(self, birth=birth, is_unfit=is_unfit)
         self._by_fileno[link.socket.fileno()] = place
         self._poller.register(link.socket, select.POLLIN)
         environment = self._environment._replace(variables={**self._environment.variables, **birth})
         change = difference(link.environment, environment)
         link.environment = environment
         link.patience = self._patience
-        body = pickle_scalars((change, place.number, self._patience + _LEEWAY, *self._runner))
+        patience = self._patience + _LEEWAY
+        body = pickle_scalars((change, place.number, self._most_bytes, patience, *self._runner))
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 
@@ -323,12 +325,12 @@ class ProcessSession:
             self._renew(place, link, self._wear)
 
     def _renew(self, place: Slot, link: WorkerLink, wear: Wear) -> None:
-        """Replace a worker that has served for long enough, as soon as it has answered all that it has begun."""
+        """Replace a worker that has served for long enough, once it has answered all that it has begun."""
         if not place.worn and wear.is_worn(link):
             place.worn = True
             self._post_late(place)
-            returned = place.take_from_worker()
-            if returned.start < returned.stop:  # unasked, the flow gives it to another worker
+            # Unasked; the flow sends it again. One range at a time: batches of a slot may lie far apart.
+            while (returned := place.take_from_worker()).start < returned.stop:
                 self._events.append(returned)
         if place.sent or not (place.worn or place.kept):
             return

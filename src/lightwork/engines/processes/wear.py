@@ -1,8 +1,11 @@
-"""When a worker has served for long enough, and is replaced between two tasks."""
+"""When a worker has served for long enough, and is replaced between two tasks.
 
-import resource
+Tasks are counted here, and a batch is cut where the bound is. Of its memory the worker takes note itself,
+after each task, and begins no other one of those that can be taken back from it; so all can (`recalls`).
+"""
 
 from ...system import log
+from ...system.processes import own_bytes
 from .link import WorkerLink
 from .slots import Slot
 
@@ -29,21 +32,27 @@ class Wear:
 
     def room(self, place: Slot) -> int:
         """How many more tasks the worker of a slot may be sent."""
-        if place.worn or place.link is None:
+        if place.kept or place.worn or place.link is None:
             return 0
+        if self.recalls and place.rationed:
+            return 0 if place.sent else 1  # without a token, so it must be one that runs in any case
         if self._max_tasks is None:
             return _ALL
         return max(0, self._max_tasks - place.link.tasks - sum(item.stop - item.start for item in place.sent))
 
-    def is_worn(self, link: WorkerLink) -> bool:
-        """Whether a worker shall begin no further task."""
+    def is_unfit(self, link: WorkerLink) -> bool:
+        """Whether an idle worker shall leave."""
         if self._max_tasks is not None and link.tasks >= self._max_tasks:
             return True
-        return self._max_bytes is not None and _own_bytes(link.page.pid()) > self._max_bytes
+        return self._max_bytes is not None and own_bytes(link.page.pid()) > self._max_bytes
+
+    def is_worn(self, link: WorkerLink) -> bool:
+        """Whether the worker of a slot begins no further task."""
+        return bool(link.page.worn()) or (self._max_tasks is not None and link.tasks >= self._max_tasks)
 
     @property
     def recalls(self) -> bool:
-        """Whether tasks shall be taken back from a worker that is found worn, however short they are."""
+        """Whether all tasks can be taken back from a worker, however short they are."""
         return self._max_bytes is not None
 
     def report(self, link: WorkerLink) -> None:
@@ -51,24 +60,11 @@ class Wear:
         if not self._is_reported:
             self._is_reported = True
             log.info(
-                "worker %d was replaced after %d tasks, with %d MiB of memory, as max_tasks_per_worker=%s and "
-                "max_worker_memory=%s ask; further replacements of this call are not logged",
+                "worker %d was replaced after %d tasks, with %d MiB of memory, for max_tasks_per_worker=%s, "
+                "max_worker_memory=%s; further replacements of this call are not logged",
                 link.page.pid(),
                 link.tasks,
-                _own_bytes(link.page.pid()) >> 20,
+                (link.page.worn() or own_bytes(link.page.pid())) >> 20,
                 self._max_tasks,
                 self._max_bytes,
             )
-
-
-def _own_bytes(pid: int) -> int:
-    """Resident memory that a process shares with no other and with no file (bytes), 0 if it cannot be read.
-
-    Arrays that were published to several workers do not count until a task writes to them.
-    """
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            _, resident, shared, *_ = file.read().split()
-    except (OSError, ValueError):  # it has ended, or has not begun
-        return 0
-    return (int(resident) - int(shared)) * resource.getpagesize()

@@ -9,7 +9,7 @@ import mmap
 
 from ...system.segments import map_shared
 
-__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STARTED", "ControlPage"]
+__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STARTED", "WORN", "ControlPage"]
 
 PAGE_BYTES = 4096
 NOBODY = -1
@@ -26,6 +26,9 @@ FINISHED = 2
 PID = 3
 """Word: number of the worker's process; 0 until it has started."""
 
+WORN = 4
+"""Word: memory of its own (bytes) for which it begins no further task that may be taken back; else 0."""
+
 
 class ControlPage:
     """One process' mapping of a page. ``words`` is its content as signed 64-bit words."""
@@ -36,10 +39,11 @@ class ControlPage:
         self.words: memoryview = memoryview(self._mapping).cast("q")
 
     def clear(self) -> None:
-        """No task runs, none is finished."""
+        """No task runs, none is finished, the worker is as good as new."""
         self.words[RUNNING] = NOBODY
         self.words[STARTED] = 0
         self.words[FINISHED] = 0
+        self.words[WORN] = 0
 
     def running(self) -> int | None:
         """Index of the task that runs, ``None`` between tasks."""
@@ -50,6 +54,11 @@ class ControlPage:
         """Number of the worker's process, 0 until it has started."""
         number: int = self.words[PID]
         return number
+
+    def worn(self) -> int:
+        """Memory (bytes) for which the worker begins no further task; 0 as long as it does."""
+        nbytes: int = self.words[WORN]
+        return nbytes
 
     def close(self) -> None:
         """Let go of the mapping."""
