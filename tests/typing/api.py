@@ -24,6 +24,7 @@ from lightwork import (
     parallel_config,
     register_compressor,
     register_safe,
+    worker_id,
 )
 from lightwork.persistence import CompressorWrapper
 
@@ -100,6 +101,9 @@ doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
 Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
 
+Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="2GB", max_tasks_per_worker=9)
+Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
+rank: int = worker_id()
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)
 

@@ -54,7 +54,8 @@ class Parallel:
 
     The results are those of ``[f(x) for x in xs]``, in the same order. A worker gets copies of the arguments
     (processes) or the objects themselves (threads). Inside a task, `Parallel` uses threads unless it names a
-    backend, and inside a task of those the calls run one after the other.
+    backend, and inside a task of those the calls run one after the other. Each worker has a share of the
+    cores, within which its tasks stay: nested calls have no more workers.
 
     Parameters
     ----------
@@ -222,7 +223,7 @@ class Parallel:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
-            if workers == 1 and not self._workers.need_processes:
+            if workers == 1 and self._may_run_here():
                 result = self._run_here(tasks, total, watching)
             else:
                 result = self._share_out(tasks, total, watching, workers)
@@ -254,6 +255,12 @@ class Parallel:
                     "exhaust or close its generator, or make another Parallel"
                 )
             self._calling = True
+
+    def _may_run_here(self) -> bool:
+        """Whether one worker may be the caller's thread."""
+        # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
+        is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
+        return not is_bounded and not self._workers.need_processes
 
     def _run_here(self, tasks: Iterable[Call], total: int | None, watching: "Progress | None") -> Any:
         if self.timeout is not None:

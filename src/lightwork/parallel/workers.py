@@ -114,15 +114,13 @@ def asked(
     if args and initializer is None:
         raise InvalidOption(f"initargs={args!r}: there is no initializer= that they could be given to")
     _check_environment(worker_env)
-    tasks = max_tasks_per_worker
-    if tasks is not None and (isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1):
-        raise InvalidOption(f"max_tasks_per_worker={tasks!r}: give a whole number of 1 or more, or None")
+    _check_count(max_tasks_per_worker)
     memory = None
     if max_worker_memory is not None:
         memory = parse_bytes(max_worker_memory, name="max_worker_memory")
         if memory < 1:
             raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
-    workers = Workers(initializer, args, threads, worker_env, memory, tasks)
+    workers = Workers(initializer, args, threads, worker_env, memory, max_tasks_per_worker)
     if engine.shares_memory:
         for name in _PROCESS_ONLY:
             if getattr(workers, name) is not None:
@@ -138,6 +136,11 @@ def asked(
 def _check_callable(initializer: object) -> None:
     if initializer is not None and not callable(initializer):
         raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
+
+
+def _check_count(tasks: object) -> None:
+    if tasks is not None and (isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1):
+        raise InvalidOption(f"max_tasks_per_worker={tasks!r}: give a whole number of 1 or more, or None")
 
 
 def _check_environment(environment: object) -> None:

@@ -2,7 +2,7 @@
 
 Inside a task that is less: each worker of a call has a *share* of what the call had (`share_of`), and a
 nested call has no more workers than the share of the task that makes it (`workers_for`). So however deep
-calls are nested, no more cores are kept busy than the outermost call was given. Shares are numbers, not tokens
+calls are nested, no more cores are kept busy than the outermost call was given. Shares are numbers, no tokens
 that are taken and given back: none is below one, so nobody waits for one, and nested calls cannot deadlock.
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lightwork.errors import TaskTimeout
 from lightwork.parallel import Parallel, delayed, effective_n_jobs, parallel_config
 from lightwork.parallel.task import nesting_level
 from lightwork.system.cpu import cpu_count
@@ -83,6 +84,18 @@ def shares() -> tuple[int, ...]:
         Parallel(5, "threads")(ask),
     ]
     return (*here, *[found for (found,) in deeper])
+
+
+def test_a_nested_call_keeps_its_timeout() -> None:
+    """Also where its share leaves it one worker only."""
+
+    def wait() -> None:
+        with pytest.raises(TaskTimeout, match=r"timeout=0.05"):
+            Parallel(2, "threads", timeout=0.05)([delayed(stop.wait)(20)])
+
+    stop = threading.Event()
+    Parallel(1000, "threads")([delayed(wait)()])
+    stop.set()
 
 
 def all_cores() -> int:
