@@ -5,16 +5,18 @@ The other events are those of a session: `Done`, `Failed`, `Lost`, `Returned`.
 
 from typing import NamedTuple, TypeAlias
 
-from ..protocols import Done, Failed, Lost, Returned
+from ..protocols import Report
 
 __all__ = [
     "Abort",
     "Action",
     "Arrived",
     "Consumed",
+    "Due",
     "Emit",
     "End",
     "FlowEvent",
+    "Later",
     "Read",
     "Send",
     "Settle",
@@ -29,13 +31,19 @@ class Arrived(NamedTuple):
     exhausted: bool
 
 
+class Due(NamedTuple):
+    """The time has come for the next attempt of a task, see `Later`."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+
+
 class Consumed(NamedTuple):
     """`count` more of the emitted results were taken by the reader. Fed to bounded flows only."""
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
-FlowEvent: TypeAlias = Done | Failed | Lost | Returned | Arrived | Consumed
+FlowEvent: TypeAlias = Report | Arrived | Due | Consumed
 
 
 class Read(NamedTuple):
@@ -56,6 +64,13 @@ class TakeBack(NamedTuple):
     """Ask a slot for the tasks that it has not started."""
 
     slot: int
+
+
+class Later(NamedTuple):
+    """A task has failed `failures` times and gets another attempt: feed `Due` when it is time for it."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    failures: int
 
 
 class Settle(NamedTuple):
@@ -84,4 +99,4 @@ class End(NamedTuple):
     """All tasks were emitted. The flow ignores all further events."""
 
 
-Action: TypeAlias = Read | Send | TakeBack | Settle | Emit | Abort | End
+Action: TypeAlias = Read | Send | TakeBack | Later | Settle | Emit | Abort | End

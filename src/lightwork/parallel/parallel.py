@@ -32,6 +32,7 @@ from .options import (
     Unset,
     check_choice,
     parse_batch_size,
+    parse_task_timeout,
     parse_timeout,
     parse_verbose,
     read_ahead,
@@ -42,8 +43,10 @@ from .task import TaskRunner, nesting_level
 
 if TYPE_CHECKING:
     from .around import Around
+    from .cancelling import Switch
     from .driver import Driver, Observer, OnError
     from .progress import Progress
+    from .retrying import Retry
     from .workers import Environments, Workers
 
 __all__ = ["Parallel"]
@@ -93,7 +96,15 @@ class Parallel:
     on_error
         ``"raise"``: the first error of a task is raised and all others are given up; it carries a note with
         the task and the worker's traceback as its cause. ``"return"``: a `Failure` stands in the place of the
-        result. ``"skip"``: the result is left out.
+        result. ``"skip"``: the result is left out. ``"group"``: all tasks run, then all errors are raised
+        together as an `ExceptionGroup`.
+    retries
+        Further attempts for a task that fails: a number, or a `Retry` that says for which errors and after
+        how long. Tasks whose worker died have as many again. The other tasks go on meanwhile.
+    task_timeout
+        Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
+        task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
+        run in one worker.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -144,6 +155,8 @@ class Parallel:
         require: str | Unset | None = REQUIRE,
         *,
         on_error: "OnError" = "raise",
+        retries: "int | Retry" = 0,
+        task_timeout: float | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Observer" = False,
         initializer: Callable[..., object] | None = None,
@@ -156,7 +169,7 @@ class Parallel:
         refuse_unknown("Parallel", refused)
         refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
-        check_choice("on_error", on_error, ("raise", "return", "skip"))
+        check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
         self.verbose = parse_verbose(given(settings.verbose if isinstance(verbose, Unset) else verbose))
@@ -165,22 +178,19 @@ class Parallel:
         self.pre_dispatch = pre_dispatch
         self.batch_size = batch_size
         self.on_error: OnError = on_error
+        self.retries = retries
+        self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
+        self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.progress = progress
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
-        self._workers: Workers = parallel.workers.asked(
-            self._engine,
-            self.n_jobs,
-            settings,
-            inner=inner_max_num_threads,
-            initializer=initializer,
-            initargs=initargs,
-            worker_env=worker_env,
-            max_worker_memory=max_worker_memory,
-            max_tasks_per_worker=max_tasks_per_worker,
+        wanted = parallel.workers.Wanted(
+            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
         )
+        self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.observers(progress, 0, "")
         self._lock = threading.Lock()
+        self._switch: Switch | None = None
         self._calling = False
         self._results: Callable[[], Generator[Any, None, None] | None] = _nothing  # a weak reference
 
@@ -218,15 +228,15 @@ class Parallel:
             See ``errors``. Errors of tasks and of the input are raised unchanged.
         """
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
-        self._claim()
+        switch = self._claim()
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
             if workers == 1 and self._may_run_here():
-                result = self._run_here(tasks, total, watching)
+                result = self._run_here(tasks, switch, total, watching)
             else:
-                result = self._share_out(tasks, total, watching, workers)
+                result = self._share_out(tasks, switch, total, watching, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -235,6 +245,17 @@ class Parallel:
             raise
         finally:
             self._calling = False
+
+    def cancel(self) -> None:
+        """Give up the call that runs, from any thread; without effect if none does.
+
+        It raises `CallCancelled` (a generator at its next value) as soon as tasks that run were killed; with
+        threads and ``n_jobs=1``, which cannot be killed, they are abandoned or end first. Closing the
+        generator gives a call up as well, without an error.
+        """
+        switch = self._switch
+        if switch is not None:
+            switch.cancel()
 
     def __enter__(self) -> "Parallel":
         return self
@@ -246,7 +267,7 @@ class Parallel:
         if results is not None:
             results.close()
 
-    def _claim(self) -> None:
+    def _claim(self) -> "Switch":
         with self._lock:
             results = self._results()
             if self._calling or (results is not None and _goes_on(results)):
@@ -255,14 +276,18 @@ class Parallel:
                     "exhaust or close its generator, or make another Parallel"
                 )
             self._calling = True
+            self._switch = switch = parallel.cancelling.Switch()
+            return switch
 
     def _may_run_here(self) -> bool:
         """Whether one worker may be the caller's thread."""
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
-        return not is_bounded and not self._workers.need_processes
+        return not is_bounded and self.task_timeout is None and not self._workers.need_processes
 
-    def _run_here(self, tasks: Iterable[Call], total: int | None, watching: "Progress | None") -> Any:
+    def _run_here(
+        self, tasks: Iterable[Call], switch: "Switch", total: int | None, watching: "Progress | None"
+    ) -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -272,15 +297,25 @@ class Parallel:
             )
         chunk = self._batch or 1
         around = (*self._workers.here(), *self._around())
-        is_plain = self.on_error == "raise" and watching is None and not around
+        is_plain = self.on_error == "raise" and self._retry is None and watching is None and not around
         if is_plain and self.return_as == "list" and chunk == 1:
-            return parallel.loop.run_all(tasks)
+            return parallel.loop.run_all(tasks, switch)
         results = parallel.loop.run_lazily(
-            tasks, around=around, on_error=self.on_error, observer=watching, total=total, chunk=chunk
+            tasks,
+            around=around,
+            switch=switch,
+            retry=self._retry,
+            on_error=self.on_error,
+            observer=watching,
+            total=total,
+            chunk=chunk,
         )
         if watching is not None:
             results = _watched(results, watching)
-        return list(results) if self.return_as == "list" else results
+        return list(results) if self.return_as == "list" else parallel.loop.Lazy(results)
+
+    def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
+        return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
 
     def _around(self) -> "Around":
         """What is done around each task of the next call."""
@@ -289,6 +324,7 @@ class Parallel:
     def _share_out(
         self,
         tasks: Iterator[Call] | Sequence[Call],
+        switch: "Switch",
         total: int | None,
         watching: "Progress | None",
         workers: int,
@@ -304,18 +340,21 @@ class Parallel:
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
+            retry=self._retry,
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
         around = (*self._workers.there(self._engine, share), *self._around())
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
-        options = self._workers.options(workers)
+        options = {**self._engine_options(), **self._workers.options(workers)}
         session = self._engine.open(SessionRequest(workers, runner, inner, options))
         driver = parallel.driver.Driver(
             tasks,
             session,
             flow,
             on_error=self.on_error,
+            retry=self._retry,
+            switch=switch,
             observer=watching,
             listener=parallel.around.listener(around),
             total=total,
@@ -361,16 +400,14 @@ def _step_within(driver: "Driver", timeout: float) -> None:
             waited_for, since = driver.emitted, time.monotonic()
 
 
-def _watched(results: Iterator[Any], watching: "Progress") -> Iterator[Any]:
+def _watched(results: Iterator[Any], watching: "Progress") -> Generator[Any, None, None]:
     with contextlib.closing(watching):
         yield from results
 
 
 def _goes_on(results: Generator[Any, None, None]) -> bool:
     """Whether a generator that was returned has not ended yet."""
-    if isinstance(results, parallel.results.Results):
-        return results.running
-    return getattr(results, "gi_frame", None) is not None
+    return isinstance(results, parallel.results.Results | parallel.loop.Lazy) and results.running
 
 
 def _nothing() -> None:

@@ -16,12 +16,23 @@ from .initializing import Broken, Initializer, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
 from .options import Unset
 
-__all__ = ["Environments", "Workers", "asked"]
+__all__ = ["Environments", "Wanted", "Workers", "checked"]
 
 Environments: TypeAlias = Mapping[str, str] | Callable[[int], Mapping[str, str]]
 """Variables for all workers, or what gives those of one by its number."""
 
 _PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker")
+
+
+class Wanted(NamedTuple):
+    """The arguments of `Parallel`, as they were given."""
+
+    inner: int | Unset | None
+    initializer: Callable[..., object] | None
+    initargs: Iterable[Any]  # Any: arguments of the user's function
+    worker_env: Environments | None
+    max_worker_memory: int | str | None
+    max_tasks_per_worker: int | None
 
 
 class Workers(NamedTuple):
@@ -84,27 +95,17 @@ class Workers(NamedTuple):
         return Feature(layer, {Broken: fail})
 
 
-def asked(
-    engine: Engine,
-    n_jobs: int,
-    settings: Settings,
-    *,
-    inner: int | Unset | None,
-    initializer: Callable[..., object] | None,
-    initargs: Iterable[Any],  # Any: arguments of the user's function
-    worker_env: Environments | None,
-    max_worker_memory: int | str | None,
-    max_tasks_per_worker: int | None,
-) -> Workers:
-    """What is asked, after it was checked.
+def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
+    """What is asked, after it was checked and completed from the configuration.
 
     Raises
     ------
     InvalidOption
         Something cannot be right, or cannot be had from this engine; the message names it.
     MissingDependency
-        `inner` asks for threadpoolctl, which is not installed.
+        Inner threads ask for threadpoolctl, which is not installed.
     """
+    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
     _check_callable(initializer)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
     check_inner(threads)

@@ -21,6 +21,7 @@ class ProcessEngine:
     that a worker started, outlives this process by more than two seconds.
 
     Session options: ``idle_worker_timeout``, seconds after which an idle worker leaves (default 300);
+    ``task_timeout``, seconds after which the worker of a task is ended and the task lost with `TaskTimeout`;
     ``max_tasks_per_worker`` and ``max_worker_memory`` (bytes), after which a worker is replaced between two
     tasks; ``worker_env``, variables for each slot, which its worker has before it imports anything.
 

@@ -20,6 +20,7 @@ class ProcessOptions(NamedTuple):
     """See `ProcessEngine`."""
 
     idle_worker_timeout: float = _IDLE
+    task_timeout: float | None = None
     max_tasks_per_worker: int | None = None
     max_worker_memory: int | None = None
     worker_env: Sequence[Mapping[str, str]] = ()
@@ -48,8 +49,11 @@ def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: 
         raise InvalidOption(
             f"worker_env has {len(parsed.worker_env)} items for {slots} workers: give one each"
         )
-    patience = parse_seconds(parsed.idle_worker_timeout, name="idle_worker_timeout")
-    return parsed._replace(idle_worker_timeout=patience)
+    patience, limit = parsed.idle_worker_timeout, parsed.task_timeout
+    return parsed._replace(
+        idle_worker_timeout=parse_seconds(patience, name="idle_worker_timeout"),
+        task_timeout=None if limit is None else parse_seconds(limit, name="task_timeout"),
+    )
 
 
 def births(request: SessionRequest, options: ProcessOptions) -> list[dict[str, str]]:

@@ -27,9 +27,10 @@ from ..workers.control import REFUSED
 from ..workers.environment import difference, look
 from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, StreamWriter, pickle_scalars
 from .bell import Bell
-from .deaths import describe_death
+from .deaths import describe_death, describe_late
 from .encoding import EncodedTasks, TaskEncoder
 from .functions import Shipyard
+from .lateness import Lateness
 from .link import WorkerLink
 from .options import ProcessOptions, births
 from .pool import Pool
@@ -66,6 +67,8 @@ class ProcessSession:
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
         self._patience = options.idle_worker_timeout
+        limit = options.task_timeout
+        self._lateness = None if limit is None else Lateness(limit, pool)
         self._births = births(request, options)
         bounds = (options.max_tasks_per_worker, options.max_worker_memory)
         self._wear = Wear(*bounds) if any(bounds) else None
@@ -172,6 +175,8 @@ class ProcessSession:
         while not self._events:
             self._watch_template()
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if self._lateness is not None:
+                left = self._lateness.look(self._slots, left)
             ready = self._poller.poll(self._patience_ms(left))
             self._check_open()
             woken = self._handle(ready)
@@ -365,6 +370,10 @@ class ProcessSession:
 
     def _note(self, place: Slot, outcome: Outcome) -> None:
         start, values, error, seconds = outcome
+        if place.overdue is not None and place.overdue.is_doomed:
+            values = values[: max(0, place.overdue.task[0] - start)]
+            if not values:
+                return
         count = len(values) if error is None else 1
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
@@ -399,15 +408,20 @@ class ProcessSession:
 
     def _mourn(self, place: Slot, link: WorkerLink) -> None:
         ended, pid, running = link.ended, link.page.pid(), link.page.running()
-        waiting = bool(place.sent or place.kept)
-        if running is not None and not any(item.start <= running < item.stop for item in place.sent):
+        sent, overdue, kept = place.sent, place.overdue, place.kept
+        if running is not None and not any(item.start <= running < item.stop for item in sent):
             running = None  # answered already, or taken back
+        stack = link.page.stack() if overdue is not None else ""
         place.leave()
         self._pool.bury(link)
         if ended is not None and ended.kind == REFUSED:
             raise EngineError(f"a worker cannot be started: {os.strerror(ended.status)}")
-        if waiting:
-            self._events.append(Lost(place.number, running, describe_death(pid, ended, running)))
+        if self._lateness is not None and overdue is not None and overdue.is_doomed:
+            late = describe_late(overdue.task[0], self._lateness.limit, stack)
+            self._events.append(Lost(place.number, overdue.task[0], late))
+        elif sent or kept:
+            death = describe_death(pid, ended, running, out_of_memory=self._pool.memory_ran_out())
+            self._events.append(Lost(place.number, running, death))
 
     def _forget_socket(self, link: WorkerLink) -> None:
         if self._by_fileno.pop(link.socket.fileno(), None) is not None:

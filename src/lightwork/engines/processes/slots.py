@@ -5,6 +5,7 @@ from collections import deque
 
 from ...protocols import Batch, Returned
 from .encoding import EncodedTasks
+from .lateness import Overdue
 from .link import WorkerLink
 
 __all__ = ["Sent", "Slot"]
@@ -41,6 +42,7 @@ class Slot:
         "late_since",
         "link",
         "number",
+        "overdue",
         "rationed",
         "segments",
         "sent",
@@ -63,6 +65,7 @@ class Slot:
         self.functions: set[int] = set()
         self.segments: set[int] = set()
         self.silent_since: float | None = None
+        self.overdue: Overdue | None = None
         self.waits = False
         self.rationed = False
         self.worn = False
