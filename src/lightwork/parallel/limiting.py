@@ -35,13 +35,13 @@ class TaskLimit:
         """Limit each task, nested calls of it too."""
 
         def run(index: int, call: Call) -> Any:  # Any: the result of the user's function
-            NUMERIC.limit(self._count)
             share = SHARE.set(self._count)
+            NUMERIC.limit(self._count)
             try:
                 return inner(index, call)
             finally:
-                SHARE.reset(share)
                 NUMERIC.put_back()
+                SHARE.reset(share)
 
         return run
 
