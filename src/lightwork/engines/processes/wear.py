@@ -59,12 +59,17 @@ class Wear:
         """Log the first replacement of the session."""
         if not self._is_reported:
             self._is_reported = True
+            nbytes = link.page.worn()
+            bound = (
+                f"max_worker_memory={self._max_bytes}"
+                if nbytes
+                else f"max_tasks_per_worker={self._max_tasks}"
+            )
             log.info(
-                "worker %d was replaced after %d tasks, with %d MiB of memory, for max_tasks_per_worker=%s, "
-                "max_worker_memory=%s; further replacements of this call are not logged",
+                "worker %d was replaced after %d tasks, with %d MiB of memory (%s); "
+                "further replacements of this call are not logged",
                 link.page.pid(),
                 link.tasks,
-                (link.page.worn() or own_bytes(link.page.pid())) >> 20,
-                self._max_tasks,
-                self._max_bytes,
+                (nbytes or own_bytes(link.page.pid())) >> 20,
+                bound,
             )
