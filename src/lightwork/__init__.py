@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
+    from .system.computing import worker_id
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "register_hash": "hashing",
     "register_safe": "persistence",
     "register_store_backend": "memory",
+    "worker_id": "system.computing",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "register_hash",
     "register_safe",
     "register_store_backend",
+    "worker_id",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 

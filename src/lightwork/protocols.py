@@ -150,7 +150,8 @@ class SessionRequest(NamedTuple):
     runner: Runner
 
     inner_threads: int | None
-    """Threads that BLAS and OpenMP may use in each worker; ``None`` leaves them as they are."""
+    """Threads that BLAS and OpenMP may use in each worker; ``None``: the cores are shared out, as far as the
+    engine can, and as the user has not set other limits himself."""
 
     options: Mapping[str, Any]  # Any: each engine reads its own
     """Options that only the engine reads. It refuses those it does not know, with `InvalidOption`."""
@@ -172,7 +173,10 @@ class Session(Protocol):
         """Queue a batch for a slot; batches of one slot run in the order sent. Does not block."""
 
     def take_back(self, slot: int) -> None:
-        """Ask for tasks of the slot that have not started; answered by exactly one `Returned` (or `Lost`)."""
+        """Ask for tasks of the slot that have not started; answered by exactly one `Returned` (or `Lost`).
+
+        A session may also give tasks back that nobody has asked for.
+        """
 
     def wait(self, timeout: float | None) -> Sequence[Event]:
         """Block until something happened, `wake` was called or `timeout` seconds went by; may be empty.

@@ -269,18 +269,24 @@ def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
     assert printed.startswith("True"), printed
 
 
-@pytest.mark.parametrize("levels", [2, 3])
-def test_nested_processes_neither_hang_nor_multiply(tmp_path: Path, levels: int) -> None:
-    """Processes asked for by name inside processes, several levels deep."""
+@pytest.mark.parametrize(
+    "backends",
+    ["processes processes processes", "processes threads processes", "threads processes threads"],
+)
+def test_nested_calls_neither_hang_nor_multiply(tmp_path: Path, backends: str) -> None:
+    """Three levels deep, whatever they run on; each level is really parallel."""
     printed = run(
         tmp_path,
         f"""
+        backends = "{backends}".split()
         def deep(level):
-            return 1 if level == 0 else sum(Parallel(2, "processes")([delayed(deep)(level - 1)] * 2))
-        print(deep({levels}))
+            if level == 3: return 1
+            call = Parallel(2, backends[level], inner_max_num_threads=2)
+            return sum(call([delayed(deep)(level + 1)] * 2))
+        print(deep(0))
         """,
     )
-    assert printed == f"{2**levels}\n"
+    assert printed == "8\n"
 
 
 @pytest.mark.parametrize("backend", ["processes", "threads"])

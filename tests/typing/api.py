@@ -25,6 +25,7 @@ from lightwork import (
     register_compressor,
     register_safe,
     register_store_backend,
+    worker_id,
 )
 from lightwork.memory import CallStats, Explanation
 from lightwork.memory.entries import CacheEntry, Verification
@@ -146,6 +147,9 @@ Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
 Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
 
+Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="2GB", max_tasks_per_worker=9)
+Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
+rank: int = worker_id()
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)
 

@@ -62,7 +62,7 @@ class Engines:
         """
         name = _ALIASES.get(name, name)
         if name not in _MAKERS:
-            names = ", ".join(sorted({*_MAKERS, *_ALIASES}))
+            names = ", ".join(sorted({*_MAKERS, *_ALIASES, "auto"}))
             raise InvalidOption(f"backend={name!r} is not known: give one of {names}, or an Engine")
         with self._lock:
             if name not in self._made:

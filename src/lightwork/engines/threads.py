@@ -18,7 +18,8 @@ from typing import Any
 
 from ..errors import EngineError, InvalidOption
 from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, SessionRequest, Told
-from ..system.cpu import cpu_count
+from ..system.computing import WORKER
+from ..system.cpu import workers_for
 
 __all__ = ["ThreadEngine"]
 
@@ -37,8 +38,11 @@ class ThreadEngine:
     shares_memory = True
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """As many threads as asked for; negative numbers count back from the number of cores."""
-        return n_jobs if n_jobs > 0 else max(cpu_count() + 1 + n_jobs, 1)
+        """As many threads as asked for; negative numbers count back from the number of cores.
+
+        In a task at most the task's share of the cores.
+        """
+        return workers_for(n_jobs)
 
     def open(self, request: SessionRequest) -> "ThreadSession":
         """Begin a session.
@@ -176,11 +180,22 @@ def _serve(
 ) -> None:
     """The life of a thread."""
     runner = request.runner
-    run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
+    WORKER.set(slot)
+    try:
+        run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
+    except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
+        run = _refuse(error)
     while (work := inbox.get()) is not None:
         _run(slot, run, work, events, timed=request.timed)
         del work  # not kept alive while waiting for the next
     runner.stop()
+
+
+def _refuse(error: Exception) -> Run:
+    def refuse(index: int, call: Call) -> None:
+        raise error
+
+    return refuse
 
 
 def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", *, timed: bool) -> None:

@@ -10,6 +10,7 @@
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
 `watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
+`workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         retrying,
         trace,
         watch,
+        workers,
     )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
@@ -67,6 +69,7 @@ __all__ = [
     "retrying",
     "trace",
     "watch",
+    "workers",
 ]
 
 __getattr__ = on_first_use(

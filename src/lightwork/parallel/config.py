@@ -1,5 +1,7 @@
 """Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
 
+import sys
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple, SupportsInt
@@ -7,6 +9,7 @@ from typing import Any, NamedTuple, SupportsInt
 from ..engines.registry import engine
 from ..errors import InvalidOption
 from ..protocols import Engine
+from ..system import log
 from .options import Unset, check_choice, parse_n_jobs, parse_verbose, refuse_memmapping, refuse_unknown
 from .task import nesting_level
 
@@ -35,6 +38,8 @@ class Settings(NamedTuple):
     prefer: str | Unset | None = PREFER
     require: str | Unset | None = REQUIRE
     inner_max_num_threads: int | None = None
+    initializer: Callable[..., object] | None = None
+    initargs: Sequence[Any] = ()  # Any: arguments of the user's function
     level: int = 0
     """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
 
@@ -59,19 +64,20 @@ def active_settings() -> Settings:
 def choose(
     backend: str | Engine | None,
     n_jobs: SupportsInt | str | None,
-    prefer: str | None,
-    require: str | None,
-    *,
-    require_given: bool = False,
+    prefer: str | Unset | None,
+    require: str | Unset | None,
 ) -> Place:
     """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named."""
+    settings = active_settings()
+    require_given = not isinstance(require, Unset)
+    prefer = given(settings.prefer if isinstance(prefer, Unset) else prefer)
+    require = given(settings.require if isinstance(require, Unset) else require)
     check_choice("prefer", prefer, _PREFER)
     check_choice("require", require, _REQUIRE)
     if prefer == "processes" and require == "sharedmem":
         raise InvalidOption(
             'prefer="processes" and require="sharedmem" exclude each other: leave one of them out'
         )
-    settings = active_settings()
     number = None if n_jobs is None else parse_n_jobs(n_jobs)
     shared = require == "sharedmem"
     if backend is not None:
@@ -92,11 +98,31 @@ def choose(
 
 
 def _resolve(backend: object) -> Engine:
+    if backend == "auto":
+        return engine(_by_build(nesting_level()))
     if isinstance(backend, str):
         return engine(backend)
     if isinstance(backend, Engine) and not isinstance(backend, type):
         return backend
     raise InvalidOption(f"backend={backend!r} is neither the name of a backend nor an Engine")
+
+
+def _by_build(level: int) -> str:
+    """What ``backend="auto"`` means at a nesting level."""
+    name = _BY_LEVEL[min(level, 2)]
+    reason = f"the call is {level} deep in others"
+    if level == 0:
+        # As it is now: a library that was not made for it turns the lock on again.
+        has_lock = getattr(sys, "_is_gil_enabled", _always)()
+        name = "processes" if has_lock else "threads"
+        reason = f"this interpreter runs {'one thread at a time' if has_lock else 'threads in parallel'}"
+    log.info("backend='auto' is %r: %s", name, reason)
+    return name
+
+
+def _always() -> bool:
+    """Interpreters that do not say have the lock."""
+    return True
 
 
 def effective_n_jobs(n_jobs: SupportsInt | str | None = -1) -> int:
@@ -122,11 +148,11 @@ class parallel_config:
     ----------
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`.
+        ``"sequential"``, ``"auto"``, or an `Engine`.
     n_jobs, verbose, prefer, require
         As for `Parallel`.
-    inner_max_num_threads
-        Threads that BLAS and OpenMP may use in each worker process. Only together with `backend`.
+    inner_max_num_threads, initializer, initargs
+        As for `Parallel`. Only together with `backend`.
     temp_folder, max_nbytes, mmap_mode
         Accepted with their defaults only, see `Parallel`.
 
@@ -148,16 +174,18 @@ class parallel_config:
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         inner_max_num_threads: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Sequence[Any] = (),  # Any: arguments of the user's function
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("parallel_config", refused)
         refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
         check_choice("prefer", given(prefer), _PREFER)
         check_choice("require", given(require), _REQUIRE)
-        if inner_max_num_threads is not None and backend is None:
-            raise InvalidOption(
-                f"inner_max_num_threads={inner_max_num_threads} is only supported when backend is not None"
-            )
+        for name, value in (("inner_max_num_threads", inner_max_num_threads), ("initializer", initializer)):
+            if value is not None and backend is None:
+                raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
+        check_inner(inner_max_num_threads)
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
@@ -167,9 +195,10 @@ class parallel_config:
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,
             require=outer.require if isinstance(require, Unset) else require,
             inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
+            initializer=initializer or outer.initializer,
+            initargs=initargs if initializer else outer.initargs,
             level=nesting_level(),
         )
-        check_inner(self.settings.inner_max_num_threads, self.settings.backend)
         _ACTIVE.set(self.settings)
 
     def unregister(self) -> None:
@@ -190,14 +219,9 @@ def given(value: object) -> Any:  # Any: what the option is
     return value.default if isinstance(value, Unset) else value
 
 
-def check_inner(threads: object, chosen: Engine | None) -> None:
-    """Refuse a limit for inner threads that is no limit, or that the engine cannot keep."""
+def check_inner(threads: object) -> None:
+    """Refuse a limit for inner threads that is no limit."""
     if threads is None:
         return
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise InvalidOption(f"inner_max_num_threads={threads!r}: give a positive number of threads")
-    if chosen is not None and chosen.shares_memory:
-        raise InvalidOption(
-            f"inner_max_num_threads={threads}: backend={chosen.name!r} does not accept it, "
-            'since threads share the limits of their process; use backend="processes"'
-        )

@@ -15,7 +15,7 @@ from ..errors import AlreadyRunning, ParallelError, ParallelWarning, TaskTimeout
 from ..protocols import Call, Engine, Session, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
-from ..system.cpu import cpu_count
+from ..system.cpu import share_of
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -25,7 +25,6 @@ from .config import (
     TEMP_FOLDER,
     VERBOSE,
     active_settings,
-    check_inner,
     choose,
     given,
 )
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from .report import Report
     from .retrying import Retry
     from .watch import Watch
+    from .workers import Environments, Workers
 
 __all__ = ["Parallel"]
 
@@ -59,7 +59,8 @@ class Parallel:
 
     The results are those of ``[f(x) for x in xs]``, in the same order. A worker gets copies of the arguments
     (processes) or the objects themselves (threads). Inside a task, `Parallel` uses threads unless it names a
-    backend, and inside a task of those the calls run one after the other.
+    backend, and inside a task of those the calls run one after the other. Each worker has a share of the
+    cores, within which its tasks stay: nested calls have no more workers.
 
     Parameters
     ----------
@@ -68,7 +69,8 @@ class Parallel:
         says, else 1. With 1 the calls run one after the other in the caller's thread.
     backend
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`. By default processes.
+        ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
+        them in parallel, else processes; a log line of level INFO says which and why.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -106,7 +108,9 @@ class Parallel:
         task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
         run in one worker.
     inner_max_num_threads
-        Threads that BLAS and OpenMP may use in each worker process. By default the cores are shared out.
+        Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
+        default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
+        threadpoolctl is installed; naming a number without it is an error.
     progress
         ``True``: a bar on standard error (in Jupyter below the cell; a line now and then where nobody sees a
         bar). ``"rich"``: one that `rich` draws. A function is called with ``(done, total, failed)`` once for
@@ -114,6 +118,19 @@ class Parallel:
     trace
         Path of a file that tells what ran where and when, in the Chrome trace format (for Perfetto). It is
         written when a call ends, also one that fails, in place of that of the call before.
+    initializer, initargs
+        ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A
+        worker process whose last call had the same initializer does not run it again. Its error ends the
+        call, whatever `on_error` says.
+    worker_env
+        Environment variables of each worker process, which it has before it imports anything: a mapping, or a
+        function of the number of the worker (`worker_id`), which is called in this process.
+    max_worker_memory
+        Bytes, or ``"2GB"``: a worker process with more memory of its own begins no further task and is
+        replaced. A task that runs is never killed for it.
+    max_tasks_per_worker
+        A worker process is replaced after so many tasks. With this and the two options before, one worker is
+        a process, too; threads refuse them.
 
     Raises
     ------
@@ -149,6 +166,11 @@ class Parallel:
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Literal['rich'] | Observer" = False,
         trace: str | os.PathLike[str] | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        worker_env: "Environments | None" = None,
+        max_worker_memory: int | str | None = None,
+        max_tasks_per_worker: int | None = None,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -156,13 +178,7 @@ class Parallel:
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(
-            backend,
-            n_jobs,
-            given(settings.prefer if isinstance(prefer, Unset) else prefer),
-            given(settings.require if isinstance(require, Unset) else require),
-            require_given=not isinstance(require, Unset),
-        )
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
         self.verbose = parse_verbose(given(settings.verbose if isinstance(verbose, Unset) else verbose))
         self.return_as = return_as
         self.timeout = parse_timeout(timeout)
@@ -175,10 +191,10 @@ class Parallel:
         self.progress = progress
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
-        self._inner: int | None = settings.inner_max_num_threads
-        if not isinstance(inner_max_num_threads, Unset):
-            check_inner(inner_max_num_threads, self._engine)
-            self._inner = inner_max_num_threads
+        wanted = parallel.workers.Wanted(
+            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
+        )
+        self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
         self._trace = None if trace is None else parallel.trace.check_path(trace)
         self._watch: Watch | None = None
@@ -231,7 +247,7 @@ class Parallel:
             watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
-            if workers == 1 and self.task_timeout is None:
+            if workers == 1 and self._may_run_here():
                 result = self._run_here(tasks, switch, total, watch)
             else:
                 result = self._share_out(tasks, switch, total, watch, workers)
@@ -298,6 +314,12 @@ class Parallel:
             self._switch = switch = parallel.cancelling.Switch()
             return switch
 
+    def _may_run_here(self) -> bool:
+        """Whether one worker may be the caller's thread."""
+        # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
+        is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
+        return not is_bounded and self.task_timeout is None and not self._workers.need_processes
+
     def _run_here(self, tasks: Iterable[Call], switch: "Switch", total: int | None, watch: "Watch") -> Any:
         if self.timeout is not None:
             warnings.warn(
@@ -307,7 +329,7 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        around = self._around()
+        around = (*self._workers.here(), *self._around())
         is_plain = self.on_error == "raise" and self._retry is None and not watch.is_close and not around
         if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks, switch, watch.sheet)
@@ -341,9 +363,8 @@ class Parallel:
     ) -> Any:
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
-        inner = self._inner
-        if inner is None and not self._engine.shares_memory:
-            inner = max(cpu_count() // workers, 1)
+        inner = self._workers.inner
+        share = inner or share_of(workers)
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
@@ -354,11 +375,12 @@ class Parallel:
             retry=self._retry,
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = self._around()
+        around = (*self._workers.there(self._engine, share), *self._around())
         layers = [feature.layer for feature in around if feature.layer is not None]
-        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
+        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
+        options = {**self._engine_options(), **self._workers.options(workers)}
         timed = self._trace is not None
-        session = self._engine.open(SessionRequest(workers, runner, inner, self._engine_options(), timed))
+        session = self._engine.open(SessionRequest(workers, runner, inner, options, timed))
         driver = parallel.driver.Driver(
             tasks,
             session,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import hashing
 from ..protocols import Call, Run, Tell
-from ..system.computing import COMPUTING
+from ..system.computing import COMPUTING, SHARE
 
 if TYPE_CHECKING:
     from ..hashing.registered import Pickled
@@ -56,11 +56,12 @@ class TaskRunner:
 
     The level is a context variable: each thread of a thread engine has its own, and a worker process sets
     it anew for each session. So are the cached calls that the sender is inside of: a task that asks for one
-    of them computes at once, where waiting would be waiting for itself. To another process it brings the
-    rules of `register_hash`. Stateless otherwise, so one runner serves all threads of a session.
+    of them computes at once, where waiting would be waiting for itself. So is the worker's share of the
+    cores, within which nested calls stay. To another process it brings the rules of `register_hash`.
+    Stateless otherwise, so one runner serves all threads of a session.
     """
 
-    __slots__ = ("computing", "layers", "level", "rules")
+    __slots__ = ("computing", "layers", "level", "rules", "share")
 
     def __init__(
         self,
@@ -68,16 +69,19 @@ class TaskRunner:
         computing: frozenset[bytes] = frozenset(),
         rules: "Mapping[str, Pickled]" = MappingProxyType({}),
         layers: Sequence[Layer] = (),
+        share: int | None = None,
     ) -> None:
         self.level = level
         self.computing = computing
         self.rules = dict(rules)
         self.layers = tuple(layers)
+        self.share = share
 
     def start(self, tell: Tell) -> Run:
         """Enter the level and the layers, for all tasks of this session in this worker."""
         _LEVEL.set(self.level)
         COMPUTING.set(self.computing)
+        SHARE.set(self.share)
         if self.rules:
             hashing.adopt_rules(self.rules)
         return enter(self.layers, tell)
@@ -88,3 +92,4 @@ class TaskRunner:
             layer.leave()
         _LEVEL.set(0)
         COMPUTING.set(frozenset())
+        SHARE.set(None)

@@ -20,6 +20,7 @@ __all__ = [
     "kill_descendants",
     "kill_group",
     "open_pidfd",
+    "own_bytes",
     "reap",
 ]
 
@@ -104,6 +105,19 @@ def children() -> list[int]:
     except OSError:  # a kernel built without CONFIG_PROC_CHILDREN
         return _children_by_search()
     return [int(word) for word in text.split()]
+
+
+def own_bytes(pid: int | None = None) -> int:
+    """Resident memory that a process shares with no other and with no file (bytes), 0 if it cannot be read.
+
+    `pid`: the process, by default this one. What was mapped from a file or a shared segment does not count
+    until it is written to.
+    """
+    try:
+        _, resident, shared, *_ = _read(f"/proc/{pid or 'self'}/statm").split()
+    except (OSError, ValueError):  # it has ended, or there is no such file
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def kill_descendants(*, seconds: float) -> bool:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lightwork.engines.threads import ThreadEngine
-from lightwork.protocols import Batch, Done, Session, SessionRequest
+from lightwork.protocols import Batch, Done, Failed, Run, Session, SessionRequest, Tell
 from lightwork.system.cpu import cpu_count
 from lightwork.testing.engines import PlainRunner
 
@@ -79,3 +79,21 @@ def test_effective_n_jobs() -> None:
     """As asked for, negative numbers from the number of cores, never 0."""
     engine = ThreadEngine()
     assert [engine.effective_n_jobs(n) for n in (1, 7, -1, -1000)] == [1, 7, cpu_count(), 1]
+
+
+class CannotStart(PlainRunner):
+    def start(self, tell: Tell) -> Run:
+        raise OSError("no start")
+
+
+def test_a_runner_that_cannot_start_is_the_failure_of_each_task() -> None:
+    """Nobody waits for a thread that has ended before its first task."""
+    session = ThreadEngine().open(SessionRequest(1, CannotStart(), None, {}))
+    session.send(0, Batch(0, [(abs, (-1,), {})] * 3))
+    events: list[object] = []
+    while len(events) < 3:
+        events += session.wait(10)
+    assert [(type(event), str(event.error)) for event in events if isinstance(event, Failed)] == [
+        (Failed, "no start")
+    ] * 3
+    session.close(abort=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lightwork.errors import TaskTimeout
 from lightwork.parallel import Parallel, delayed, effective_n_jobs, parallel_config
 from lightwork.parallel.task import nesting_level
 from lightwork.system.cpu import cpu_count
@@ -24,14 +25,14 @@ def inner_sum(n: int, backend: str | None) -> int:
 def look(depth: int) -> list[tuple[str, int, int]]:
     """Backend, level and default number of workers here and deeper."""
     here = (Parallel(2).backend, nesting_level(), Parallel().n_jobs)
-    return [here, *(Parallel(2)([delayed(look)(depth - 1)] * 2)[0] if depth else [])]
+    return [here, *(Parallel(2, inner_max_num_threads=2)([delayed(look)(depth - 1)] * 2)[0] if depth else [])]
 
 
 @pytest.mark.parametrize("outer", BACKENDS)
 @pytest.mark.parametrize("inner", BACKENDS)
 def test_every_combination_gives_the_right_result(outer: Any, inner: Any) -> None:
     """Any backend inside any other."""
-    results = Parallel(2, outer)(delayed(inner_sum)(n, inner) for n in range(5))
+    results = Parallel(2, outer, inner_max_num_threads=2)(delayed(inner_sum)(n, inner) for n in range(5))
     assert results == [sum(i * i for i in range(n)) for n in range(5)]
 
 
@@ -58,9 +59,49 @@ def test_tasks_do_not_see_the_callers_configuration() -> None:
         assert Parallel().n_jobs == 3
 
 
-def test_all_cores_can_be_asked_for_in_a_task() -> None:
-    """``n_jobs=-1`` in a task means all cores, and below that one."""
-    assert Parallel(2)([delayed(effective_n_jobs)(-1)] * 2) == [cpu_count()] * 2
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+def test_a_task_has_a_share_of_the_cores(backend: str) -> None:
+    """``n_jobs=-1`` in a task means its share, and no more than that can be had."""
+    for n_jobs in (-1, 1000):
+        assert Parallel(2, backend)([delayed(effective_n_jobs)(n_jobs)] * 2) == [max(1, cpu_count() // 2)] * 2
+    assert effective_n_jobs(1000) == 1000
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads", "sequential"])
+def test_the_share_can_be_named(backend: str) -> None:
+    """``inner_max_num_threads`` says how much each worker may keep busy, nested calls too."""
+    call = Parallel(2, backend, inner_max_num_threads=6)
+    assert call([delayed(shares)()] * 2) == [(6, 5, 3, 4, 1)] * 2
+
+
+def shares() -> tuple[int, ...]:
+    """What can be had here, and one level deeper in calls with two workers and with five."""
+    here = [effective_n_jobs(-1), effective_n_jobs(-2)]
+    ask = [delayed(all_cores)()]
+    deeper = [
+        Parallel(2, "threads")(ask),
+        Parallel(2, "threads", inner_max_num_threads=4)(ask),
+        Parallel(5, "threads")(ask),
+    ]
+    return (*here, *[found for (found,) in deeper])
+
+
+def test_a_nested_call_keeps_its_timeout() -> None:
+    """Also where its share leaves it one worker only."""
+
+    def wait() -> None:
+        with pytest.raises(TaskTimeout, match=r"timeout=0.05"):
+            Parallel(2, "threads", timeout=0.05)([delayed(stop.wait)(20)])
+
+    stop = threading.Event()
+    Parallel(1000, "threads")([delayed(wait)()])
+    stop.set()
+
+
+def all_cores() -> int:
+    """What a call that names threads would have."""
+    with parallel_config("threads"):
+        return effective_n_jobs(-1)
 
 
 def test_threads_do_not_multiply_without_end() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from lightwork.errors import InvalidOption
-from lightwork.system.cpu import cgroup_limit, cpu_count
+from lightwork.system.computing import SHARE
+from lightwork.system.cpu import cgroup_limit, cpu_count, share_of, workers_for
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,41 @@ def test_quota_of_version_1_is_read(tmp_path: Path, quota: str, expected: int | 
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
     assert cgroup_limit(tmp_path) == expected
+
+
+OLD = "4:memory:/box\n2:cpu,cpuacct:/box/inner\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/user.slice/app.scope\n", {"user.slice/app.scope/cpu.max": "300000 100000"}, 3),
+        ("0::/user.slice/app.scope\n", {"user.slice/cpu.max": "200000 100000"}, 2),
+        (
+            "0::/user.slice/app.scope\n",
+            {"user.slice/cpu.max": "200000 100000", "user.slice/app.scope/cpu.max": "max 100000"},
+            2,
+        ),
+        ("0::/a/b\n", {"cpu.max": "100000 100000", "a/cpu.max": "400000 100000"}, 1),
+        ("0::/a/b\n", {"a/c/cpu.max": "100000 100000"}, None),
+        ("0::/../../other\n", {"cpu.max": "500000 100000"}, 5),
+        (OLD, {"cpu,cpuacct/box/inner/cpu.cfs_quota_us": "250000"}, 3),
+        (OLD, {"cpu/box/cpu.cfs_quota_us": "150000"}, 2),
+        (OLD, {"memory/box/cpu.cfs_quota_us": "150000"}, None),
+        ("nonsense\n:::\n", {"cpu.max": "700000 100000"}, 7),
+    ],
+)
+def test_the_least_quota_above_the_process_counts(
+    tmp_path: Path, groups: str, files: dict[str, str], expected: int | None
+) -> None:
+    """The quotas of the own group and of all above it hold, in either version; those of others do not."""
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if name.endswith("quota_us"):
+            (path.parent / "cpu.cfs_period_us").write_text("100000")
+    assert cgroup_limit(tmp_path, groups) == expected
 
 
 def test_no_control_group_is_no_limit(tmp_path: Path) -> None:
@@ -68,3 +104,17 @@ def test_affinity_counts() -> None:
 def test_physical_cores_are_at_most_the_logical_ones() -> None:
     """Leaving out second hardware threads never adds cores."""
     assert 1 <= cpu_count(only_physical_cores=True) <= cpu_count()
+
+
+def test_shares_and_workers() -> None:
+    """Outside of tasks a number is taken as it is; in a task its share is all that there is."""
+    assert workers_for(1000) == 1000
+    assert workers_for(-1) == cpu_count()
+    assert workers_for(-1000) == 1
+    assert share_of(1) == cpu_count()
+    token = SHARE.set(6)
+    try:
+        assert [workers_for(n) for n in (1, 4, 1000, -1, -3, -1000)] == [1, 4, 6, 6, 4, 1]
+        assert [share_of(n) for n in (1, 2, 4, 6, 100)] == [6, 3, 1, 1, 1]
+    finally:
+        SHARE.reset(token)

@@ -1,18 +1,15 @@
 """The process engine: what `lightwork.protocols.Engine` asks for, over a pool of worker processes."""
 
 import weakref
-from typing import Any, Final
 
 from ...errors import InvalidOption
 from ...protocols import SessionRequest
-from ...system.cpu import cpu_count
-from ...system.units import parse_seconds
+from ...system.cpu import workers_for
+from .options import parse
 from .pool import Pool
 from .session import ProcessSession
 
 __all__ = ["ProcessEngine"]
-
-_IDLE: Final = 300.0
 
 
 class ProcessEngine:
@@ -24,7 +21,9 @@ class ProcessEngine:
     that a worker started, outlives this process by more than two seconds.
 
     Session options: ``idle_worker_timeout``, seconds after which an idle worker leaves (default 300);
-    ``task_timeout``, seconds after which the worker of a task is ended and the task lost with `TaskTimeout`.
+    ``task_timeout``, seconds after which the worker of a task is ended and the task lost with `TaskTimeout`;
+    ``max_tasks_per_worker`` and ``max_worker_memory`` (bytes), after which a worker is replaced between two
+    tasks; ``worker_env``, variables for each slot, which its worker has before it imports anything.
 
     Notes
     -----
@@ -51,6 +50,8 @@ class ProcessEngine:
     def effective_n_jobs(self, n_jobs: int) -> int:
         """The number of workers for a request: ``-1`` is one per core, ``-2`` one less, at least one.
 
+        In a task at most the task's share of the cores.
+
         Raises
         ------
         InvalidOption
@@ -58,7 +59,7 @@ class ProcessEngine:
         """
         if n_jobs == 0:
             raise InvalidOption("n_jobs=0 has no meaning: give a number of workers, or -1 for one per core")
-        return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
+        return workers_for(n_jobs)
 
     def open(self, request: SessionRequest) -> ProcessSession:
         """Begin a session. Starts nothing.
@@ -74,22 +75,9 @@ class ProcessEngine:
             raise InvalidOption(f"n_jobs={request.n_jobs!r} is not a number of slots: give 1 or more")
         if request.inner_threads is not None and request.inner_threads < 1:
             raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
-        options = dict(request.options)
-        patience = parse_seconds(options.pop("idle_worker_timeout", _IDLE), name="idle_worker_timeout")
-        limit = options.pop("task_timeout", None)
-        task_timeout = None if limit is None else parse_seconds(limit, name="task_timeout")
-        _refuse(options)
-        return ProcessSession(self._pool, request, patience=patience, task_timeout=task_timeout, engine=self)
+        options = parse(request.options, slots=request.n_jobs)
+        return ProcessSession(self._pool, request, options, engine=self)
 
     def shutdown(self) -> None:
         """End idle workers, and the template too unless a session is open. The engine starts anew on use."""
         self._pool.shutdown()
-
-
-def _refuse(unknown: dict[str, Any]) -> None:  # Any: what users give
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        raise InvalidOption(
-            f"the engine 'processes' does not know the option(s) {names}: "
-            "it takes idle_worker_timeout and task_timeout"
-        )

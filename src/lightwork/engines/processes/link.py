@@ -5,7 +5,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from ...system.segments import create_segment
@@ -34,11 +34,14 @@ class WorkerLink:
     * `holder` is the session it belongs to. Whoever is set there may use the connection, nobody else.
     * ``ending``: END was sent and ENDED did not come yet; then only the pool reads the connection.
     * ``ended``: the template reported its end. Set once; the connection may still hold its last answers.
+    * ``birth``: variables that it had when it imported its first library, and has for life.
+    * ``tasks``: how many it has answered, in all its sessions.
     """
 
-    def __init__(self, number: int, *, limit: int | None) -> None:
+    def __init__(self, number: int, *, birth: Mapping[str, str]) -> None:
         self.number = number
-        self.limit = limit
+        self.birth = birth
+        self.tasks = 0
         self.holder: Holder | None = None
         self.ending = False
         self.ended: Message | None = None

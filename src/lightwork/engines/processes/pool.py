@@ -18,7 +18,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ...system.forks import after_fork_in_child
@@ -79,14 +79,22 @@ class Pool:
             template = self._template
             return self.generation, -1 if template is None else os.dup(template.fileno())
 
-    def acquire(self, holder: Holder, *, limit: int | None) -> WorkerLink:
+    def acquire(
+        self,
+        holder: Holder,
+        *,
+        birth: Mapping[str, str],
+        is_unfit: Callable[[WorkerLink], bool] | None = None,
+    ) -> WorkerLink:
         """A worker for a session, idle or new.
 
         Parameters
         ----------
-        limit
-            Threads that numeric libraries may use in it. A worker has one limit for life, so one with
-            another limit does not do.
+        birth
+            Variables that it must have had from the beginning: libraries read them when they are imported.
+            A worker with others does not do.
+        is_unfit
+            Whether an idle worker has served for long enough, and shall leave.
 
         Raises
         ------
@@ -99,13 +107,16 @@ class Pool:
             for link in list(self._links.values()):
                 if link.holder is not None or link.ended is not None or not self._is_free(link):
                     continue
-                if link.limit == limit:
+                if is_unfit is not None and is_unfit(link):
+                    self._dismiss(link)
+                    continue
+                if link.birth == birth:
                     link.holder = holder
                     return link
                 misfit = link
             if misfit is not None:
                 self._dismiss(misfit)
-            return self._start(holder, limit)
+            return self._start(holder, birth)
 
     def held_by(self, holder: Holder) -> list[WorkerLink]:
         """The workers of a session, those that have ended too until `bury`."""
@@ -118,6 +129,11 @@ class Pool:
             link.idle_since = time.monotonic()
             link.ending = True
             link.holder = None
+
+    def retire(self, link: WorkerLink) -> None:
+        """Let a worker leave that has answered all and was told END."""
+        with self._lock:
+            self._dismiss(link)
 
     def bury(self, link: WorkerLink) -> None:
         """Close and forget a worker that has ended."""
@@ -190,12 +206,12 @@ class Pool:
 
     # -- inside the lock --------------------------------------------------------------------------------
 
-    def _start(self, holder: Holder, limit: int | None) -> WorkerLink:
+    def _start(self, holder: Holder, birth: Mapping[str, str]) -> WorkerLink:
         if self._template is None:
             self._template = Template()
             self._oom_kills = oom_kills()
             self.generation += 1
-        link = WorkerLink(next(self._numbers), limit=limit)
+        link = WorkerLink(next(self._numbers), birth=birth)
         link.holder = holder
         self._links[link.number] = link
         try:
@@ -204,7 +220,7 @@ class Pool:
             # It was killed from outside a moment ago: its idle workers are gone, a new one takes over.
             self._lose_template(self._template)
             self.bury(link)
-            return self._start(holder, limit)
+            return self._start(holder, birth)
         link.handed_over()
         return link
 

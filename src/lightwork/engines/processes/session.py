@@ -10,6 +10,7 @@ once. A worker is in doubt when it has tasks, or half a frame; closing with ``ab
 interrupt (Ctrl-C between any two steps) never leaves a worker in the pool that is out of step.
 """
 
+import contextlib
 import os
 import pickle
 import select
@@ -31,9 +32,11 @@ from .encoding import EncodedTasks, TaskEncoder
 from .functions import Shipyard
 from .lateness import Lateness
 from .link import WorkerLink
+from .options import ProcessOptions, births
 from .pool import Pool
 from .publishing import Publisher
 from .slots import Sent, Slot
+from .wear import Wear
 
 __all__ = ["ProcessSession"]
 
@@ -57,25 +60,20 @@ class ProcessSession:
     """A session of the process engine, as `lightwork.protocols.Session` describes it."""
 
     def __init__(
-        self,
-        pool: Pool,
-        request: SessionRequest,
-        *,
-        patience: float,
-        task_timeout: float | None = None,
-        engine: object = None,
+        self, pool: Pool, request: SessionRequest, options: ProcessOptions, *, engine: object = None
     ) -> None:
-        """`patience`: seconds after which an idle worker leaves; `task_timeout`: after which a task is ended.
-
-        `engine` is kept as long as the session.
-        """
+        """`engine` is kept as long as the session."""
         self._pool = pool
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
-        self._limit = request.inner_threads
         self._timed = request.timed
-        self._patience = patience
-        self._lateness = None if task_timeout is None else Lateness(task_timeout, pool)
+        self._patience = options.idle_worker_timeout
+        limit = options.task_timeout
+        self._lateness = None if limit is None else Lateness(limit, pool)
+        self._births = births(request, options)
+        bounds = (options.max_tasks_per_worker, options.max_worker_memory)
+        self._wear = Wear(*bounds) if any(bounds) else None
+        self._most_bytes = options.max_worker_memory
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -111,9 +109,30 @@ class ProcessSession:
         if not batch.calls:
             return
         place = self._slots[slot]
+        if self._wear is None:
+            self._send(place, batch)
+            return
+        batch = self._cut(place, batch, self._wear)
+        while batch.calls:
+            self._send(place, batch)
+            if place.sent or not place.kept:
+                return
+            batch = self._cut(place, place.kept.pop(), self._wear)  # none of those could travel
+
+    def _cut(self, place: Slot, batch: Batch, wear: Wear) -> Batch:
+        """What the slot's present worker may have of a batch. The rest is kept for the next one."""
+        if place.link is None:
+            self._engage(place)
+        room = wear.room(place)
+        start, calls = batch
+        if len(calls) > room:
+            place.kept.append(Batch(start + room, calls[room:]))
+        return Batch(start, calls[:room])
+
+    def _send(self, place: Slot, batch: Batch) -> None:
         is_idle = not place.sent
         encoded = self._encoder.encode(batch)
-        self._events += [Failed(slot, index, error, 0.0) for index, error in encoded.failures]
+        self._events += [Failed(place.number, index, error, 0.0) for index, error in encoded.failures]
         for tasks in encoded.frames:
             link = place.link or self._engage(place)
             # First the note, then the deed: an interrupt in between leaves a worker with tasks; it is killed.
@@ -206,19 +225,24 @@ class ProcessSession:
     # -- sending ----------------------------------------------------------------------------------------
 
     def _engage(self, place: Slot) -> WorkerLink:
-        link = place.link = self._pool.acquire(self, limit=self._limit)
+        birth = self._births[place.number]
+        is_unfit = None if self._wear is None else self._wear.is_unfit
+        link = place.link = self._pool.acquire(self, birth=birth, is_unfit=is_unfit)
         self._by_fileno[link.socket.fileno()] = place
         self._poller.register(link.socket, select.POLLIN)
-        change = difference(link.environment, self._environment)
-        link.environment = self._environment
+        environment = self._environment._replace(variables={**self._environment.variables, **birth})
+        change = difference(link.environment, environment)
+        link.environment = environment
         link.patience = self._patience
         patience = self._patience + _LEEWAY
-        body = pickle_scalars((change, self._limit, patience, self._timed, *self._runner))
+        fields = (change, place.number, self._most_bytes, patience, self._timed, *self._runner)
+        body = pickle_scalars(fields)
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 
     def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
-        with_tokens = not place.rationed and (self._mean is None or self._mean >= _SHORT)
+        long = self._mean is None or self._mean >= _SHORT or (self._wear is not None and self._wear.recalls)
+        with_tokens = not place.rationed and long
         sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=place.rationed)
         place.sent.append(sent)
         return sent
@@ -303,7 +327,37 @@ class ProcessSession:
             for frame in frames:
                 self._accept(place, frame)
             if not link.inbox.is_midway():
-                return
+                break
+        if self._wear is not None:
+            self._renew(place, link, self._wear)
+
+    def _renew(self, place: Slot, link: WorkerLink, wear: Wear) -> None:
+        """Replace a worker that has served for long enough, once it has answered all that it has begun."""
+        if not place.worn and wear.is_worn(link):
+            place.worn = True
+            self._post_late(place)
+            # Unasked; the flow sends it again. One range at a time: batches of a slot may lie far apart.
+            while (returned := place.take_from_worker()).start < returned.stop:
+                self._events.append(returned)
+        if place.sent or not (place.worn or place.kept):
+            return
+        if place.worn:
+            wear.report(link)
+            self._part(place, link)
+        kept, place.kept = place.kept, []
+        for batch in kept:
+            self.send(place.number, batch)
+
+    def _part(self, place: Slot, link: WorkerLink) -> None:
+        """Take leave of a worker that has answered all, whatever it makes of it."""
+        kept = place.kept
+        self._forget_socket(link)
+        place.leave()
+        place.kept = kept
+        link.outbox.put(make_frame(END, self._number, b""))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            link.outbox.flush()
+        self._pool.retire(link)
 
     def _accept(self, place: Slot, frame: Frame) -> None:
         if frame.session != self._number:
@@ -357,7 +411,7 @@ class ProcessSession:
 
     def _mourn(self, place: Slot, link: WorkerLink) -> None:
         ended, pid, running = link.ended, link.page.pid(), link.page.running()
-        sent, overdue = place.sent, place.overdue
+        sent, overdue, kept = place.sent, place.overdue, place.kept
         if running is not None and not any(item.start <= running < item.stop for item in sent):
             running = None  # answered already, or taken back
         stack = link.page.stack() if overdue is not None else ""
@@ -368,7 +422,7 @@ class ProcessSession:
         if self._lateness is not None and overdue is not None and overdue.is_doomed:
             late = describe_late(overdue.task[0], self._lateness.limit, stack)
             self._events.append(Lost(place.number, overdue.task[0], late))
-        elif sent:
+        elif sent or kept:
             death = describe_death(pid, ended, running, out_of_memory=self._pool.memory_ran_out())
             self._events.append(Lost(place.number, running, death))
 

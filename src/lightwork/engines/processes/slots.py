@@ -3,7 +3,7 @@
 import time
 from collections import deque
 
-from ...protocols import Returned
+from ...protocols import Batch, Returned
 from .encoding import EncodedTasks
 from .lateness import Overdue
 from .link import WorkerLink
@@ -37,6 +37,7 @@ class Slot:
 
     __slots__ = (
         "functions",
+        "kept",
         "late",
         "late_since",
         "link",
@@ -47,6 +48,7 @@ class Slot:
         "sent",
         "silent_since",
         "waits",
+        "worn",
     )
 
     def __init__(self, number: int) -> None:
@@ -66,6 +68,10 @@ class Slot:
         self.overdue: Overdue | None = None
         self.waits = False
         self.rationed = False
+        self.worn = False
+        """The worker begins no further task that it does not have already."""
+        self.kept: list[Batch] = []
+        """Sent to the slot and kept for its next worker. There are none unless `sent` holds some, too."""
 
     def put_off(self, tasks: EncodedTasks, sent: Sent) -> None:
         """Keep tasks that were noted in `sent` for later."""
@@ -75,6 +81,8 @@ class Slot:
 
     def report(self, start: int, count: int) -> None:
         """Tasks ``start .. start + count - 1`` were answered: the first ones of what was sent."""
+        if self.link is not None:
+            self.link.tasks += count
         head = self.sent[0]
         assert head.start == start, "workers answer in order"
         head.start += count
@@ -85,6 +93,13 @@ class Slot:
 
     def take_back(self) -> Returned:
         """Take what can be taken from the end of what was sent, as one range."""
+        if self.kept:
+            batch = self.kept.pop()
+            return Returned(self.number, batch.start, batch.start + len(batch.calls))
+        return self.take_from_worker()
+
+    def take_from_worker(self) -> Returned:
+        """Take back what the worker has and has not begun."""
         sent, link = self.sent, self.link
         if link is None or not sent:
             return Returned(self.number, 0, 0)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["THREAD_LIMITS", "Change", "Environment", "apply_change", "difference", "limit_threads", "look"]
+__all__ = ["THREAD_LIMITS", "Change", "Environment", "apply_change", "difference", "look"]
 
 THREAD_LIMITS: Final = (
     "OMP_NUM_THREADS",
@@ -99,17 +99,6 @@ def apply_change(change: Change, *, first: bool) -> None:
             os.environ[name] = value
     for name in change.finders:
         importlib.import_module(name).install()
-
-
-def limit_threads(count: int | None) -> None:
-    """Let BLAS, OpenMP and our own helpers use `count` threads; ``None`` leaves them as they are.
-
-    Must come before the numeric libraries are imported. A worker has one limit for life.
-    """
-    if count is None:
-        return
-    for name in THREAD_LIMITS:
-        os.environ[name] = str(count)
 
 
 def _editable_finders() -> tuple[str, ...]:

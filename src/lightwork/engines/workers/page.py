@@ -10,7 +10,7 @@ import mmap
 
 from ...system.segments import map_shared
 
-__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STACK", "STARTED", "ControlPage"]
+__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STACK", "STARTED", "WORN", "ControlPage"]
 
 PAGE_BYTES = 4096
 NOBODY = -1
@@ -27,6 +27,9 @@ FINISHED = 2
 PID = 3
 """Word: number of the worker's process; 0 until it has started."""
 
+WORN = 4
+"""Word: memory of its own (bytes) for which it begins no further task that may be taken back; else 0."""
+
 
 STACK = 1024
 """Byte where the text begins."""
@@ -41,10 +44,11 @@ class ControlPage:
         self.words: memoryview = memoryview(self._mapping).cast("q")
 
     def clear(self) -> None:
-        """No task runs, none is finished."""
+        """No task runs, none is finished, the worker is as good as new."""
         self.words[RUNNING] = NOBODY
         self.words[STARTED] = 0
         self.words[FINISHED] = 0
+        self.words[WORN] = 0
 
     def running(self) -> int | None:
         """Index of the task that runs, ``None`` between tasks."""
@@ -64,6 +68,11 @@ class ControlPage:
         """Number of the worker's process, 0 until it has started."""
         number: int = self.words[PID]
         return number
+
+    def worn(self) -> int:
+        """Memory (bytes) for which the worker begins no further task; 0 as long as it does."""
+        nbytes: int = self.words[WORN]
+        return nbytes
 
     def close(self) -> None:
         """Let go of the mapping."""

@@ -26,14 +26,16 @@ from typing import Any, Final, NoReturn
 from ...errors import EngineError
 from ...parcel.parcels import join
 from ...protocols import Call, Run, Runner
+from ...system.computing import WORKER
 from ...system.forks import after_fork_in_child
+from ...system.processes import own_bytes
 from .answers import Answers
 from .calls import Broken, calls
 from .channel import Frame, Inbox, make_frame, send_all
 from .control import LOOK_SIGNAL
-from .environment import apply_change, limit_threads
+from .environment import apply_change
 from .mapped import MappedSegments
-from .page import FINISHED, NOBODY, PID, RUNNING, STACK, STARTED, ControlPage
+from .page import FINISHED, NOBODY, PID, RUNNING, STACK, STARTED, WORN, ControlPage
 from .sources import SourceWatch
 from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
 
@@ -82,6 +84,7 @@ class _Worker:
         self._segments = MappedSegments()
         self._sources = SourceWatch(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
         self._patience: float | None = None
+        self._most_bytes: int | None = None
         self._fresh = True
         self._is_copy = False
         after_fork_in_child(self._become_copy)
@@ -137,14 +140,14 @@ class _Worker:
         self._session = frame.session
         self._answers = Answers(self._socket, frame.session)
         self._began_ns = time.time_ns()
-        change, limit, self._patience, timed, skeleton, buffers = pickle.loads(frame.body)
+        change, number, most_bytes, patience, timed, skeleton, buffers = pickle.loads(frame.body)
+        self._most_bytes, self._patience = most_bytes, patience
         self._answers.is_timed = timed
+        WORKER.set(number)
         try:
             if change is not None:
                 apply_change(change, first=self._fresh)
-            if self._fresh:
-                limit_threads(limit)
-                self._fresh = False
+            self._fresh = False
             self._runner = join(skeleton, buffers)
             self._run_task = self._runner.start(self._answers.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
@@ -189,16 +192,21 @@ class _Worker:
         answers.begin(frame.start)
         now = answers.began_ns
         ends = answers.ends
-        deadline = now + _GATHER_NS
-        finished = words[FINISHED]
-        for index in range(frame.start, frame.start + frame.length):
+        patience = _GATHER_NS if self._most_bytes is None else 0  # looks at its memory after each task
+        deadline = now + patience + 1
+        finished = first = words[FINISHED]
+        stop = frame.start if tokens is not None and words[WORN] else frame.start + frame.length
+        for index in range(frame.start, stop):
             if now >= deadline:
                 words[RUNNING] = NOBODY  # a death from here on is not the last task's doing
+                is_worn = self._is_worn()
                 answers.gather()
                 answers.send()
                 # Sending may wait for the parent: that is no time of the next task.
                 answers.began_ns = now = clock()
-                deadline = now + _GATHER_NS
+                deadline = now + patience
+                if is_worn and tokens is not None:
+                    break  # those that are left will be taken back
             if tokens is not None and not _take_token(tokens):
                 break  # this task and those after it were taken back
             words[STARTED] = before = now
@@ -228,7 +236,18 @@ class _Worker:
             if ends is not None:
                 ends.append(now)
         words[RUNNING] = NOBODY
+        if finished > first:
+            self._is_worn()
         answers.gather()
+
+    def _is_worn(self) -> bool:
+        """Whether this worker has more memory than it may have.
+
+        The answer that follows tells the parent to look, so this must not be asked where none follows.
+        """
+        if self._most_bytes is not None and (nbytes := own_bytes()) > self._most_bytes:
+            self._words[WORN] = nbytes
+        return bool(self._words[WORN])
 
 
 def _end_copy(error: BaseException | None) -> NoReturn:

@@ -1,0 +1,105 @@
+"""The initializer of a call: run once in each worker, before the first task of the call that it gets.
+
+Workers import this module when a call has one.
+"""
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import EngineError, RemoteTraceback
+from ..parcel.parcels import join, split
+from ..protocols import Run, Tell
+
+__all__ = ["Broken", "Initializer", "RemoteInitializer"]
+
+
+class Broken:
+    """The initializer failed: what a worker tells of it. To another process the error travels as it can."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        text = "".join(traceback.format_exception(self.error))
+        try:
+            parcel = split(self.error, by_value=True, path="error")
+            buffers = [bytearray(buffer) for buffer in parcel.buffers]
+            join(parcel.skeleton, buffers)  # many exceptions can be pickled and not be built again
+        except Exception:  # noqa: BLE001 - users' code; the text goes instead
+            return _rebuild, (None, [], text)
+        return _rebuild, (parcel.skeleton, buffers, text)
+
+
+def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str) -> Broken:
+    error: BaseException | None = None
+    if skeleton is not None:
+        try:
+            error = join(skeleton, buffers)
+        except Exception:  # noqa: BLE001 - users' code; the text must do
+            error = None
+    if not isinstance(error, BaseException):
+        error = EngineError(f"the initializer of the workers raised {text.splitlines()[-1]}")
+    error.__cause__ = RemoteTraceback(text)
+    return Broken(error)
+
+
+class Initializer:
+    """Runs in each thread of a call, or in the caller's own."""
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        args: Sequence[Any],  # Any: arguments of the user's function
+    ) -> None:
+        self._function = function
+        self._args = tuple(args)
+
+    def enter(self, inner: Run, tell: Tell) -> Run:
+        """Run it; tell if it fails, which ends the call."""
+        try:
+            self._function(*self._args)
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is the error of the call
+            tell(0, Broken(error))
+        return inner
+
+    def leave(self) -> None:
+        """Nothing to undo: what it has set up is for all tasks of the worker."""
+
+
+class RemoteInitializer:
+    """Runs in each worker process, and not again in one where the last call had the same one.
+
+    It travels as bytes, so that a worker can tell whether it is the same, and need not rebuild it if so.
+    """
+
+    def __init__(self, skeleton: bytes, buffers: list[bytearray], digest: bytes) -> None:
+        self._skeleton = skeleton
+        self._buffers = buffers
+        self._digest = digest
+
+    def enter(self, inner: Run, tell: Tell) -> Run:
+        """As that of `Initializer`."""
+        if LAST.digest != self._digest:
+            LAST.digest = b""
+            try:
+                function, args = join(self._skeleton, self._buffers)
+                function(*args)
+            except BaseException as error:  # noqa: BLE001 - as above
+                tell(0, Broken(error))
+            else:
+                LAST.digest = self._digest
+        return inner
+
+    def leave(self) -> None:
+        """As that of `Initializer`."""
+
+
+class Last:
+    """Which initializer has run last in this process. One thread uses it, that of the worker."""
+
+    def __init__(self) -> None:
+        self.digest = b""
+
+
+LAST = Last()

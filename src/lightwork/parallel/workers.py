@@ -1,0 +1,186 @@
+"""What a call asks of its workers: checked when a `Parallel` is made, carried out when it is called."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ..errors import InvalidOption
+from ..hashing.digests import BLAKE3
+from ..parcel.parcels import split
+from ..protocols import Engine
+from ..system.numeric import NUMERIC
+from ..system.units import parse_bytes
+from .around import Around, Feature
+from .config import Settings, check_inner
+from .failures import add_note
+from .initializing import Broken, Initializer, RemoteInitializer
+from .limiting import TaskLimit, ThreadLimit
+from .options import Unset
+
+__all__ = ["Environments", "Wanted", "Workers", "checked"]
+
+Environments: TypeAlias = Mapping[str, str] | Callable[[int], Mapping[str, str]]
+"""Variables for all workers, or what gives those of one by its number."""
+
+_PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker")
+
+
+class Wanted(NamedTuple):
+    """The arguments of `Parallel`, as they were given."""
+
+    inner: int | Unset | None
+    initializer: Callable[..., object] | None
+    initargs: Iterable[Any]  # Any: arguments of the user's function
+    worker_env: Environments | None
+    max_worker_memory: int | str | None
+    max_tasks_per_worker: int | None
+
+
+class Workers(NamedTuple):
+    """What one `Parallel` asks of its workers."""
+
+    initializer: Callable[..., object] | None
+    initargs: tuple[Any, ...]  # Any: arguments of the user's function
+    inner: int | None
+    """`inner_max_num_threads`, if given."""
+
+    worker_env: Environments | None
+    max_worker_memory: int | None
+    """Bytes."""
+
+    max_tasks_per_worker: int | None
+
+    @property
+    def need_processes(self) -> bool:
+        """Whether the calls cannot run in the caller's thread, not even with one worker."""
+        return any(getattr(self, name) is not None for name in _PROCESS_ONLY)
+
+    def options(self, workers: int) -> dict[str, Any]:  # Any: as `SessionRequest.options`
+        """The options of a session of the process engine with so many workers."""
+        if not self.need_processes:
+            return {}
+        options = {name: getattr(self, name) for name in _PROCESS_ONLY[1:]}
+        if self.worker_env is not None:
+            options["worker_env"] = [_environment(self.worker_env, number) for number in range(workers)]
+        return options
+
+    def here(self) -> Around:
+        """What is done around tasks that run in the caller's thread."""
+        features = []
+        if self.inner is not None:
+            NUMERIC.check(f"inner_max_num_threads={self.inner}")
+            features.append(Feature(TaskLimit(self.inner)))
+        if self.initializer is not None:
+            features.append(self._initializer(Initializer(self.initializer, self.initargs)))
+        return tuple(features)
+
+    def there(self, engine: Engine, share: int) -> Around:
+        """What is done around tasks in workers of an engine that have `share` cores each."""
+        features = []
+        if engine.shares_memory and (self.inner is not None or NUMERIC.is_at_hand()):
+            features.append(Feature(ThreadLimit(share)))
+        if self.initializer is not None:
+            layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
+            if not engine.shares_memory:
+                layer = _remote(self.initializer, self.initargs)
+            features.append(self._initializer(layer))
+        return tuple(features)
+
+    def _initializer(self, layer: Initializer | RemoteInitializer) -> Feature:
+        name = getattr(self.initializer, "__qualname__", repr(self.initializer))
+
+        def fail(index: int, broken: Broken) -> None:
+            add_note(broken.error, f"initializer {name} of the workers failed")
+            raise broken.error
+
+        return Feature(layer, {Broken: fail})
+
+
+def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
+    """What is asked, after it was checked and completed from the configuration.
+
+    Raises
+    ------
+    InvalidOption
+        Something cannot be right, or cannot be had from this engine; the message names it.
+    MissingDependency
+        Inner threads ask for threadpoolctl, which is not installed.
+    """
+    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
+    _check_callable(initializer)
+    threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
+    check_inner(threads)
+    args = tuple(initargs)
+    if initializer is None and not args:
+        initializer, args = settings.initializer, tuple(settings.initargs)
+    if args and initializer is None:
+        raise InvalidOption(f"initargs={args!r}: there is no initializer= that they could be given to")
+    _check_environment(worker_env)
+    _check_count(max_tasks_per_worker)
+    memory = None
+    if max_worker_memory is not None:
+        memory = parse_bytes(max_worker_memory, name="max_worker_memory")
+        if memory < 1:
+            raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
+    workers = Workers(initializer, args, threads, worker_env, memory, max_tasks_per_worker)
+    if engine.shares_memory:
+        for name in _PROCESS_ONLY:
+            if getattr(workers, name) is not None:
+                raise InvalidOption(
+                    f"{name}={getattr(workers, name)!r} is for worker processes, "
+                    f'and backend={engine.name!r} has none: use backend="processes"'
+                )
+    if threads is not None and (engine.shares_memory or (n_jobs == 1 and not workers.need_processes)):
+        NUMERIC.check(f"inner_max_num_threads={threads}")
+    return workers
+
+
+def _check_callable(initializer: object) -> None:
+    if initializer is not None and not callable(initializer):
+        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
+
+
+def _check_count(tasks: object) -> None:
+    if tasks is not None and (isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1):
+        raise InvalidOption(f"max_tasks_per_worker={tasks!r}: give a whole number of 1 or more, or None")
+
+
+def _check_environment(environment: object) -> None:
+    if environment is None or callable(environment):
+        return
+    if not isinstance(environment, Mapping):
+        raise InvalidOption(
+            f"worker_env={environment!r}: give a mapping of names to values, "
+            "or a function that returns one for the number of a worker"
+        )
+    _check_variables(environment, "worker_env")
+
+
+def _check_variables(variables: Mapping[Any, Any], source: str) -> None:  # Any: this is the test
+    for name, value in variables.items():
+        if not isinstance(name, str) or not isinstance(value, str) or not name or "=" in name:
+            raise InvalidOption(
+                f"{source}: {name!r} with the value {value!r} is no environment variable: both must be texts"
+            )
+        if "\0" in name + value:
+            raise InvalidOption(f"{source}: {name!r} holds a zero byte, which no environment variable can")
+
+
+def _environment(environment: Environments, number: int) -> dict[str, str]:
+    """The variables of one worker."""
+    if not callable(environment):
+        return dict(environment)
+    variables = environment(number)
+    if not isinstance(variables, Mapping):
+        raise InvalidOption(f"worker_env({number}) returned {variables!r}: return names with values")
+    _check_variables(variables, f"worker_env({number})")
+    return dict(variables)
+
+
+def _remote(
+    initializer: Callable[..., object],
+    initargs: tuple[Any, ...],  # Any: arguments of the user's function
+) -> RemoteInitializer:
+    parcel = split((initializer, initargs), by_value=True, path="initializer")
+    buffers = [bytearray(buffer) for buffer in parcel.buffers]
+    digests = [BLAKE3.of(data) for data in (parcel.skeleton, *map(bytes, buffers))]
+    return RemoteInitializer(parcel.skeleton, buffers, BLAKE3.of(b"".join(digests)))
