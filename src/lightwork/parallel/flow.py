@@ -16,6 +16,7 @@ What it promises, for any order of events that a correct session may report:
 
 * each task is emitted exactly once, or the flow aborts; in input order if `ordered`;
 * at most ``limit()`` tasks are read and not finished (`bounded`: nor consumed);
+* what is known when it arrives is never sent;
 * tasks that were queued at a lost worker are sent again; if it is not known which task ran when the worker
   was lost, its tasks are sent one by one, and given up after `MAX_LOSSES` losses;
 * a worker that idles while another has unstarted tasks is given those;
@@ -131,7 +132,7 @@ class Flow:
         if kind is Done:
             self._on_done(event, actions)  # type: ignore[arg-type]  # just tested
         elif kind is Arrived:
-            self._on_arrived(event)  # type: ignore[arg-type]  # just tested
+            self._on_arrived(event, actions)  # type: ignore[arg-type]  # just tested
         elif kind is Consumed:
             self._unread -= event.count  # type: ignore[operator]  # just tested
             self._readable -= event.count  # type: ignore[operator]  # just tested
@@ -150,14 +151,22 @@ class Flow:
 
     # Events ----------------------------------------------------------------------------------------------
 
-    def _on_arrived(self, event: Arrived) -> None:
+    def _on_arrived(self, event: Arrived, actions: list[Action]) -> None:
         self._reading = False
         self._exhausted = event.exhausted
-        if event.count:
-            start = self._arrived
-            self._arrived += event.count
-            self._backlog.append(_Span(start, self._arrived, _FRESH))
-            self._waiting += event.count
+        start = self._arrived
+        self._arrived += event.count
+        for known in event.known:
+            self._queue(start, known[0])
+            start = known[1]
+            self._finish(*known, actions)
+        self._queue(start, self._arrived)
+
+    def _queue(self, start: int, stop: int) -> None:
+        """Put tasks that were read behind all others."""
+        if start < stop:
+            self._backlog.append(_Span(start, stop, _FRESH))
+            self._waiting += stop - start
 
     def _on_done(self, event: Done, actions: list[Action]) -> None:
         count = len(event.values)

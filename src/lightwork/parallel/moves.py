@@ -3,6 +3,7 @@
 The other events are those of a session: `Done`, `Failed`, `Lost`, `Returned`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..protocols import Done, Failed, Lost, Returned
@@ -27,6 +28,8 @@ class Arrived(NamedTuple):
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
     exhausted: bool
+    known: Sequence[tuple[int, int]] = ()
+    """Ranges of them, in order, whose results are there already, so that they are not sent."""
 
 
 class Consumed(NamedTuple):
