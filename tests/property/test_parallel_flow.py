@@ -79,8 +79,8 @@ class World:
 
     def _carry_out(self, action: Action) -> FlowEvent | None:
         match action:
-            case Read(count):
-                return self._arrive(count)
+            case Read(count, most):
+                return self._arrive(count, most)
             case Send(slot, start, stop):
                 assert 0 <= start < stop <= self.read
                 on_the_way = {task for queue in self.queues for task in queue}
@@ -104,14 +104,19 @@ class World:
                 self.ended = True
         return None
 
-    def _arrive(self, count: int) -> Arrived:
-        assert count >= 1
+    def _arrive(self, count: int, most: int) -> Arrived:
+        assert 1 <= count <= most
         limit = self.flow.limit()
         unfinished = self.read - (self.consumed if self.bounded else len(self.finished))
         assert limit is None or unfinished + count <= limit, "the read-ahead bound"
-        taken = min(count, self.tasks - self.read)
-        self.read += taken
-        return Arrived(taken, taken < count, self._recalled(self.read - taken, self.read))
+        if self.bounded:
+            assert limit is None or unfinished + most <= limit, "what is known counts for a reader that lags"
+        start, unknown = self.read, 0
+        while unknown < count and self.read - start < most and self.read < self.tasks:
+            unknown += self.read not in self.known
+            self.read += 1
+        exhausted = unknown < count and self.read - start < most
+        return Arrived(self.read - start, exhausted, self._recalled(start, self.read))
 
     def _recalled(self, start: int, stop: int) -> list[tuple[int, int]]:
         """The known tasks of a range as ranges, cut in any way."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plan,
         reasons,
         signing,
+        sizes,
         ttl,
         validity,
     )
@@ -55,6 +56,7 @@ __all__ = [
     "plan",
     "reasons",
     "signing",
+    "sizes",
     "ttl",
     "validity",
 ]

@@ -15,8 +15,8 @@ _MOST_PARTS = 500
 """Walking over so many takes about as long as a thread."""
 
 
-def are_small(*values: object) -> bool:
-    """Whether all the values together hold at most `LARGE` bytes in few parts.
+def are_small(*values: object, most: int = LARGE) -> bool:
+    """Whether all the values together hold at most `most` bytes (`LARGE` or fewer) in few parts.
 
     False as well where it cannot be told without effort: frames, models, objects written in C.
     """
@@ -27,7 +27,7 @@ def are_small(*values: object) -> bool:
         parts += 1
         inner, size = _opened(value)
         nbytes += size
-        if nbytes > LARGE or parts + len(stack) + len(inner) > _MOST_PARTS:
+        if nbytes > most or parts + len(stack) + len(inner) > _MOST_PARTS:
             return False
         stack.extend(inner)
     return True

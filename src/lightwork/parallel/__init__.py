@@ -8,6 +8,7 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
+`recall`           results that are known before a task is sent
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import around, batching, carried, driver, flow, loop, progress, results
+    from . import around, batching, carried, driver, flow, loop, progress, recall, results
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
@@ -39,6 +40,7 @@ __all__ = [
     "loop",
     "parallel_config",
     "progress",
+    "recall",
     "results",
 ]
 

@@ -11,13 +11,14 @@ is advanced by that thread only. Per event there are a handful of slices; per ta
 """
 
 from collections.abc import Callable, Iterator, Sequence, Sized
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal, TypeAlias
 
 from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
 from .failures import Failure, add_note, describe, not_a_call
 from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
+from .recall import CachedCalls, Recall, read
 from .window import Window
 
 __all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
@@ -51,6 +52,9 @@ class Driver:
         Told of each change in the number of finished tasks, in the driving thread.
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
+    recall
+        Asked for results before tasks are sent, and told those of tasks that were. Without one, functions that
+        remember their results are asked.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Driver:
         on_error: OnError,
         observer: Observer | None = None,
         listener: Listener | None = None,
+        recall: Recall | None = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -71,6 +76,8 @@ class Driver:
         self._on_error = on_error
         self._observer = observer
         self._listener = listener
+        self._recall = recall
+        self._cached = CachedCalls()
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -96,11 +103,14 @@ class Driver:
         if self._flow.limit() is None and not isinstance(tasks, list | tuple):
             tasks = list(tasks)  # pre_dispatch="all"
             self._total = len(tasks)
-        if isinstance(tasks, list | tuple):
-            self._calls.put(0, checked(tasks, 0))
+        if isinstance(tasks, list | tuple) and self._asked_first(checked(tasks, 0)) is None:
+            self._calls.put(0, tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
+            # What is looked up may be large: a list is read as it is needed, like any other input.
+            self._tasks = iter(tasks)
             self._feed([Arrived(0, exhausted=False)])
+        self._observe(0)
 
     def step(self, timeout: float | None = None) -> bool:
         """Wait for events, at most `timeout` seconds, and act on them; whether there were any.
@@ -116,9 +126,10 @@ class Driver:
                 self._results.put(start, values)
                 self._calls.drop(start, start + count)
                 self._done += count
+                if self._recall is not None:
+                    self._recall.keep(start, values)
         self._feed(events)
-        if self._observer is not None and self._done != before:
-            self._observer(self._done, self._total, self._failed)
+        self._observe(before)
         return bool(events)
 
     def consumed(self, count: int) -> None:
@@ -128,6 +139,10 @@ class Driver:
     def release(self) -> None:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
         self._calls, self._results, self.out, self._tasks = Window(), Window(), [], ()
+
+    def _observe(self, before: int) -> None:
+        if self._observer is not None and self._done != before:
+            self._observer(self._done, self._total, self._failed)
 
     def _heard(self, events: Sequence[Event]) -> list[Report]:
         """What became of tasks, after what the runners said was passed on."""
@@ -150,7 +165,7 @@ class Driver:
                 elif kind is Emit:
                     self._emit(action)  # type: ignore[arg-type]  # just tested
                 elif kind is Read:
-                    following = [self._read_more(action.count)]  # type: ignore[arg-type]  # just tested
+                    following = [self._read_more(action)]  # type: ignore[arg-type]  # just tested
                 else:
                     self._act(action)
 
@@ -182,19 +197,45 @@ class Driver:
         else:
             self.out = values
 
-    def _read_more(self, count: int) -> Arrived:
+    def _read_more(self, action: Read) -> Arrived:
         self._flush()
+        count, start = action.count, self._read
         self.reading = True
         try:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
+            recall = self._asked_first(calls)
+            if recall is not None:
+                return self._look(recall, chain(calls, self._tasks), action)
         finally:
             self.reading = False
-        self._calls.put(self._read, checked(calls, self._read))
-        self._read += len(calls)
-        exhausted = len(calls) < count
+        self._calls.put(start, checked(calls, start))
+        return self._arrived(len(calls), len(calls) < count)
+
+    def _arrived(self, count: int, exhausted: bool, known: Sequence[tuple[int, int]] = ()) -> Arrived:
+        self._read += count
         if exhausted:
             self._total = self._read
-        return Arrived(len(calls), exhausted)
+        return Arrived(count, exhausted, known)
+
+    def _asked_first(self, calls: Sequence[Any]) -> Recall | None:  # Any: they were not looked at yet
+        """Who is asked before these calls are sent; the first of them tells of all."""
+        if self._recall is not None:
+            return self._recall
+        first = calls[0] if calls else None
+        if isinstance(first, tuple) and first and self._cached.can_tell(first):
+            return self._cached
+        return None
+
+    def _look(self, recall: Recall, tasks: Iterator[Call], action: Read) -> Arrived:
+        """Read tasks of which some may be known."""
+        calls, known, exhausted = read(recall, tasks, self._read, count=action.count, most=action.most)
+        self._calls.put(self._read, calls)
+        ranges = [(start, start + len(values)) for start, values in known]
+        for (start, stop), (_, values) in zip(ranges, known, strict=True):
+            self._calls.drop(start, stop)
+            self._results.put(start, values)
+            self._done += stop - start
+        return self._arrived(len(calls), exhausted, ranges)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

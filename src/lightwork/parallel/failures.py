@@ -5,6 +5,7 @@ import reprlib
 from typing import Any, NamedTuple
 
 from ..protocols import Call
+from .task import Resumed
 
 __all__ = ["Failure", "add_note", "describe", "not_a_call"]
 
@@ -54,6 +55,8 @@ class _Brief(reprlib.Repr):
 def describe(index: int, call: Call) -> str:
     """``"task 5: f(3, ndarray(float64, (10, 2)))"``, at most 200 characters, without running users' code."""
     function, args, kwargs = call
+    if isinstance(function, Resumed):
+        function, args = function.function, args[1:]
     brief = _Brief()
     parts = [brief.repr(value) for value in args[:8]]
     parts += [f"{name}={brief.repr(value)}" for name, value in list(kwargs.items())[:8]]

@@ -36,6 +36,8 @@ __all__ = ["MAX_LOSSES", "Flow"]
 
 MAX_LOSSES = 3
 
+_MOST_KNOWN = 256
+"""Tasks that are looked up in a row while workers may wait: 5 ms."""
 
 # How a range came to lie in the backlog: from the input, taken back, or (1, 2, ...) so many losses ago.
 _FRESH = 0
@@ -346,7 +348,9 @@ class Flow:
             size = self._sizes.size
             if min(self._held):  # nobody waits, so there is time to read for all who could do with more
                 size = max(size, self._slots * self._sizes.queued - self._outstanding)
-            actions.append(Read(min(size, room)))
+            count = min(size, room)
+            # What is known takes no worker's time, and room only if a reader has to come for it.
+            actions.append(Read(count, room if self._bounded else max(count, _MOST_KNOWN)))
 
     def _balance(self, actions: list[Action]) -> None:
         """With nothing more that may be sent, let idle slots have what others have queued."""

@@ -45,6 +45,8 @@ class Read(NamedTuple):
     """Read up to `count` tasks from the input and feed `Arrived`."""
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    most: int
+    """Up to so many, ``>= count``, if no more than `count` of them are to be sent."""
 
 
 class Send(NamedTuple):
