@@ -249,7 +249,7 @@ def test_failures_stay_with_their_tasks(
 def test_what_is_known_is_emitted_in_its_place_and_never_sent(
     shape: dict[str, Any], known: frozenset[int], failing: frozenset[int], accidents: float
 ) -> None:
-    """Whatever is known beforehand and whatever happens to the rest: all is emitted once, nothing known runs."""
+    """Whatever is known beforehand and happens to the rest: all is emitted once, and nothing known runs."""
     world = World(**shape, fatal=False, known=known, failing=failing, accidents=accidents)
     world.run()
     everything = list(range(shape["tasks"]))

@@ -186,7 +186,7 @@ class CallKeys:
 
         ``None`` if the code is another one here: then it is no key of this function.
         """
-        key = CallKey(*made, met=[])
+        key = CallKey._make([*made, []])
         return key if key.code == self._code([]) else None
 
     def __reduce__(self) -> tuple[Any, ...]:

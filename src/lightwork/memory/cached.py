@@ -79,7 +79,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         """The result of a call as `Known` if it is kept; else the key for `resume`, or ``None``.
 
-        ``None`` also for arguments of more than 256 KiB: `Parallel`, which asks, has workers for hashing those.
+        ``None`` also for arguments of more than 256 KiB: `Parallel`, which asks, has workers to hash those.
         """
         if not memory.sizes.are_small(*args, *kwargs.values(), most=_SMALL):
             return None

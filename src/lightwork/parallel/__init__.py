@@ -9,6 +9,7 @@
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
 `recall`           results that are known before a task is sent
+`checkpoint`       those that an earlier run has kept
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import around, batching, carried, driver, flow, loop, progress, recall, results
+    from . import around, batching, carried, checkpoint, driver, flow, loop, progress, recall, results
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
@@ -33,6 +34,7 @@ __all__ = [
     "around",
     "batching",
     "carried",
+    "checkpoint",
     "delayed",
     "driver",
     "effective_n_jobs",

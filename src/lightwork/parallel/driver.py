@@ -53,8 +53,8 @@ class Driver:
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
     recall
-        Asked for results before tasks are sent, and told those of tasks that were. Without one, functions that
-        remember their results are asked.
+        Asked for results before tasks are sent, and told those of tasks that were. Without one, functions
+        that remember their results are asked.
     """
 
     def __init__(

@@ -55,8 +55,8 @@ class _Brief(reprlib.Repr):
 def describe(index: int, call: Call) -> str:
     """``"task 5: f(3, ndarray(float64, (10, 2)))"``, at most 200 characters, without running users' code."""
     function, args, kwargs = call
-    if isinstance(function, Resumed):
-        function, args = function.function, args[1:]
+    if isinstance(function, Resumed):  # the key is none of the user's arguments
+        args = args[1:]
     brief = _Brief()
     parts = [brief.repr(value) for value in args[:8]]
     parts += [f"{name}={brief.repr(value)}" for name, value in list(kwargs.items())[:8]]
@@ -83,6 +83,8 @@ def not_a_call(index: int, call: object) -> TypeError:
 
 
 def _name(function: object) -> str:
+    if isinstance(function, Resumed):
+        return _name(function.function)
     for name in ("__qualname__", "__name__"):
         found = getattr(function, name, None)
         if isinstance(found, str):

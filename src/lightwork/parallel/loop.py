@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from ..protocols import Call
+from ..protocols import Call, Known
 from .around import Around, entered
 from .driver import Observer, OnError
 from .failures import Failure, add_note, describe, not_a_call
+from .recall import Recall, asked
 
 __all__ = ["run_all", "run_lazily"]
 
@@ -39,6 +40,7 @@ def run_lazily(
     observer: Observer | None,
     total: int | None,
     chunk: int,
+    recall: Recall | None = None,
 ) -> Iterator[Any]:
     """The results one by one; task i runs when result i is asked for.
 
@@ -48,14 +50,17 @@ def run_lazily(
         What is done around each task.
     chunk
         Tasks are taken from the input so many at a time.
+    recall
+        Asked for the result of each task before it runs, and told of it afterwards.
     """
     with entered(around) as run:
         source = iter(tasks)
         index = failed = 0
         while calls := list(islice(source, chunk)):
             for call in calls:
+                known = None if recall is None else asked(recall, index, call)
                 try:
-                    result = run(index, call)
+                    result = known.value if type(known) is Known else run(index, call)
                 except BaseException as error:
                     _explain(error, index, call)
                     # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
@@ -63,12 +68,17 @@ def run_lazily(
                         raise
                     failed += 1
                     result = Failure(index, error, 1) if on_error == "return" else _SKIPPED
+                else:
+                    if recall is not None and type(known) is not Known:
+                        recall.keep(index, [result])
                 index += 1
                 if observer is not None:
                     observer(index, total, failed)
                 if result is not _SKIPPED:
                     yield result
-                result = None  # the caller's from now on: do not keep it alive until the next one is there
+                result = known = (
+                    None  # the caller's from now on: do not keep it alive until the next one is there
+                )
 
 
 def _explain(error: BaseException, index: int, call: object) -> None:

@@ -1,6 +1,7 @@
 """`Parallel`: a loop over all cores, by changing one line."""
 
 import contextlib
+import os
 import threading
 import time
 import warnings
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .around import Around
     from .driver import Driver, Observer, OnError
     from .progress import Progress
+    from .recall import Recall
 
 __all__ = ["Parallel"]
 
@@ -92,6 +94,11 @@ class Parallel:
         ``"raise"``: the first error of a task is raised and all others are given up; it carries a note with
         the task and the worker's traceback as its cause. ``"return"``: a `Failure` stands in the place of the
         result. ``"skip"``: the result is left out.
+    checkpoint
+        A folder where the results of finished tasks are kept as they arrive. A later call with the same
+        folder, after a crash say, computes only what is missing. A task is found again by its function, with
+        the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
+        each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
     inner_max_num_threads
         Threads that BLAS and OpenMP may use in each worker process. By default the cores are shared out.
     progress
@@ -127,6 +134,7 @@ class Parallel:
         require: str | Unset | None = REQUIRE,
         *,
         on_error: "OnError" = "raise",
+        checkpoint: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Observer" = False,
         **refused: Any,  # Any: refused whatever it is
@@ -150,6 +158,7 @@ class Parallel:
         self.batch_size = batch_size
         self.on_error: OnError = on_error
         self.progress = progress
+        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
         self._inner: int | None = settings.inner_max_num_threads
@@ -193,6 +202,9 @@ class Parallel:
             This object runs a call already, or its generator has not ended.
         WorkerDied, TaskTimeout, EngineError
             See ``errors``. Errors of tasks and of the input are raised unchanged.
+        StoreUnavailable, UnhashableError
+            The checkpoint cannot be written; a task cannot be identified in it. Nothing has run if the input
+            is a list.
         """
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
         self._claim()
@@ -200,10 +212,12 @@ class Parallel:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
+            path = self.checkpoint
+            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks)
             if workers == 1:
-                result = self._run_here(tasks, total, watching)
+                result = self._run_here(tasks, total, watching, recall)
             else:
-                result = self._share_out(tasks, total, watching, workers)
+                result = self._share_out(tasks, total, watching, recall, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -233,7 +247,9 @@ class Parallel:
                 )
             self._calling = True
 
-    def _run_here(self, tasks: Iterable[Call], total: int | None, watching: "Progress | None") -> Any:
+    def _run_here(
+        self, tasks: Iterable[Call], total: int | None, watching: "Progress | None", recall: "Recall | None"
+    ) -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -243,11 +259,17 @@ class Parallel:
             )
         chunk = self._batch or 1
         around = self._around()
-        is_plain = self.on_error == "raise" and watching is None and not around
+        is_plain = self.on_error == "raise" and watching is None and not around and recall is None
         if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks)
         results = parallel.loop.run_lazily(
-            tasks, around=around, on_error=self.on_error, observer=watching, total=total, chunk=chunk
+            tasks,
+            around=around,
+            on_error=self.on_error,
+            observer=watching,
+            total=total,
+            chunk=chunk,
+            recall=recall,
         )
         if watching is not None:
             results = _watched(results, watching)
@@ -262,6 +284,7 @@ class Parallel:
         tasks: Iterator[Call] | Sequence[Call],
         total: int | None,
         watching: "Progress | None",
+        recall: "Recall | None",
         workers: int,
     ) -> Any:
         if self.verbose > 0:
@@ -289,6 +312,7 @@ class Parallel:
             on_error=self.on_error,
             observer=watching,
             listener=parallel.around.listener(around),
+            recall=recall,
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to

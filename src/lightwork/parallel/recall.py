@@ -17,7 +17,7 @@ from ..protocols import Call, Known, StatelessCallable, SupportsRecall
 from .failures import not_a_call
 from .task import Resumed
 
-__all__ = ["Answers", "CachedCalls", "Recall", "read"]
+__all__ = ["Answers", "CachedCalls", "Recall", "asked", "read"]
 
 
 class Recall(Protocol):
@@ -53,9 +53,7 @@ def read(recall: Recall, tasks: Iterator[Call], start: int, *, count: int, most:
     """
     calls, known, unknown, stop = list[Call](), list[tuple[int, list[Any]]](), 0, -1
     for index, call in enumerate(islice(tasks, most), start):
-        if not isinstance(call, tuple) or len(call) != 3:
-            raise not_a_call(index, call)
-        answer = recall.ask(index, call)
+        answer = asked(recall, index, call)
         if type(answer) is Known:
             calls.append(_NO_CALL)
             if index == stop:
@@ -69,6 +67,13 @@ def read(recall: Recall, tasks: Iterator[Call], start: int, *, count: int, most:
             if unknown == count:
                 break
     return Answers(calls, known, len(calls) < most and unknown < count)
+
+
+def asked(recall: Recall, index: int, call: Any) -> "Known | Call":  # Any: not looked at yet
+    """What is known of a task. Raises `TypeError` if it is no call."""
+    if not isinstance(call, tuple) or len(call) != 3:
+        raise not_a_call(index, call)
+    return recall.ask(index, call)
 
 
 class CachedCalls:
@@ -93,15 +98,16 @@ class CachedCalls:
         """Ask the function. One that fails to answer knows nothing: the task will meet the same error."""
         if not self.can_tell(call):
             return call
-        function, args, kwargs = call
+        function: Any = call[0]  # Any: a `SupportsRecall`
+        args, kwargs = call[1:]
         try:
-            answer: object = function.recall(args, kwargs)  # type: ignore[attr-defined]  # just tested
+            answer: object = function.recall(args, kwargs)
         except Exception:  # noqa: BLE001 - users' rules and keys; the error is raised by the task, as its own
             return call
-        if type(answer) is Known:
+        if isinstance(answer, Known):
             return answer
         # A callable with state travels with each task, so that none sees what another did to it.
-        if answer is None or not isinstance(function, StatelessCallable):
+        if answer is None or not issubclass(self._kind, StatelessCallable):
             return call
         resumed = self._resumed.get(id(function))
         if resumed is None:

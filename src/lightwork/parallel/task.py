@@ -52,7 +52,7 @@ def _run(index: int, call: Call) -> Any:  # Any: the result of the user's functi
 
 
 class Resumed(StatelessCallable):
-    """A function that remembers, called with the key of the call as its first argument: nobody hashes twice."""
+    """A function that remembers, called with the key of the call in front, so that nobody hashes twice."""
 
     __slots__ = ("function",)
 

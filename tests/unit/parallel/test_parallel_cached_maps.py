@@ -62,7 +62,9 @@ def test_only_misses_are_sent(tmp_path: Path, kind: Any, return_as: Any) -> None
         cached(x)
     engine = ScriptedEngine()
     for expected in ([i for i in range(20) if i not in (2, 3, 11)], []):
-        results = list(Parallel(2, engine, return_as=return_as)(kind([delayed(cached)(i) for i in range(20)])))
+        results = list(
+            Parallel(2, engine, return_as=return_as)(kind([delayed(cached)(i) for i in range(20)]))
+        )
         assert sorted(results) == [i * i for i in range(20)]
         if return_as != "generator_unordered":
             assert results == [i * i for i in range(20)]
