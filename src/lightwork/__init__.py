@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself would tri
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
-    from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
+    from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config, share
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.cpu import cpu_count
@@ -45,6 +45,7 @@ _HOMES = {
     "register_compressor": "persistence",
     "register_hash": "hashing",
     "register_safe": "persistence",
+    "share": "parallel",
 }
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "register_compressor",
     "register_hash",
     "register_safe",
+    "share",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 

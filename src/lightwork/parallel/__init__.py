@@ -10,6 +10,7 @@
 `task`             what travels to the workers, and the only module of this package that they load
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
+`sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -22,11 +23,24 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import around, batching, carried, checkpoint, driver, flow, loop, progress, recall, results
+    from . import (
+        around,
+        batching,
+        carried,
+        checkpoint,
+        driver,
+        flow,
+        loop,
+        progress,
+        recall,
+        results,
+        sharing,
+    )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
     from .parallel import Parallel
+    from .sharing import share
 
 __all__ = [
     "Failure",
@@ -44,6 +58,8 @@ __all__ = [
     "progress",
     "recall",
     "results",
+    "share",
+    "sharing",
 ]
 
 __getattr__ = on_first_use(
@@ -54,6 +70,7 @@ __getattr__ = on_first_use(
         "Parallel": "parallel",
         "delayed": "calls",
         "effective_n_jobs": "config",
+        "share": "sharing",
         "parallel_config": "config",
     },
 )

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, SupportsInt
+from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelWarning, TaskTimeout
@@ -16,6 +16,8 @@ from ..protocols import Call, Engine, Session, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import cpu_count
+from ..system.optional import loaded
+from .calls import mapped
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from .recall import Recall
 
 __all__ = ["Parallel"]
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Parallel:
@@ -227,6 +232,29 @@ class Parallel:
         finally:
             self._calling = False
 
+    @overload
+    def map(self, function: Callable[[A], Any], first: Iterable[A], /) -> Any: ...
+
+    @overload
+    def map(self, function: Callable[[A, B], Any], first: Iterable[A], second: Iterable[B], /) -> Any: ...
+
+    @overload
+    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any: ...
+
+    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any:
+        """The results of ``function(x, y, ...)`` for the items that the built-in `map` would take together.
+
+        The shortest iterable ends it. Returns and raises what calling this object does.
+
+        Raises
+        ------
+        TypeError
+            There is no iterable, or one that cannot be iterated.
+        """
+        if not iterables:
+            raise TypeError("map() must have at least one iterable: parallel.map(f, xs)")
+        return self(mapped(function, iterables))
+
     def __enter__(self) -> "Parallel":
         return self
 
@@ -277,7 +305,12 @@ class Parallel:
 
     def _around(self) -> "Around":
         """What is done around each task of the next call."""
-        return ()
+        # Handles among the arguments can come from this module only.
+        sharing = loaded("lightwork.parallel.sharing")
+        if sharing is None:
+            return ()
+        here = self.n_jobs == 1 or self._engine.shares_memory
+        return (parallel.around.Feature(sharing.layer(in_process=here)),)
 
     def _share_out(
         self,

@@ -352,6 +352,7 @@ def finished(folder: Path, n: int) -> None:
     assert [int(line) for line in out.split()] == list(range(n))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_half_way_is_taken_up_again(tmp_path: Path) -> None:
     """The next run computes what is missing, at most what was on its way runs twice."""
     count = 40
@@ -366,6 +367,7 @@ def test_a_run_that_was_killed_half_way_is_taken_up_again(tmp_path: Path) -> Non
     assert ran(tmp_path / "ran") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [1, 3000, 100_000])
 def test_a_torn_end_is_dropped(tmp_path: Path, lost: int) -> None:
     """What was written last may be cut anywhere: those results are computed again."""
@@ -375,6 +377,7 @@ def test_a_torn_end_is_dropped(tmp_path: Path, lost: int) -> None:
     finished(tmp_path, 30)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_no_harm(tmp_path: Path) -> None:
     """Both give all results, and what they kept serves a third run."""
     runs = [script(tmp_path, 40) for _ in range(2)]
