@@ -24,6 +24,7 @@ from lightwork import (
     parallel_config,
     register_compressor,
     register_safe,
+    share,
 )
 from lightwork.persistence import CompressorWrapper
 
@@ -99,6 +100,15 @@ delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
 Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
+
+Parallel(n_jobs=2, checkpoint=Path("kept"))
+Parallel(n_jobs=2, checkpoint=3)  # type: ignore[arg-type]  # a path
+by_map: list[int] = Parallel(n_jobs=2).map(double, range(3))
+by_two: list[float] = Parallel(n_jobs=2).map(pow, [1, 2], (3.0, 4.0))
+Parallel(n_jobs=2).map(3, [1])  # type: ignore[call-overload]  # no function
+with share({"a": 1}) as shared:
+    assert_type(shared.value, dict[str, int])
+    assert_type(shared.nbytes, int)
 
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)
