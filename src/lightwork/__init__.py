@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself would tri
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
-    from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config, share
+    from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config, share
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.cpu import cpu_count
@@ -29,6 +29,7 @@ _HOMES = {
     "MemorizedResult": "memory",
     "Memory": "memory",
     "Parallel": "parallel",
+    "Retry": "parallel",
     "cpu_count": "system.cpu",
     "delayed": "parallel",
     "dump": "persistence",
@@ -54,6 +55,7 @@ __all__ = [
     "MemorizedResult",
     "Memory",
     "Parallel",
+    "Retry",
     "__version__",
     "cpu_count",
     "delayed",

@@ -18,6 +18,7 @@
         ├── EngineError                        workers cannot be started, or the engine lost its footing
         ├── WorkerDied                         the process that ran a task ended; names pid, signal, task
         ├── TaskTimeout      (TimeoutError)    a task or a call took longer than it was given
+        ├── CallCancelled                      the call was given up by `Parallel.cancel`
         └── AlreadyRunning                     one `Parallel` object was called twice at once
 
     RemoteTraceback          the worker's traceback as text, the ``__cause__`` of an error that travelled
@@ -35,6 +36,7 @@ import pickle
 __all__ = [
     "AlreadyRunning",
     "CacheWarning",
+    "CallCancelled",
     "CorruptFileError",
     "EngineError",
     "EntryMissing",
@@ -131,6 +133,9 @@ class WorkerDied(ParallelError):
         Index of the task that ran, or ``None`` if none did.
     peak_bytes
         Largest resident memory of the worker (bytes), or ``None`` where it cannot be read.
+    out_of_memory
+        Whether the kernel ended processes for want of memory while this one died, or ``None`` where it does
+        not tell.
     """
 
     def __init__(
@@ -142,6 +147,7 @@ class WorkerDied(ParallelError):
         exitcode: int | None = None,
         task: int | None = None,
         peak_bytes: int | None = None,
+        out_of_memory: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.pid = pid
@@ -149,9 +155,11 @@ class WorkerDied(ParallelError):
         self.exitcode = exitcode
         self.task = task
         self.peak_bytes = peak_bytes
+        self.out_of_memory = out_of_memory
 
     def __reduce__(self) -> tuple[object, ...]:
-        keywords = {name: getattr(self, name) for name in ("pid", "signal", "exitcode", "task", "peak_bytes")}
+        names = ("pid", "signal", "exitcode", "task", "peak_bytes", "out_of_memory")
+        keywords = {name: getattr(self, name) for name in names}
         return _rebuild_worker_died, (str(self), keywords)
 
 
@@ -160,7 +168,14 @@ def _rebuild_worker_died(message: str, keywords: dict[str, int | None]) -> Worke
 
 
 class TaskTimeout(ParallelError, TimeoutError):
-    """A task, or the wait for one, took longer than it was given."""
+    """A task, or the wait for one, took longer than it was given.
+
+    Where a task was ended for it (``task_timeout=``), a `RemoteTraceback` is its cause: where the task was.
+    """
+
+
+class CallCancelled(ParallelError):
+    """A parallel call was given up by `Parallel.cancel`. Its tasks do not run any more."""
 
 
 class AlreadyRunning(ParallelError):

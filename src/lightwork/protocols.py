@@ -20,7 +20,7 @@ An engine never calls back. It knows no order, no batching policy and no retries
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from .errors import WorkerDied
+from .errors import TaskTimeout, WorkerDied
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 """Bytes that travel beside a skeleton. A memoryview is C-contiguous, 1-d, and of format ``'B'``."""
@@ -69,13 +69,15 @@ class Failed(NamedTuple):
 class Lost(NamedTuple):
     """The worker of a slot is gone. `running` is the index of the task that it ran, ``None`` if none.
 
+    `error` is what that task is said to have failed with: `TaskTimeout` if it was ended for being late.
+
     Tasks that were sent to the slot and not reported before are the flow's to send again: they ran at
     most once more than they are reported (at least once in all). The slot can be sent to at once.
     """
 
     slot: int
     running: int | None
-    error: WorkerDied
+    error: WorkerDied | TaskTimeout
 
 
 class Returned(NamedTuple):
@@ -94,10 +96,10 @@ class Told(NamedTuple):
     what: object
 
 
-Report: TypeAlias = "Done | Failed | Lost | Returned"
+Report: TypeAlias = Done | Failed | Lost | Returned
 """What became of tasks."""
 
-Event: TypeAlias = "Report | Told"
+Event: TypeAlias = Report | Told
 
 
 @runtime_checkable

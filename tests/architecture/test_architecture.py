@@ -186,6 +186,7 @@ def test_public_names_are_a_list() -> None:
         "MemorizedResult",
         "Memory",
         "Parallel",
+        "Retry",
         "__version__",
         "cpu_count",
         "delayed",

@@ -1,7 +1,7 @@
 """The flow against random schedules: no process, no thread, no clock, only events in any order."""
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightwork.errors import EngineError, WorkerDied
+from lightwork.errors import EngineError, TaskTimeout, WorkerDied
 from lightwork.parallel.batching import BatchSizes
 from lightwork.parallel.flow import MAX_LOSSES, Flow
 from lightwork.parallel.moves import (
@@ -17,26 +17,32 @@ from lightwork.parallel.moves import (
     Action,
     Arrived,
     Consumed,
+    Due,
     Emit,
     End,
     FlowEvent,
+    Later,
     Read,
     Send,
     Settle,
     TakeBack,
 )
+from lightwork.parallel.retrying import Retry
 from lightwork.protocols import Done, Failed, Lost, Returned
 
 MANY = settings(max_examples=700, deadline=None)
 
 DEAD = WorkerDied("dead", pid=1)
+FULL = WorkerDied("dead", pid=1, signal=9, out_of_memory=True)
+LATE = TaskTimeout("late")
 
 
 class World:
     """A random but honest engine, input and reader: the twin that the flow is held against.
 
     `failing` tasks raise, `deadly` ones end their worker by name, `unknown` ones without a name. Each slot
-    is a plain queue of task numbers; what was emitted is a plain list.
+    is a plain queue of task numbers; what was emitted is a plain list. With `patience`, failing and deadly
+    tasks end well after so many failures; `deadly` ones fail by a full memory, by being late, or by dying.
     """
 
     def __init__(
@@ -44,12 +50,19 @@ class World:
         ordered: bool, bounded: bool, fatal: bool, listed: bool,
         failing: frozenset[int] = frozenset(), deadly: frozenset[int] = frozenset(),
         unknown: frozenset[int] = frozenset(), accidents: float = 0.0,
-        known: frozenset[int] = frozenset(),
+        retry: Retry | None = None, patience: int = 1 << 30, known: frozenset[int] = frozenset(),
     ) -> None:  # fmt: skip
         self.random = random.Random(seed)
         self.tasks, self.slots, self.bounded = tasks, slots, bounded
         self.failing, self.deadly, self.unknown, self.accidents = failing, deadly, unknown, accidents
-        self.flow = Flow(slots, ahead, sizes=BatchSizes(batch), ordered=ordered, bounded=bounded, fatal=fatal)
+        self.flow = Flow(
+            slots, ahead, sizes=BatchSizes(batch), ordered=ordered, bounded=bounded, fatal=fatal, retry=retry
+        )
+        self.patience = patience
+        self.failures: Counter[int] = Counter()
+        self.full: set[int] = set()
+        self.later: list[int] = []
+        self.retry = retry
         self.known = known
         self.queues: list[deque[int]] = [deque() for _ in range(slots)]
         self.asked: list[int] = []
@@ -86,7 +99,14 @@ class World:
                 on_the_way = {task for queue in self.queues for task in queue}
                 assert on_the_way.isdisjoint(range(start, stop)), "a task is at one place at a time"
                 assert self.finished.isdisjoint(range(start, stop)), "what is finished is not run again"
+                assert set(self.later).isdisjoint(range(start, stop)), "a task is not sent before it is due"
+                assert not on_the_way & self.full, "nothing runs beside a task that ran out of memory"
+                if start in self.full:
+                    assert not on_the_way, "a task that ran out of memory runs alone"
                 self.queues[slot].extend(range(start, stop))
+            case Later(index, failures):
+                assert failures == self.failures[index] or self.accidents or index in self.unknown
+                self.later.append(index)
             case TakeBack(slot):
                 assert slot not in self.asked, "one request at a time"
                 self.asked.append(slot)
@@ -94,7 +114,8 @@ class World:
                 assert index not in self.settled
                 self.settled[index] = attempts
                 self.finished.add(index)
-                assert attempts <= MAX_LOSSES
+                budget = self.retry.times if self.retry else 0
+                assert attempts <= max(MAX_LOSSES, budget + 1) + budget + 1
             case Emit(start, stop):
                 assert self.finished.issuperset(range(start, stop)), "only results that are there"
                 self.emitted += range(start, stop)
@@ -133,6 +154,7 @@ class World:
         """Let something happen, if anything can."""
         choices: list[tuple[str, int]] = [("run", slot) for slot, queue in enumerate(self.queues) if queue]
         choices += [("answer", slot) for slot in self.asked]
+        choices += [("due", index) for index in self.later]
         if reader and self.bounded and self.consumed < len(self.emitted):
             choices.append(("read", 0))
         if not choices or self.ended:
@@ -142,6 +164,9 @@ class World:
             self._run(slot)
         elif what == "answer":
             self._answer(slot)
+        elif what == "due":
+            self.later.remove(slot)
+            self.feed(Due(slot))
         else:
             count = self.random.randint(1, len(self.emitted) - self.consumed)
             self.consumed += count
@@ -156,7 +181,12 @@ class World:
         values: list[int] = []
         start = queue[0]
         wanted = self.random.randint(1, len(queue))
-        bad = self.failing | self.deadly | self.unknown
+        bad = {
+            task
+            for task in self.failing | self.deadly | self.unknown
+            if self.failures[task] < self.patience or task in self.unknown
+        }
+        self.full.discard(start)
         while queue and len(values) < wanted and queue[0] == start + len(values) and queue[0] not in bad:
             values.append(queue.popleft())
         if values:
@@ -169,16 +199,26 @@ class World:
                 self.feed(done)
         elif start in self.failing:
             queue.popleft()
+            self.failures[start] += 1
             if self.aborted is None:
                 self.feed(Failed(slot, start, ValueError(start), self.duration))
+        elif start in self.unknown:
+            self._lose(slot, None)
         else:
-            self._lose(slot, None if start in self.unknown else start)
+            self.failures[start] += 1
+            ways: list[WorkerDied | TaskTimeout] = [DEAD, FULL, LATE]
+            error = self.random.choice(ways) if self.patience < 1 << 30 else DEAD
+            if error is FULL:
+                self.full.add(start)
+            self._lose(slot, start, error=error)
 
-    def _lose(self, slot: int, running: int | None, *before: Done) -> None:
+    def _lose(
+        self, slot: int, running: int | None, *before: Done, error: WorkerDied | TaskTimeout = DEAD
+    ) -> None:
         self.queues[slot].clear()
         if slot in self.asked:
             self.asked.remove(slot)
-        self.feed(*before, Lost(slot, running, DEAD))
+        self.feed(*before, Lost(slot, running, error))
 
     def _answer(self, slot: int) -> None:
         """Give back a random part of the tail, which never was started."""
@@ -272,6 +312,52 @@ def test_known_results_wait_for_a_reader_that_lags(
         pass
     world.run()
     assert sorted(world.emitted) == list(range(shape["tasks"]))
+
+
+@MANY
+@given(shapes, some_tasks, some_tasks, st.integers(1, 4))
+def test_what_fails_a_few_times_ends_well_with_retries(
+    shape: dict[str, Any], failing: frozenset[int], deadly: frozenset[int], times: int
+) -> None:
+    """As many further attempts as a task fails: nothing is settled, nothing aborts, order is kept."""
+    world = World(**shape, fatal=True, failing=failing, deadly=deadly, retry=Retry(times), patience=times)
+    world.run()
+    assert world.aborted is None
+    assert not world.settled
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
+    if shape["ordered"]:
+        assert world.emitted == list(range(shape["tasks"]))
+
+
+@MANY
+@given(shapes, some_tasks, st.integers(1, 4))
+def test_retries_are_bounded(shape: dict[str, Any], failing: frozenset[int], times: int) -> None:
+    """A task that always fails is settled after one attempt more than there are retries."""
+    world = World(**shape, fatal=False, failing=failing, retry=Retry(times))
+    world.run()
+    mine = {task for task in failing if task < shape["tasks"]}
+    assert world.settled == dict.fromkeys(mine, times + 1)
+    assert all(world.failures[task] == times + 1 for task in mine)
+
+
+def test_only_errors_that_were_named_are_tried_again() -> None:
+    """An error of another class is for good at once; a death is tried again whatever was named."""
+    retry = Retry(2, on=OSError)
+    assert not retry.allows(ValueError(), 1, 0)
+    assert retry.allows(OSError(), 2, 0)
+    assert not retry.allows(OSError(), 3, 0)
+    assert retry.allows(DEAD, 0, 2)
+    assert not retry.allows(DEAD, 0, 3)
+    assert retry.allows(DEAD, 2, 1), "the two budgets are apart"
+
+
+def test_the_pause_doubles_and_is_spread() -> None:
+    """Seconds before each attempt, from the lowest chance to the highest."""
+    retry = Retry(3, backoff=0.5, jitter=0.2)
+    assert [retry.pause(number, 0.5) for number in (1, 2, 3)] == [0.5, 1.0, 2.0]
+    assert retry.pause(1, 0.0) == pytest.approx(0.4)
+    assert retry.pause(1, 1.0) == pytest.approx(0.6)
+    assert retry.pause(2000, 0.5) == 3600.0
 
 
 @MANY

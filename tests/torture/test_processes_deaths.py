@@ -103,6 +103,7 @@ def test_a_death_costs_its_own_task_only(engine: ProcessEngine, way: str, size: 
     assert found.values == {k: k * k for k in range(100) if k != 47}
     (lost,) = found.losses
     assert lost.running == 47
+    assert isinstance(lost.error, WorkerDied)
     assert (lost.error.task, lost.error.signal, lost.error.exitcode) == (47, number, code)
     assert lost.error.pid > 1
     assert "47" in str(lost.error)
@@ -200,6 +201,7 @@ def test_a_killed_template_takes_its_workers_along_and_is_replaced(engine: Proce
     os.kill(found.values[1], signal.SIGKILL)
     lost = collect(session, 1).losses[0]
     assert lost.running == 2
+    assert isinstance(lost.error, WorkerDied)
     assert lost.error.pid == found.values[0]
     session.send(0, Batch(3, [task(square, 3)]))
     assert collect(session, 1).values == {3: 9}

@@ -10,10 +10,11 @@ from lightwork.hashing import explain, nodes, values
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_on_identity_is_right() -> None:
-    """Every example of ``docs/identity.md``."""
-    result = doctest.testfile(str(DOCS / "identity.md"), module_relative=False, encoding="utf-8")
-    assert result.attempted > 10
+@pytest.mark.parametrize(("page", "examples"), [("failures", 6), ("identity", 10)])
+def test_the_examples_of_a_page_are_right(page: str, examples: int) -> None:
+    """Each of them, and none has got lost."""
+    result = doctest.testfile(str(DOCS / f"{page}.md"), module_relative=False, encoding="utf-8")
+    assert result.attempted >= examples
     assert result.failed == 0
 
 

@@ -4,7 +4,8 @@
 `flow`             the pure state machine: which tasks are read, sent, taken back, emitted, given up
 `batching`         the pure policy of batch sizes
 `driver`           carries out what the flow decides, against a session of an engine
-`results`          the generator that a call returns, and its pump thread
+`results`          the generator that a call returns, and its pump thread; `awaiting`: in an event loop
+`retrying`         the pure policy of further attempts; `cancelling`: how a call is given up
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
@@ -25,7 +26,9 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import (
         around,
+        awaiting,
         batching,
+        cancelling,
         carried,
         checkpoint,
         driver,
@@ -34,19 +37,24 @@ if TYPE_CHECKING:
         progress,
         recall,
         results,
+        retrying,
         sharing,
     )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
     from .failures import Failure
     from .parallel import Parallel
+    from .retrying import Retry
     from .sharing import share
 
 __all__ = [
     "Failure",
     "Parallel",
+    "Retry",
     "around",
+    "awaiting",
     "batching",
+    "cancelling",
     "carried",
     "checkpoint",
     "delayed",
@@ -58,6 +66,7 @@ __all__ = [
     "progress",
     "recall",
     "results",
+    "retrying",
     "share",
     "sharing",
 ]
@@ -68,6 +77,7 @@ __getattr__ = on_first_use(
     names={
         "Failure": "failures",
         "Parallel": "parallel",
+        "Retry": "retrying",
         "delayed": "calls",
         "effective_n_jobs": "config",
         "share": "sharing",

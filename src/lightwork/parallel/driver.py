@@ -10,20 +10,37 @@ One thread at a time drives: the caller's for lists, a pump thread for generator
 is advanced by that thread only. Per event there are a handful of slices; per task there is nothing.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence, Sized
+from heapq import heappop, heappush
 from itertools import chain, islice
 from typing import Any, Literal, TypeAlias
 
 from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
-from .failures import Failure, add_note, describe, not_a_call
+from .cancelling import Switch
+from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
-from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
+from .moves import (
+    Abort,
+    Arrived,
+    Consumed,
+    Due,
+    Emit,
+    End,
+    FlowEvent,
+    Later,
+    Read,
+    Send,
+    Settle,
+    TakeBack,
+)
 from .recall import CachedCalls, Recall, read
+from .retrying import Retry, chance
 from .window import Window
 
 __all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
 
-OnError: TypeAlias = Literal["raise", "return", "skip"]
+OnError: TypeAlias = Literal["raise", "return", "skip", "group"]
 
 Observer: TypeAlias = Callable[[int, int | None, int], object]
 """Called with (tasks done, tasks in all if known, tasks failed), failed ones being done as well."""
@@ -46,8 +63,12 @@ class Driver:
     flow
         Decides. It must be new.
     on_error
-        ``"return"`` puts a `Failure` in the place of a failed task, ``"skip"`` leaves it out. With
-        ``"raise"`` the flow must be fatal.
+        ``"return"`` puts a `Failure` in the place of a failed task, ``"skip"`` leaves it out; ``"group"`` as
+        well, and raises all errors together at the end. With ``"raise"`` the flow must be fatal.
+    retry
+        Says how long the flow's next attempts wait.
+    switch
+        Gives up the call, from any thread.
     observer
         Told of each change in the number of finished tasks, in the driving thread.
     listener
@@ -64,6 +85,8 @@ class Driver:
         flow: Flow,
         *,
         on_error: OnError,
+        retry: Retry | None = None,
+        switch: Switch | None = None,
         observer: Observer | None = None,
         listener: Listener | None = None,
         recall: Recall | None = None,
@@ -74,6 +97,11 @@ class Driver:
         self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
         self._flow = flow
         self._on_error = on_error
+        self._retry = retry or Retry(0)
+        self._later: list[tuple[float, int]] = []  # a heap: when the next attempts are due
+        self._switch = switch or Switch()
+        self._switch.wake = session.wake
+        self._errors: list[BaseException] = []  # of failed tasks, for the group
         self._observer = observer
         self._listener = listener
         self._recall = recall
@@ -99,12 +127,14 @@ class Driver:
 
     def start(self) -> None:
         """Send the first tasks. Raises what the input raises."""
+        self._switch.check()
         tasks = self._tasks
         if self._flow.limit() is None and not isinstance(tasks, list | tuple):
             tasks = list(tasks)  # pre_dispatch="all"
             self._total = len(tasks)
         if isinstance(tasks, list | tuple) and self._asked_first(checked(tasks, 0)) is None:
             self._calls.put(0, tasks)
+            self._read = len(tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
             # What is looked up may be large: a list is read as it is needed, like any other input.
@@ -115,9 +145,10 @@ class Driver:
     def step(self, timeout: float | None = None) -> bool:
         """Wait for events, at most `timeout` seconds, and act on them; whether there were any.
 
-        Raises the error of a task if the flow is fatal, and whatever the input or the observer raises.
+        Raises the error of a task if the flow is fatal, `CallCancelled`, and what input or observer raise.
         """
-        events = self._heard(self._session.wait(timeout))
+        events = self._heard(self._session.wait(self._patience(timeout)))
+        self._switch.check()
         before = self._done
         for event in events:
             if type(event) is Done:
@@ -128,7 +159,7 @@ class Driver:
                 self._done += count
                 if self._recall is not None:
                     self._recall.keep(start, values)
-        self._feed(events)
+        self._feed([*events, *self._due()] if self._later else events)
         self._observe(before)
         return bool(events)
 
@@ -139,6 +170,20 @@ class Driver:
     def release(self) -> None:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
         self._calls, self._results, self.out, self._tasks = Window(), Window(), [], ()
+        self._errors = []
+
+    def _patience(self, timeout: float | None) -> float | None:
+        """Seconds until the next attempt of a task is due, at most `timeout`."""
+        if not self._later:
+            return timeout
+        left = max(0.0, self._later[0][0] - time.monotonic())
+        return left if timeout is None else min(left, timeout)
+
+    def _due(self) -> list[FlowEvent]:
+        now, due = time.monotonic(), list[FlowEvent]()
+        while self._later and self._later[0][0] <= now:
+            due.append(Due(heappop(self._later)[1]))
+        return due
 
     def _observe(self, before: int) -> None:
         if self._observer is not None and self._done != before:
@@ -173,6 +218,9 @@ class Driver:
         match action:
             case TakeBack(slot):
                 self._session.take_back(slot)
+            case Later(index, failures):
+                pause = self._retry.pause(failures, chance())
+                heappush(self._later, (time.monotonic() + pause, index))
             case Settle():
                 self._settle(action)
             case Abort(index, error):
@@ -180,6 +228,8 @@ class Driver:
                 raise error
             case End():
                 self.ended = True
+                if self._errors:
+                    raise all_of(self._errors, self._read)
 
     def _send(self, action: Send) -> None:
         slot, start, stop = action
@@ -246,6 +296,8 @@ class Driver:
         else:
             self._results.put(index, [_SKIPPED])
             self._skipped = True
+        if self._on_error == "group":
+            self._errors.append(error)
         self._done += 1
         self._failed += 1
 

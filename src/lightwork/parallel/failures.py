@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..protocols import Call
 from .task import Resumed
 
-__all__ = ["Failure", "add_note", "describe", "not_a_call"]
+__all__ = ["Failure", "add_note", "all_of", "describe", "not_a_call"]
 
 _LIMIT = 200  # characters of a note
 _PLAIN = frozenset({bool, bytearray, bytes, complex, float, int, range, slice, str, type(None), type(...)})
@@ -73,6 +73,11 @@ def add_note(error: BaseException, note: str) -> None:
     # replaced by ours, so the note is what gets lost.
     with contextlib.suppress(AttributeError, TypeError):
         error.add_note(note)
+
+
+def all_of(errors: list[BaseException], tasks: int) -> BaseException:
+    """The errors of a call as one, for ``except*``; each carries the note that names its task."""
+    return BaseExceptionGroup(f"{len(errors)} of {tasks} tasks failed", errors)
 
 
 def not_a_call(index: int, call: object) -> TypeError:

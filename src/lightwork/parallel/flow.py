@@ -5,9 +5,10 @@
     Arrived ──┐                                  ┌──► Read       take more tasks from the input
     Done      │   ┌────────┐   ┌────────────┐    ├──► Send       a range of tasks to a slot
     Failed    ├──►│ backlog├──►│ slots      ├──► ├──► TakeBack   ask a slot for its unstarted tasks
-    Lost      │   └────────┘   │ (sent)     │    ├──► Settle     a task has failed for good
-    Returned  │        ▲       └─────┬──────┘    ├──► Emit       results that are next to be handed out
-    Consumed ─┘        └─────────────┘           └──► Abort, End
+    Lost      │   └────────┘   │ (sent)     │    ├──► Later      a task has failed and is tried again
+    Returned  │     ▲    ▲     └─────┬──────┘    ├──► Settle     a task has failed for good
+    Due       │     │    └───────────┘           ├──► Emit       results that are next to be handed out
+    Consumed ─┘     └── attempts that wait       └──► Abort, End
 
 `Flow.feed` is the only door. Events and actions carry ranges of tasks, never single ones, since what is done
 per task in Python costs more than a small task may. Indices count the tasks of the input from 0.
@@ -19,6 +20,8 @@ What it promises, for any order of events that a correct session may report:
 * what is known when it arrives is never sent;
 * tasks that were queued at a lost worker are sent again; if it is not known which task ran when the worker
   was lost, its tasks are sent one by one, and given up after `MAX_LOSSES` losses;
+* a task that failed is tried again as `Retry` says; one that ran out of memory then runs with no other
+  beside it;
 * a worker that idles while another has unstarted tasks is given those;
 * it ends when the input is exhausted and all tasks were emitted.
 """
@@ -30,7 +33,22 @@ from typing import NamedTuple
 from ..errors import EngineError
 from ..protocols import Done, Failed, Lost, Returned
 from .batching import BatchSizes, result_bytes
-from .moves import Abort, Action, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
+from .moves import (
+    Abort,
+    Action,
+    Arrived,
+    Consumed,
+    Due,
+    Emit,
+    End,
+    FlowEvent,
+    Later,
+    Read,
+    Send,
+    Settle,
+    TakeBack,
+)
+from .retrying import Retry, is_crash, ran_out_of_memory
 
 __all__ = ["MAX_LOSSES", "Flow"]
 
@@ -78,17 +96,28 @@ class Flow:
     bounded
         Count emitted results that were not consumed as unfinished: a reader that lags stops the reading.
     fatal
-        The first failure aborts; otherwise failures are settled.
+        The first failure for good aborts; otherwise failures are settled.
+    retry
+        Which failures are not for good; ``None``: all are.
     """
 
     __slots__ = (
-        "_ahead", "_alone", "_arrived", "_asked", "_backlog", "_bounded", "_denied", "_ended",
-        "_exhausted", "_fatal", "_finished", "_held", "_next", "_ordered", "_outstanding",
-        "_readable", "_reading", "_sent", "_sizes", "_slots", "_unread", "_waiting",
+        "_ahead", "_alone", "_arrived", "_asked", "_backlog", "_bounded", "_denied", "_ended", "_errors",
+        "_exclusive", "_exhausted", "_fatal", "_finished", "_greedy", "_held", "_next", "_ordered",
+        "_outstanding", "_postponed", "_readable", "_reading", "_retry", "_sent", "_sizes", "_slots",
+        "_unread", "_waiting",
     )  # fmt: skip
 
     def __init__(
-        self, slots: int, ahead: int | None, *, sizes: BatchSizes, ordered: bool, bounded: bool, fatal: bool
+        self,
+        slots: int,
+        ahead: int | None,
+        *,
+        sizes: BatchSizes,
+        ordered: bool,
+        bounded: bool,
+        fatal: bool,
+        retry: Retry | None = None,
     ) -> None:
         self._slots = slots
         self._ahead = ahead
@@ -96,6 +125,7 @@ class Flow:
         self._ordered = ordered
         self._bounded = bounded
         self._fatal = fatal
+        self._retry = retry
         self._arrived = 0  # tasks read so far
         self._exhausted = False
         self._reading = False  # a Read was not answered yet
@@ -107,6 +137,10 @@ class Flow:
         self._alone: set[int] = set()  # slots that hold one suspected task and get no other
         self._asked: set[int] = set()  # slots that have not answered a TakeBack
         self._denied: set[int] = set()  # slots that had nothing to give and have not reported since
+        self._errors: dict[int, int] = {}  # of tasks that get another attempt: errors so far
+        self._postponed: dict[int, int] = {}  # tasks whose next attempt is not due: losses so far
+        self._greedy: set[int] = set()  # tasks that ran out of memory: they run with no other beside them
+        self._exclusive: int | None = None  # the slot that runs one of those
         self._next = 0  # the next task to emit in order
         self._finished: dict[int, int] = {}  # start: stop of finished ranges after _next
         self._unread = 0  # finished and not consumed (bounded flows)
@@ -142,6 +176,8 @@ class Flow:
             self._on_failed(event, actions)  # type: ignore[arg-type]  # just tested
         elif kind is Returned:
             self._on_returned(event)  # type: ignore[arg-type]  # just tested
+        elif kind is Due:
+            self._on_due(event)  # type: ignore[arg-type]  # just tested
         else:
             self._on_lost(event, actions)  # type: ignore[arg-type]  # the only kind that is left
 
@@ -180,7 +216,7 @@ class Flow:
     def _on_failed(self, event: Failed, actions: list[Action]) -> None:
         losses = self._forget(event.slot, event.index, event.index + 1)
         self._sizes.record(1, event.seconds)
-        self._fail(event.index, event.error, max(losses, 0) + 1, actions)
+        self._fail(event.index, event.error, max(losses, 0), actions)
 
     def _on_returned(self, event: Returned) -> None:
         self._asked.discard(event.slot)
@@ -189,6 +225,10 @@ class Flow:
             return
         losses = self._forget(event.slot, event.start, event.stop)
         self._requeue([_Span(event.start, event.stop, losses if losses > 0 else _RETURNED)])
+
+    def _on_due(self, event: Due) -> None:
+        losses = self._postponed.pop(event.index)
+        self._requeue([_Span(event.index, event.index + 1, losses)])
 
     def _on_lost(self, event: Lost, actions: list[Action]) -> None:
         slot, spans = event.slot, self._sent[event.slot]
@@ -200,6 +240,8 @@ class Flow:
         self._held[slot] = 0
         for marks in (self._asked, self._denied, self._alone):
             marks.discard(slot)
+        if self._exclusive == slot:
+            self._exclusive = None
         again = []
         for start, stop, history in spans:
             if running is None:
@@ -210,7 +252,7 @@ class Flow:
                     self._fail(start, event.error, losses, actions)
             elif start <= running < stop:
                 again += [_Span(start, running, history), _Span(running + 1, stop, history)]
-                self._fail(running, event.error, max(history, 0) + 1, actions)
+                self._fail(running, event.error, max(history, 0) + is_crash(event.error), actions)
             else:
                 again.append(_Span(start, stop, history))
             if self._ended:
@@ -243,9 +285,21 @@ class Flow:
             self._sent[slot] = spans = rest
         if not spans:
             self._alone.discard(slot)
+            if self._exclusive == slot:
+                self._exclusive = None
         return max(span.history for span in hit)
 
-    def _fail(self, index: int, error: BaseException, attempts: int, actions: list[Action]) -> None:
+    def _fail(self, index: int, error: BaseException, losses: int, actions: list[Action]) -> None:
+        """A task has failed, with this error if it is no crash, and with so many lost workers in all."""
+        errors = self._errors.pop(index, 0) + (not is_crash(error))
+        attempts = errors + losses
+        if self._retry is not None and self._retry.allows(error, errors, losses):
+            self._errors[index] = errors
+            self._postponed[index] = losses
+            if ran_out_of_memory(error):
+                self._greedy.add(index)
+            actions.append(Later(index, attempts))
+            return
         if self._fatal:
             self._ended = True
             actions.append(Abort(index, error))
@@ -285,7 +339,7 @@ class Flow:
             self._read(actions)
         if self._reading:
             return
-        if self._exhausted and not self._outstanding and not self._backlog:
+        if self._exhausted and not self._outstanding and not self._backlog and not self._postponed:
             self._ended = True
             actions.append(End())
         else:
@@ -293,6 +347,8 @@ class Flow:
 
     def _hungriest(self) -> int | None:
         """The slot that holds least, if it should hold more."""
+        if self._exclusive is not None:
+            return None
         held = self._held
         if self._alone:
             free = [slot for slot in range(self._slots) if slot not in self._alone]
@@ -306,8 +362,9 @@ class Flow:
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
         start, stop, history = self._backlog[0]
-        suspected = history > _FRESH
-        if suspected and self._held[slot]:
+        greedy = start in self._greedy
+        suspected = history > _FRESH or greedy
+        if suspected and (self._outstanding if greedy else self._held[slot]):
             return None
         if suspected:
             size = 1
@@ -326,6 +383,9 @@ class Flow:
         size = min(size, stop - start)
         if suspected:
             self._alone.add(slot)
+        if greedy:
+            self._exclusive = slot
+            self._greedy.discard(start)
         if start + size == stop:
             self._backlog.popleft()
         else:
@@ -339,7 +399,7 @@ class Flow:
     def _room(self) -> int:
         """How many more tasks may be on their way now; may be negative after batches became smaller."""
         limit = self.limit()
-        return _ANY if limit is None else limit - self._outstanding - self._unread
+        return _ANY if limit is None else limit - self._outstanding - len(self._postponed) - self._unread
 
     def _read(self, actions: list[Action]) -> None:
         room = self._room()

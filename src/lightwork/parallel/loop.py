@@ -1,21 +1,26 @@
 """``n_jobs=1``: the tasks run one after the other in the caller's thread, as a loop would run them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
+from types import TracebackType
 from typing import Any
 
-from ..protocols import Call, Known
+from .. import parallel  # its `awaiting` is loaded by the first `async for`
+from ..protocols import Call, Known, Run
 from .around import Around, entered
+from .cancelling import Switch
 from .driver import Observer, OnError
-from .failures import Failure, add_note, describe, not_a_call
+from .failures import Failure, add_note, all_of, describe, not_a_call
 from .recall import Recall, asked
+from .retrying import Retry, chance
 
-__all__ = ["run_all", "run_lazily"]
+__all__ = ["Lazy", "run_all", "run_lazily"]
 
 _SKIPPED = object()
+_NO_MORE = object()
 
 
-def run_all(tasks: Iterable[Call]) -> list[Any]:  # Any: results of users' functions
+def run_all(tasks: Iterable[Call], switch: Switch) -> list[Any]:  # Any: results of users' functions
     """The results of all tasks, each of which is taken from the input when the one before has ended.
 
     The error of a task passes through, with a note that names the task; errors of the input pass as they are.
@@ -23,6 +28,8 @@ def run_all(tasks: Iterable[Call]) -> list[Any]:  # Any: results of users' funct
     results: list[Any] = []
     append = results.append
     for call in tasks:
+        if switch.on:
+            switch.check()
         try:
             function, args, kwargs = call
             append(function(*args, **kwargs))
@@ -36,49 +43,134 @@ def run_lazily(
     tasks: Iterable[Call],
     *,
     around: Around,
+    switch: Switch,
+    retry: Retry | None,
     on_error: OnError,
     observer: Observer | None,
     total: int | None,
     chunk: int,
     recall: Recall | None = None,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """The results one by one; task i runs when result i is asked for.
 
     Parameters
     ----------
     around
         What is done around each task.
+    switch
+        Gives up the call between two tasks.
+    retry
+        Which errors are tried again; the pauses are slept.
     chunk
         Tasks are taken from the input so many at a time.
     recall
         Asked for the result of each task before it runs, and told of it afterwards.
     """
     with entered(around) as run:
-        source = iter(tasks)
-        index = failed = 0
-        while calls := list(islice(source, chunk)):
-            for call in calls:
-                known = None if recall is None else asked(recall, index, call)
-                try:
-                    result = known.value if type(known) is Known else run(index, call)
-                except BaseException as error:
-                    _explain(error, index, call)
-                    # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
-                    if on_error == "raise" or not isinstance(error, Exception):
-                        raise
-                    failed += 1
-                    result = Failure(index, error, 1) if on_error == "return" else _SKIPPED
-                else:
-                    if recall is not None and type(known) is not Known:
-                        recall.keep(index, [result])
-                index += 1
-                if observer is not None:
-                    observer(index, total, failed)
-                if result is not _SKIPPED:
-                    yield result
-                result = known = (
-                    None  # the caller's from now on: do not keep it alive until the next one is there
-                )
+        attempts = _Attempts(run, retry, switch)
+        index = 0
+        errors: list[BaseException] = []
+        for call in _in_chunks(iter(tasks), chunk):
+            switch.check()
+            known = None if recall is None else asked(recall, index, call)
+            try:
+                result = known.value if type(known) is Known else attempts.run(index, call)
+            except BaseException as error:
+                _explain(error, index, call)
+                # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
+                if on_error == "raise" or not isinstance(error, Exception) or switch.on:
+                    raise
+                errors.append(error)
+                result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
+            else:
+                if recall is not None and type(known) is not Known:
+                    recall.keep(index, [result])
+            index += 1
+            if observer is not None:
+                observer(index, total, len(errors))
+            if result is not _SKIPPED:
+                yield result
+            result = known = None  # the caller's from now on: do not keep it alive until the next is there
+        if errors and on_error == "group":
+            raise all_of(errors, index)
+
+
+class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
+    """What `run_lazily` gives, also for ``async for``: then each task runs in a thread."""
+
+    def __init__(self, results: Generator[Any, None, None]) -> None:
+        self._results = results
+        self._over = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the call goes on: neither exhausted nor closed nor failed."""
+        return not self._over
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._results)
+        except BaseException:
+            self._over = True
+            raise
+
+    def send(self, value: None, /) -> Any:
+        """As `next`."""
+        return next(self)
+
+    def throw(  # type: ignore[override]  # the old three-argument form is not offered
+        self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
+    ) -> Any:
+        """End the call and raise `error`."""
+        self.close()
+        raise error
+
+    def close(self) -> None:
+        """End the call. Safe to call twice."""
+        self._over = True
+        self._results.close()
+
+    def __aiter__(self) -> "Lazy":
+        return self
+
+    async def __anext__(self) -> Any:
+        value = await parallel.awaiting.in_thread(lambda: next(self, _NO_MORE))
+        if value is _NO_MORE:
+            raise StopAsyncIteration
+        return value
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        self.close()
+
+
+class _Attempts:
+    """Runs a task until it ends well or `retry` says that it is enough; `made` counts."""
+
+    __slots__ = ("_retry", "_run", "_switch", "made")
+
+    def __init__(self, run: Run, retry: Retry | None, switch: Switch) -> None:
+        self._run = run
+        self._retry = retry or Retry(0)
+        self._switch = switch
+        self.made = 0
+
+    def run(self, index: int, call: Call) -> Any:  # Any: the result of the user's function
+        self.made = 0
+        while True:
+            self.made += 1
+            try:
+                return self._run(index, call)
+            except Exception as error:
+                if not self._retry.allows(error, self.made, 0):
+                    raise
+            self._switch.sleep(self._retry.pause(self.made, chance()))
+
+
+def _in_chunks(source: Iterator[Call], size: int) -> Iterator[Call]:
+    """The items of `source`, taken from it so many at a time."""
+    while calls := list(islice(source, size)):
+        yield from calls
 
 
 def _explain(error: BaseException, index: int, call: object) -> None:

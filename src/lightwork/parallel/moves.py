@@ -6,16 +6,18 @@ The other events are those of a session: `Done`, `Failed`, `Lost`, `Returned`.
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from ..protocols import Done, Failed, Lost, Returned
+from ..protocols import Report
 
 __all__ = [
     "Abort",
     "Action",
     "Arrived",
     "Consumed",
+    "Due",
     "Emit",
     "End",
     "FlowEvent",
+    "Later",
     "Read",
     "Send",
     "Settle",
@@ -32,13 +34,19 @@ class Arrived(NamedTuple):
     """Ranges of them, in order, whose results are there already, so that they are not sent."""
 
 
+class Due(NamedTuple):
+    """The time has come for the next attempt of a task, see `Later`."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+
+
 class Consumed(NamedTuple):
     """`count` more of the emitted results were taken by the reader. Fed to bounded flows only."""
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
-FlowEvent: TypeAlias = Done | Failed | Lost | Returned | Arrived | Consumed
+FlowEvent: TypeAlias = Report | Arrived | Due | Consumed
 
 
 class Read(NamedTuple):
@@ -61,6 +69,13 @@ class TakeBack(NamedTuple):
     """Ask a slot for the tasks that it has not started."""
 
     slot: int
+
+
+class Later(NamedTuple):
+    """A task has failed `failures` times and gets another attempt: feed `Due` when it is time for it."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    failures: int
 
 
 class Settle(NamedTuple):
@@ -89,4 +104,4 @@ class End(NamedTuple):
     """All tasks were emitted. The flow ignores all further events."""
 
 
-Action: TypeAlias = Read | Send | TakeBack | Settle | Emit | Abort | End
+Action: TypeAlias = Read | Send | TakeBack | Later | Settle | Emit | Abort | End

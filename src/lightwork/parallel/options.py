@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
 from ..errors import InvalidOption
+from ..protocols import Engine
 from .arithmetic import evaluate
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "check_choice",
     "parse_batch_size",
     "parse_n_jobs",
+    "parse_task_timeout",
     "parse_timeout",
     "parse_verbose",
     "read_ahead",
@@ -66,13 +68,24 @@ def parse_batch_size(batch_size: object) -> int | None:
     return number
 
 
-def parse_timeout(timeout: object) -> float | None:
+def parse_timeout(timeout: object, name: str = "timeout") -> float | None:
     """Seconds, or ``None`` for no limit, which is also what more than three weeks are."""
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise InvalidOption(f"timeout={timeout!r}: give a positive number of seconds, or None")
+        raise InvalidOption(f"{name}={timeout!r}: give a positive number of seconds, or None")
     return float(timeout) if timeout < _FOR_EVER else None
+
+
+def parse_task_timeout(task_timeout: object, engine: Engine) -> float | None:
+    """Seconds, ``None`` for no limit. An engine whose tasks cannot be ended is refused."""
+    seconds = parse_timeout(task_timeout, "task_timeout")
+    if seconds is not None and engine.shares_memory:
+        raise InvalidOption(
+            f"task_timeout={task_timeout!r}: backend={engine.name!r} cannot end a task that runs, threads "
+            'cannot be killed; use backend="processes"'
+        )
+    return seconds
 
 
 def parse_verbose(verbose: object) -> int:

@@ -36,6 +36,7 @@ from .options import (
     Unset,
     check_choice,
     parse_batch_size,
+    parse_task_timeout,
     parse_timeout,
     parse_verbose,
     read_ahead,
@@ -46,9 +47,11 @@ from .task import TaskRunner, nesting_level
 
 if TYPE_CHECKING:
     from .around import Around
+    from .cancelling import Switch
     from .driver import Driver, Observer, OnError
     from .progress import Progress
     from .recall import Recall
+    from .retrying import Retry
 
 __all__ = ["Parallel"]
 
@@ -98,7 +101,15 @@ class Parallel:
     on_error
         ``"raise"``: the first error of a task is raised and all others are given up; it carries a note with
         the task and the worker's traceback as its cause. ``"return"``: a `Failure` stands in the place of the
-        result. ``"skip"``: the result is left out.
+        result. ``"skip"``: the result is left out. ``"group"``: all tasks run, then all errors are raised
+        together as an `ExceptionGroup`.
+    retries
+        Further attempts for a task that fails: a number, or a `Retry` that says for which errors and after
+        how long. Tasks whose worker died have as many again. The other tasks go on meanwhile.
+    task_timeout
+        Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
+        task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
+        run in one worker.
     checkpoint
         A folder where the results of finished tasks are kept as they arrive. A later call with the same
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
@@ -139,6 +150,8 @@ class Parallel:
         require: str | Unset | None = REQUIRE,
         *,
         on_error: "OnError" = "raise",
+        retries: "int | Retry" = 0,
+        task_timeout: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Observer" = False,
@@ -147,7 +160,7 @@ class Parallel:
         refuse_unknown("Parallel", refused)
         refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
-        check_choice("on_error", on_error, ("raise", "return", "skip"))
+        check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
         self._engine, self.n_jobs = choose(
             backend,
@@ -162,6 +175,9 @@ class Parallel:
         self.pre_dispatch = pre_dispatch
         self.batch_size = batch_size
         self.on_error: OnError = on_error
+        self.retries = retries
+        self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
+        self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.progress = progress
         self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
         self._batch = parse_batch_size(batch_size)
@@ -172,6 +188,7 @@ class Parallel:
             self._inner = inner_max_num_threads
         parallel.progress.observers(progress, 0, "")
         self._lock = threading.Lock()
+        self._switch: Switch | None = None
         self._calling = False
         self._results: Callable[[], Generator[Any, None, None] | None] = _nothing  # a weak reference
 
@@ -212,17 +229,17 @@ class Parallel:
             is a list.
         """
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
-        self._claim()
+        switch = self._claim()
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
             recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks)
-            if workers == 1:
-                result = self._run_here(tasks, total, watching, recall)
+            if workers == 1 and self.task_timeout is None:
+                result = self._run_here(tasks, switch, total, watching, recall)
             else:
-                result = self._share_out(tasks, total, watching, recall, workers)
+                result = self._share_out(tasks, switch, total, watching, recall, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -255,6 +272,17 @@ class Parallel:
             raise TypeError("map() must have at least one iterable: parallel.map(f, xs)")
         return self(mapped(function, iterables))
 
+    def cancel(self) -> None:
+        """Give up the call that runs, from any thread; without effect if none does.
+
+        It raises `CallCancelled` (a generator at its next value) as soon as tasks that run were killed; with
+        threads and ``n_jobs=1``, which cannot be killed, they are abandoned or end first. Closing the
+        generator gives a call up as well, without an error.
+        """
+        switch = self._switch
+        if switch is not None:
+            switch.cancel()
+
     def __enter__(self) -> "Parallel":
         return self
 
@@ -265,7 +293,7 @@ class Parallel:
         if results is not None:
             results.close()
 
-    def _claim(self) -> None:
+    def _claim(self) -> "Switch":
         with self._lock:
             results = self._results()
             if self._calling or (results is not None and _goes_on(results)):
@@ -274,9 +302,16 @@ class Parallel:
                     "exhaust or close its generator, or make another Parallel"
                 )
             self._calling = True
+            self._switch = switch = parallel.cancelling.Switch()
+            return switch
 
     def _run_here(
-        self, tasks: Iterable[Call], total: int | None, watching: "Progress | None", recall: "Recall | None"
+        self,
+        tasks: Iterable[Call],
+        switch: "Switch",
+        total: int | None,
+        watching: "Progress | None",
+        recall: "Recall | None",
     ) -> Any:
         if self.timeout is not None:
             warnings.warn(
@@ -286,13 +321,16 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        around = self._around()
-        is_plain = self.on_error == "raise" and watching is None and not around and recall is None
+        around = self._around(in_process=True)
+        is_plain = self.on_error == "raise" and self._retry is None and recall is None
+        is_plain = is_plain and watching is None and not around
         if is_plain and self.return_as == "list" and chunk == 1:
-            return parallel.loop.run_all(tasks)
+            return parallel.loop.run_all(tasks, switch)
         results = parallel.loop.run_lazily(
             tasks,
             around=around,
+            switch=switch,
+            retry=self._retry,
             on_error=self.on_error,
             observer=watching,
             total=total,
@@ -301,20 +339,23 @@ class Parallel:
         )
         if watching is not None:
             results = _watched(results, watching)
-        return list(results) if self.return_as == "list" else results
+        return list(results) if self.return_as == "list" else parallel.loop.Lazy(results)
 
-    def _around(self) -> "Around":
+    def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
+        return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
+
+    def _around(self, *, in_process: bool) -> "Around":
         """What is done around each task of the next call."""
         # Handles among the arguments can come from this module only.
         sharing = loaded("lightwork.parallel.sharing")
         if sharing is None:
             return ()
-        here = self.n_jobs == 1 or self._engine.shares_memory
-        return (parallel.around.Feature(sharing.layer(in_process=here)),)
+        return (parallel.around.Feature(sharing.layer(in_process=in_process)),)
 
     def _share_out(
         self,
         tasks: Iterator[Call] | Sequence[Call],
+        switch: "Switch",
         total: int | None,
         watching: "Progress | None",
         recall: "Recall | None",
@@ -332,17 +373,20 @@ class Parallel:
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
+            retry=self._retry,
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = self._around()
+        around = self._around(in_process=self._engine.shares_memory)
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
-        session = self._engine.open(SessionRequest(workers, runner, inner, {}))
+        session = self._engine.open(SessionRequest(workers, runner, inner, self._engine_options()))
         driver = parallel.driver.Driver(
             tasks,
             session,
             flow,
             on_error=self.on_error,
+            retry=self._retry,
+            switch=switch,
             observer=watching,
             listener=parallel.around.listener(around),
             recall=recall,
@@ -389,16 +433,14 @@ def _step_within(driver: "Driver", timeout: float) -> None:
             waited_for, since = driver.emitted, time.monotonic()
 
 
-def _watched(results: Iterator[Any], watching: "Progress") -> Iterator[Any]:
+def _watched(results: Iterator[Any], watching: "Progress") -> Generator[Any, None, None]:
     with contextlib.closing(watching):
         yield from results
 
 
 def _goes_on(results: Generator[Any, None, None]) -> bool:
     """Whether a generator that was returned has not ended yet."""
-    if isinstance(results, parallel.results.Results):
-        return results.running
-    return getattr(results, "gi_frame", None) is not None
+    return isinstance(results, parallel.results.Results | parallel.loop.Lazy) and results.running
 
 
 def _nothing() -> None:

@@ -18,32 +18,46 @@ from collections.abc import Callable, Generator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
+from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
 from ..protocols import Session
 from .driver import Driver
 
-__all__ = ["Results", "stream"]
+__all__ = ["Channel", "Chunk", "Results", "no_result", "stream"]
 
 
 _PATIENCE = 0.2
 """Seconds to wait for an input that is just being advanced."""
 
 
+Chunk: TypeAlias = list[Any] | BaseException | None
+"""Values (Any: of users' functions); the error that ends the call, or ``None`` for its end."""
+
+
 class Channel:
     """What the pump and the reader share."""
 
-    __slots__ = ("chunks", "consumed", "driver", "session", "starved")
+    __slots__ = ("arrived", "chunks", "consumed", "driver", "session", "starved")
 
     def __init__(self, driver: Driver, session: Session) -> None:
         self.driver = driver
         self.session = session
-        self.chunks: SimpleQueue[list[Any] | BaseException | None] = SimpleQueue()  # None: no more
+        self.chunks: SimpleQueue[Chunk] = SimpleQueue()
+        self.arrived: Callable[[], None] | None = None
+        """Called by the pump after it has put a chunk. Written by the reader, before it looks for one."""
         self.consumed = 0
         """Values that the reader has taken. Written by the reader."""
         self.starved = False
         """The pump waits and would like to hear of values taken. Written by the pump."""
+
+    def put(self, chunk: Chunk) -> None:
+        """Hand a chunk to the reader. Called by the pump."""
+        self.chunks.put(chunk)
+        arrived = self.arrived
+        if arrived is not None:
+            arrived()
 
     def close(self) -> None:
         """Ask the pump to stop. Safe from any thread and from finalizers."""
@@ -56,7 +70,7 @@ class Results(Generator[Any, None, None]):
 
     Errors of tasks and of the input are raised by `next` after the results that were ready before; the
     generator is then at its end. `close`, or losing the last reference, ends the call: tasks that run are
-    killed (threads: abandoned), tasks that wait are forgotten.
+    killed (threads: abandoned), tasks that wait are forgotten. ``async for`` works as well.
     """
 
     def __init__(self, channel: Channel, pump: threading.Thread, timeout: float | None) -> None:
@@ -107,15 +121,41 @@ class Results(Generator[Any, None, None]):
         self._chunk = []
         self._finalizer()
 
-    def _refill(self) -> None:
-        chunks = self._channel.chunks
+    def __aiter__(self) -> "Results":
+        return self
+
+    async def __anext__(self) -> Any:
+        """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""
+        while not self._chunk:
+            if self._over:
+                raise StopAsyncIteration
+            try:
+                self._check_process()
+                arrived = await parallel.awaiting.arrival(self._channel, self._timeout)
+                self._take(arrived)
+            except BaseException:
+                self._over = True
+                self._channel.close()  # nobody waits here for the workers to be free
+                raise
+        return next(self)
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        await parallel.awaiting.in_thread(self.close)
+
+    def _check_process(self) -> None:
         # The last thing that a pump does is to put an outcome; only a fork ends it without one.
-        if not self._pump.is_alive() and chunks.empty():
+        if not self._pump.is_alive() and self._channel.chunks.empty():
             raise EngineError("this generator belongs to the process that this one is forked from")
+
+    def _refill(self) -> None:
+        self._check_process()
         try:
-            chunk = chunks.get(timeout=self._timeout)
+            self._take(self._channel.chunks.get(timeout=self._timeout))
         except Empty:
-            raise TaskTimeout(f"no result within timeout={self._timeout} s; the call was ended") from None
+            raise no_result(self._timeout) from None
+
+    def _take(self, chunk: Chunk) -> None:
         if chunk is None:
             self.close()
         elif isinstance(chunk, BaseException):
@@ -123,6 +163,11 @@ class Results(Generator[Any, None, None]):
         else:
             chunk.reverse()
             self._chunk = chunk
+
+
+def no_result(timeout: float | None) -> TaskTimeout:
+    """The error for a reader that has waited too long."""
+    return TaskTimeout(f"no result within timeout={timeout} s; the call was ended")
 
 
 def stream(driver: Driver, session: Session, timeout: float | None, ended: Callable[[], None]) -> Results:
@@ -164,8 +209,10 @@ def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
     except BaseException as error:  # noqa: BLE001 - likewise; without an outcome the reader would wait for ever
         outcome = outcome or error
     if outcome is not None:
+        if driver.out:
+            channel.put(driver.out)
         driver.release()
-    channel.chunks.put(outcome)
+    channel.put(outcome)
     del outcome  # its traceback refers to this frame
 
 
@@ -174,7 +221,7 @@ def _run(driver: Driver, channel: Channel) -> None:
     while True:
         if driver.out:
             values, driver.out = driver.out, []
-            channel.chunks.put(values)
+            channel.put(values)
         if driver.ended or driver.cancelled:
             return
         # Set before looking: a reader that takes a value after the look sees the flag and wakes us.

@@ -45,7 +45,7 @@ from lightwork.testing.engines import ScriptedEngine
         ({"backend": "threads", "inner_max_num_threads": 2}, "does not accept it"),
         ({"inner_max_num_threads": 0}, "inner_max_num_threads=0"),
         ({"progress": "yes"}, "progress='yes'"),
-        ({"retries": 3, "colour": "red"}, "Parallel has no option retries=3, colour='red'"),
+        ({"flavour": 3, "colour": "red"}, "Parallel has no option flavour=3, colour='red'"),
     ],
 )
 def test_what_cannot_be_right_is_refused(options: dict[str, Any], message: str) -> None:

@@ -23,7 +23,8 @@ class ProcessEngine:
     closures work. A worker that dies costs the task that it ran and nothing else. No worker, and nothing
     that a worker started, outlives this process by more than two seconds.
 
-    Session options: ``idle_worker_timeout``, seconds after which an idle worker leaves (default 300).
+    Session options: ``idle_worker_timeout``, seconds after which an idle worker leaves (default 300);
+    ``task_timeout``, seconds after which the worker of a task is ended and the task lost with `TaskTimeout`.
 
     Notes
     -----
@@ -73,18 +74,22 @@ class ProcessEngine:
             raise InvalidOption(f"n_jobs={request.n_jobs!r} is not a number of slots: give 1 or more")
         if request.inner_threads is not None and request.inner_threads < 1:
             raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
-        return ProcessSession(self._pool, request, patience=_patience(dict(request.options)), engine=self)
+        options = dict(request.options)
+        patience = parse_seconds(options.pop("idle_worker_timeout", _IDLE), name="idle_worker_timeout")
+        limit = options.pop("task_timeout", None)
+        task_timeout = None if limit is None else parse_seconds(limit, name="task_timeout")
+        _refuse(options)
+        return ProcessSession(self._pool, request, patience=patience, task_timeout=task_timeout, engine=self)
 
     def shutdown(self) -> None:
         """End idle workers, and the template too unless a session is open. The engine starts anew on use."""
         self._pool.shutdown()
 
 
-def _patience(options: dict[str, Any]) -> float:  # Any: what users give
-    seconds = options.pop("idle_worker_timeout", _IDLE)
-    if options:
-        names = ", ".join(sorted(options))
+def _refuse(unknown: dict[str, Any]) -> None:  # Any: what users give
+    if unknown:
+        names = ", ".join(sorted(unknown))
         raise InvalidOption(
-            f"the engine 'processes' does not know the option(s) {names}: it takes idle_worker_timeout"
+            f"the engine 'processes' does not know the option(s) {names}: "
+            "it takes idle_worker_timeout and task_timeout"
         )
-    return parse_seconds(seconds, name="idle_worker_timeout")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...errors import EngineError
-from ..workers.control import FORK, KILL, LEAVE, MESSAGE_SIZE, Message, decode, encode
+from ..workers.control import FORK, KILL, LEAVE, LOOK, MESSAGE_SIZE, Message, decode, encode
 
 __all__ = ["Template"]
 
@@ -59,6 +59,11 @@ class Template:
         # A template that is gone took its workers along.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.send(encode(Message(KILL, number)))
+
+    def look_at(self, number: int) -> None:
+        """Ask for a worker's stack. A template that has just ended cannot ask, and need not."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(encode(Message(LOOK, number)))
 
     def messages(self) -> Iterator[Message | None]:
         """What has arrived, without waiting; ``None`` if the template has ended."""

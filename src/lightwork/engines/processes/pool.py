@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...system.forks import after_fork_in_child
+from ...system.oom import oom_kills
 from ..workers.control import ENDED, REFUSED, Message
 from ..workers.sources import Source, changed
 from ..workers.wire import ENDED as SESSION_ENDED
@@ -46,6 +47,7 @@ class Pool:
         self._template: Template | None = None
         self._links: dict[int, WorkerLink] = {}
         self._holders: set[Holder] = set()
+        self._oom_kills: int | None = None
         self.generation = 0
         """Counts the templates that came and went."""
 
@@ -134,6 +136,26 @@ class Pool:
             for link in links:
                 self.bury(link)
 
+    def end_worker(self, link: WorkerLink) -> None:
+        """Have a worker ended, with all that it started in its process group. Its holder will be told."""
+        with self._lock:
+            if link.ended is None and self._template is not None:
+                self._template.kill(link.number)
+
+    def look_at(self, link: WorkerLink) -> None:
+        """Have a worker write its stack into its control page, if it can."""
+        with self._lock:
+            if link.ended is None and self._template is not None:
+                self._template.look_at(link.number)
+
+    def memory_ran_out(self) -> bool | None:
+        """Whether the kernel ended processes for want of memory since workers were first started or this was
+        last asked; ``None`` if it does not tell.
+        """
+        with self._lock:
+            before, self._oom_kills = self._oom_kills, oom_kills()
+            return None if before is None or self._oom_kills is None else self._oom_kills > before
+
     def pump(self) -> None:
         """Read what the template has to say, without waiting."""
         with self._lock:
@@ -171,6 +193,7 @@ class Pool:
     def _start(self, holder: Holder, limit: int | None) -> WorkerLink:
         if self._template is None:
             self._template = Template()
+            self._oom_kills = oom_kills()
             self.generation += 1
         link = WorkerLink(next(self._numbers), limit=limit)
         link.holder = holder

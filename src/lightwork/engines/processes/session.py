@@ -26,9 +26,10 @@ from ..workers.control import REFUSED
 from ..workers.environment import difference, look
 from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, StreamWriter, pickle_scalars
 from .bell import Bell
-from .deaths import describe_death
+from .deaths import describe_death, describe_late
 from .encoding import EncodedTasks, TaskEncoder
 from .functions import Shipyard
+from .lateness import Lateness
 from .link import WorkerLink
 from .pool import Pool
 from .publishing import Publisher
@@ -56,14 +57,24 @@ class ProcessSession:
     """A session of the process engine, as `lightwork.protocols.Session` describes it."""
 
     def __init__(
-        self, pool: Pool, request: SessionRequest, *, patience: float, engine: object = None
+        self,
+        pool: Pool,
+        request: SessionRequest,
+        *,
+        patience: float,
+        task_timeout: float | None = None,
+        engine: object = None,
     ) -> None:
-        """`patience`: seconds after which an idle worker leaves. `engine` is kept as long as the session."""
+        """`patience`: seconds after which an idle worker leaves; `task_timeout`: after which a task is ended.
+
+        `engine` is kept as long as the session.
+        """
         self._pool = pool
         self._engine = engine  # whose end is the pool's
         self._number = pool.new_session()
         self._limit = request.inner_threads
         self._patience = patience
+        self._lateness = None if task_timeout is None else Lateness(task_timeout, pool)
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -145,6 +156,8 @@ class ProcessSession:
         while not self._events:
             self._watch_template()
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if self._lateness is not None:
+                left = self._lateness.look(self._slots, left)
             ready = self._poller.poll(self._patience_ms(left))
             self._check_open()
             woken = self._handle(ready)
@@ -303,6 +316,10 @@ class ProcessSession:
 
     def _note(self, place: Slot, outcome: Outcome) -> None:
         start, values, error, seconds = outcome
+        if place.overdue is not None and place.overdue.is_doomed:
+            values = values[: max(0, place.overdue.task[0] - start)]
+            if not values:
+                return
         count = len(values) if error is None else 1
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
@@ -337,15 +354,20 @@ class ProcessSession:
 
     def _mourn(self, place: Slot, link: WorkerLink) -> None:
         ended, pid, running = link.ended, link.page.pid(), link.page.running()
-        waiting = bool(place.sent)
-        if running is not None and not any(item.start <= running < item.stop for item in place.sent):
+        sent, overdue = place.sent, place.overdue
+        if running is not None and not any(item.start <= running < item.stop for item in sent):
             running = None  # answered already, or taken back
+        stack = link.page.stack() if overdue is not None else ""
         place.leave()
         self._pool.bury(link)
         if ended is not None and ended.kind == REFUSED:
             raise EngineError(f"a worker cannot be started: {os.strerror(ended.status)}")
-        if waiting:
-            self._events.append(Lost(place.number, running, describe_death(pid, ended, running)))
+        if self._lateness is not None and overdue is not None and overdue.is_doomed:
+            late = describe_late(overdue.task[0], self._lateness.limit, stack)
+            self._events.append(Lost(place.number, overdue.task[0], late))
+        elif sent:
+            death = describe_death(pid, ended, running, out_of_memory=self._pool.memory_ran_out())
+            self._events.append(Lost(place.number, running, death))
 
     def _forget_socket(self, link: WorkerLink) -> None:
         if self._by_fileno.pop(link.socket.fileno(), None) is not None:

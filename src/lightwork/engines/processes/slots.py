@@ -5,6 +5,7 @@ from collections import deque
 
 from ...protocols import Returned
 from .encoding import EncodedTasks
+from .lateness import Overdue
 from .link import WorkerLink
 
 __all__ = ["Sent", "Slot"]
@@ -40,6 +41,7 @@ class Slot:
         "late_since",
         "link",
         "number",
+        "overdue",
         "rationed",
         "segments",
         "sent",
@@ -61,6 +63,7 @@ class Slot:
         self.functions: set[int] = set()
         self.segments: set[int] = set()
         self.silent_since: float | None = None
+        self.overdue: Overdue | None = None
         self.waits = False
         self.rationed = False
 

@@ -6,6 +6,7 @@
     ──────                                         ────────
     FORK number + [socket, page, tokens]  ───────►  forks a worker that owns these three
     KILL number                           ───────►  SIGKILL for the worker's process group
+    LOOK number                           ───────►  has the worker write its stack into its page
     LEAVE                                 ───────►  kills every descendant and exits
                                           ◄───────  ENDED number, pid, status, peak memory
                                           ◄───────  REFUSED number, errno: the fork failed
@@ -14,16 +15,33 @@ The socket keeps message boundaries (``SOCK_SEQPACKET``), so a message is one fi
 goes through the template makes it safe: only who reaps a process knows that its number is still its own.
 """
 
+import signal
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["ENDED", "FORK", "KILL", "LEAVE", "MESSAGE_SIZE", "REFUSED", "Message", "decode", "encode"]
+__all__ = [
+    "ENDED",
+    "FORK",
+    "KILL",
+    "LEAVE",
+    "LOOK",
+    "LOOK_SIGNAL",
+    "MESSAGE_SIZE",
+    "REFUSED",
+    "Message",
+    "decode",
+    "encode",
+]
 
 FORK: Final = 1
 KILL: Final = 2
 LEAVE: Final = 3
 ENDED: Final = 4
 REFUSED: Final = 5
+LOOK: Final = 6
+
+LOOK_SIGNAL: Final = signal.SIGRTMAX - 5
+"""Has a worker write its stack. Nobody is known to use this one; programs take the lowest ones."""
 
 _LAYOUT = struct.Struct("<BIIiQ")
 MESSAGE_SIZE = _LAYOUT.size

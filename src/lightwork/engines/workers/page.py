@@ -1,15 +1,16 @@
 """The control page: one page of memory that a worker writes and its parent reads, without a message.
 
 It says which task runs, so that a death is blamed on the right one, since when, and how many are finished.
-Each field is one aligned 8-byte word, so a reader never sees half of one. Fields are written one by one:
-a reader may see the start of the task before with the index of the next.
+Each field is one aligned 8-byte word, so a reader never sees half of one. Fields are written one by one,
+so a reader may see the index of a task with the start of another: who acts on both looks twice.
+The rest of the page is for the stack of a task that takes too long, as text.
 """
 
 import mmap
 
 from ...system.segments import map_shared
 
-__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STARTED", "ControlPage"]
+__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STACK", "STARTED", "ControlPage"]
 
 PAGE_BYTES = 4096
 NOBODY = -1
@@ -25,6 +26,10 @@ FINISHED = 2
 
 PID = 3
 """Word: number of the worker's process; 0 until it has started."""
+
+
+STACK = 1024
+"""Byte where the text begins."""
 
 
 class ControlPage:
@@ -45,6 +50,15 @@ class ControlPage:
         """Index of the task that runs, ``None`` between tasks."""
         index: int = self.words[RUNNING]
         return None if index == NOBODY else index
+
+    def task(self) -> tuple[int, int] | None:
+        """Index and start (ns of ``CLOCK_MONOTONIC``) of the task that runs, ``None`` between tasks."""
+        index = self.running()
+        return None if index is None else (index, self.words[STARTED])
+
+    def stack(self) -> str:
+        """What `faulthandler` wrote of the worker's stack, the innermost frame first; empty if it did not."""
+        return self._mapping[STACK:].rstrip(b"\0").decode(errors="replace")
 
     def pid(self) -> int:
         """Number of the worker's process, 0 until it has started."""

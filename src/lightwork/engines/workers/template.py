@@ -32,7 +32,19 @@ from ...system.processes import (
     open_pidfd,
     reap,
 )
-from .control import ENDED, FORK, KILL, LEAVE, MESSAGE_SIZE, REFUSED, Message, decode, encode
+from .control import (
+    ENDED,
+    FORK,
+    KILL,
+    LEAVE,
+    LOOK,
+    LOOK_SIGNAL,
+    MESSAGE_SIZE,
+    REFUSED,
+    Message,
+    decode,
+    encode,
+)
 from .worker import work
 
 __all__ = ["serve"]
@@ -124,6 +136,8 @@ class _Template:
             self._fork(message.number, descriptors)
         elif message.kind == KILL and message.number in self._pids:
             kill_group(self._pids[message.number])
+        elif message.kind == LOOK and message.number in self._pids:
+            os.kill(self._pids[message.number], LOOK_SIGNAL)  # not reaped yet, so the number is still its own
         return message.kind != LEAVE
 
     def _fork(self, number: int, descriptors: list[int]) -> None:

@@ -12,6 +12,7 @@ after a while. It dies with the template process (see `template`). Libraries wit
 """
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import select
@@ -29,9 +30,10 @@ from ...system.forks import after_fork_in_child
 from .answers import Answers
 from .calls import Broken, calls
 from .channel import Frame, Inbox, make_frame, send_all
+from .control import LOOK_SIGNAL
 from .environment import apply_change, limit_threads
 from .mapped import MappedSegments
-from .page import FINISHED, NOBODY, PID, RUNNING, STARTED, ControlPage
+from .page import FINISHED, NOBODY, PID, RUNNING, STACK, STARTED, ControlPage
 from .sources import SourceWatch
 from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
 
@@ -74,7 +76,9 @@ class _Worker:
         self._page = ControlPage(page)
         self._words = self._page.words
         self._words[PID] = os.getpid()
-        os.close(page)
+        # A handler in C: it works while the task is in C code, and needs no lock.
+        os.lseek(page, STACK, os.SEEK_SET)
+        faulthandler.register(LOOK_SIGNAL, file=page, all_threads=False)
         self._segments = MappedSegments()
         self._sources = SourceWatch(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
         self._patience: float | None = None
@@ -193,8 +197,8 @@ class _Worker:
                 deadline = now + _GATHER_NS
             if tokens is not None and not _take_token(tokens):
                 break  # this task and those after it were taken back
-            words[RUNNING] = index
             words[STARTED] = now
+            words[RUNNING] = index
             try:
                 call = take()
                 value = run(index, call)

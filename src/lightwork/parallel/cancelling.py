@@ -1,0 +1,43 @@
+"""How a call is given up by somebody who does not run it."""
+
+import threading
+from collections.abc import Callable
+
+from ..errors import CallCancelled
+
+__all__ = ["Switch"]
+
+
+class Switch:
+    """One per call. `cancel` may come from any thread, from signal handlers and finalizers too."""
+
+    __slots__ = ("on", "wake")
+
+    def __init__(self) -> None:
+        self.on = False
+        self.wake: Callable[[], None] = _nobody
+        """Lets whoever waits look at the switch. Set by the thread that drives, which looks after that."""
+
+    def cancel(self) -> None:
+        """Give up the call as soon as its thread looks."""
+        self.on = True
+        self.wake()
+
+    def check(self) -> None:
+        """Raise `CallCancelled` if the call was given up."""
+        if self.on:
+            raise CallCancelled("the call was given up by Parallel.cancel()")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in the thread that runs the tasks, but not longer than until the call is given up."""
+        event = threading.Event()
+        self.wake = event.set
+        self.check()
+        if seconds > 0:
+            event.wait(seconds)
+        self.wake = _nobody
+        self.check()
+
+
+def _nobody() -> None:
+    """Nobody waits."""

@@ -1,0 +1,86 @@
+"""Which failures are tried again, how often, and after how long: a pure policy."""
+
+import os
+from typing import NamedTuple
+
+from ..errors import InvalidOption, WorkerDied
+
+__all__ = ["Retry", "chance", "is_crash", "parse_retries", "ran_out_of_memory"]
+
+_LONGEST = 3600.0
+"""Seconds. Doubling reaches absurd times soon; nobody waits longer than an hour for the next attempt."""
+
+
+class Retry(NamedTuple):
+    """How tasks that fail are tried again: ``Parallel(retries=Retry(3, on=OSError, backoff=1.0))``.
+
+    A task has two budgets of `times` attempts each: one for its errors, one for workers that died while it
+    ran. So a flaky network does not use up what a full memory needs. A task whose worker the system ended for
+    want of memory is tried again with no other task running beside it.
+    """
+
+    times: int = 1
+    """Further attempts after the first, ``>= 0``."""
+
+    on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    """Errors worth another attempt; `TaskTimeout` is one. Deaths of workers always are."""
+
+    backoff: float = 0.0
+    """Seconds before the second attempt; each further one waits twice as long, at most an hour."""
+
+    jitter: float = 0.0
+    """Spreads the waiting: up to this share of it is taken off or added, between 0 and 1."""
+
+    def allows(self, error: BaseException, errors: int, crashes: int) -> bool:
+        """Whether a task may run again after so many errors and dead workers, the last one being `error`."""
+        if is_crash(error):
+            return crashes <= self.times
+        return errors <= self.times and isinstance(error, self.on)
+
+    def pause(self, failures: int, chance: float) -> float:
+        """Seconds until the attempt after so many failures (``>= 1``); `chance` is random in ``[0, 1)``."""
+        waiting = min(self.backoff * 2.0 ** min(failures - 1, 60), _LONGEST)
+        return waiting * (1.0 + self.jitter * (2.0 * chance - 1.0))
+
+
+def is_crash(error: BaseException) -> bool:
+    """Whether the task did not fail by itself: its worker went away."""
+    return isinstance(error, WorkerDied)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether the system ended the worker for want of memory."""
+    return isinstance(error, WorkerDied) and bool(error.out_of_memory)
+
+
+def chance() -> float:
+    """A random number in ``[0, 1)`` that no seed of the user's decides, nor changes."""
+    return int.from_bytes(os.urandom(4)) / (1 << 32)
+
+
+def parse_retries(retries: object) -> Retry | None:
+    """The policy; ``None`` if nothing is tried again.
+
+    Raises
+    ------
+    InvalidOption
+        A negative number, an impossible time, or no exception class.
+    """
+    if isinstance(retries, int) and not isinstance(retries, bool):
+        retries = Retry(retries)
+    if not isinstance(retries, Retry):
+        raise InvalidOption(f"retries={retries!r}: give a number of further attempts, or a Retry(...)")
+    if not _is_number(retries.times) or retries.times != int(retries.times) or retries.times < 0:
+        raise InvalidOption(f"retries: times={retries.times!r} is not a number of attempts: give 0 or more")
+    kinds: tuple[object, ...] = retries.on if isinstance(retries.on, tuple) else (retries.on,)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise InvalidOption(f"retries: on={retries.on!r}: give an exception class, or a tuple of them")
+    if not _is_number(retries.backoff) or not 0 <= retries.backoff <= _LONGEST:
+        raise InvalidOption(f"retries: backoff={retries.backoff!r}: give seconds, 0 to {_LONGEST:.0f}")
+    if not _is_number(retries.jitter) or not 0 <= retries.jitter <= 1:
+        raise InvalidOption(f"retries: jitter={retries.jitter!r}: give a share between 0 and 1")
+    return retries if retries.times else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
