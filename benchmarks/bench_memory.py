@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from blake3 import blake3
-from harness import Case, Side
+from growth import Point, disk_of, extrapolate, measure_point
+from harness import Case, Side, size
 
 import lightwork
 from lightwork.hashing.digests import digest_buffer
@@ -114,9 +115,14 @@ def cases(scratch: Path) -> Iterator[Case]:
 
 def _hits(scratch: Path) -> Iterator[Case]:
     scalar = Caches(scratch / "scalar", add_one)
+    hot = Memory(scratch / "hot", hot_bytes="10MB").cache(add_one)
     yield Case(
         "hit, scalar argument",
-        {**scalar.sides(7, calls=CALLS), "yardstick: keyed SELECT": Side(_selects(scratch, CALLS))},
+        {
+            **scalar.sides(7, calls=CALLS),
+            "lightwork with hot_bytes": Side(_repeat(hot, (7,), CALLS), setup=_once(hot, (7,))),
+            "yardstick: keyed SELECT": Side(_selects(scratch, CALLS)),
+        },
         per=CALLS,
         target="≤ 12 µs",
         met=lambda m: m["lightwork"] <= 12e-6,
@@ -194,7 +200,7 @@ def _misses(scratch: Path) -> Iterator[Case]:
 
 def _many(scratch: Path) -> Iterator[Case]:
     full, empty = SqliteStore(scratch / "full"), SqliteStore(scratch / "empty")
-    _puts(full, ENTRIES)()
+    points = _grow(full, scratch / "full")
 
     def start_anew() -> None:
         nonlocal empty
@@ -209,7 +215,7 @@ def _many(scratch: Path) -> Iterator[Case]:
     yield Case(
         f"put into {ENTRIES:,} small entries",
         {
-            "lightwork": Side(_puts(full, CALLS, start=ENTRIES)),
+            "lightwork": Side(_puts(full, CALLS, start=2 * ENTRIES)),
             "yardstick: put into an empty cache": Side(run_empty, setup=start_anew),
         },
         per=CALLS,
@@ -243,6 +249,60 @@ def _many(scratch: Path) -> Iterator[Case]:
         target="≤ 50 ms",
         met=lambda m: m["lightwork"] <= 50e-3,
     )
+    yield from _scale(scratch, points)
+
+
+def _grow(store: SqliteStore, folder: Path) -> list[Point]:
+    """Fill a store, and measure it on the way."""
+    points, filled = [], 0
+    extra = _puts(store, CALLS, start=3 * ENTRIES)
+    for entries in (ENTRIES // 100, ENTRIES // 10, ENTRIES):
+        _puts(store, entries - filled, start=filled)()
+        filled = entries
+        spread = [_key(number * entries // CALLS) for number in range(CALLS)]
+        points.append(measure_point(folder, entries, put=extra, get=_gets(store, spread), per=CALLS))
+    return points
+
+
+def _scale(scratch: Path, points: list[Point]) -> Iterator[Case]:
+    """What a million small entries take of the disk, and what ten million can be expected to."""
+    last, far = points[-1], extrapolate(points, 10 * ENTRIES)
+    per_entry: dict[str, tuple[float, float]] = {"lightwork": (last.nbytes / ENTRIES, last.inodes / ENTRIES)}
+    caches = Caches(scratch / "sizes", add_one)
+    for name, function in caches.by_name.items():
+        if function is not None and name != "lightwork":
+            _count(function, CALLS)()
+            nbytes, inodes = disk_of(scratch / "sizes" / name)
+            per_entry[name] = nbytes / CALLS, inodes / CALLS
+    note = f"The others with {CALLS:,} entries, and so many times more."
+    for what, place, show in (("disk", 0, size), ("inodes", 1, lambda count: f"{count:,.0f}")):
+        yield Case(
+            f"{what} taken by {ENTRIES:,} small entries",
+            {name: _figure(figures[place] * ENTRIES) for name, figures in per_entry.items()},
+            note=note,
+            rounds=1,
+            show=show,
+        )
+    curve = "Not measured but read off the curve: a line over the logarithm of the number of entries."
+    for what, pick in (("put into", lambda p: p.put), ("get from", lambda p: p.get)):
+        sides: dict[str, Side | None] = {"lightwork": _figure(pick(far))}
+        sides |= {f"yardstick: {point.entries:,}, measured": _figure(pick(point)) for point in points}
+        yield Case(f"{what} {far.entries:,} small entries", sides, note=curve, rounds=1)
+    yield Case(
+        f"disk taken by {far.entries:,} small entries",
+        {
+            "lightwork": _figure(far.nbytes),
+            **{f"yardstick: {p.entries:,}, measured": _figure(p.nbytes) for p in points},
+        },
+        note=f"Not measured: in proportion. {far.inodes:.0f} inodes.",
+        rounds=1,
+        show=size,
+    )
+
+
+def _figure(value: float) -> Side:
+    """A side that was measured before."""
+    return Side(lambda: float(value))
 
 
 def _limits(scratch: Path) -> Iterator[Case]:

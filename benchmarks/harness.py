@@ -20,6 +20,22 @@ Medians: TypeAlias = "Mapping[str, float]"
 Cases: TypeAlias = "Callable[[Path], Iterator[Case]]"
 
 
+def span(seconds: float) -> str:
+    """A time in the unit that people would choose."""
+    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def size(nbytes: float) -> str:
+    """A number of bytes in the unit that people would choose."""
+    for limit, factor, unit in ((1e3, 1, "B"), (1e6, 1e-3, "KB"), (1e9, 1e-6, "MB")):
+        if nbytes < limit:
+            return f"{nbytes * factor:.3g} {unit}"
+    return f"{nbytes * 1e-9:.3g} GB"
+
+
 @dataclass(frozen=True)
 class Side:
     """One way to do the work.
@@ -45,6 +61,8 @@ class Case:
         the machine itself allows.
     per
         Operations in one `run`; times are shown per operation.
+    show
+        A figure as text; they are seconds unless said otherwise.
     target, met
         The aim in words, and the test of the medians (seconds per operation, by side). ``None``: no aim.
     """
@@ -56,6 +74,7 @@ class Case:
     met: Callable[[Medians], bool] | None = None
     note: str = ""
     rounds: int = ROUNDS
+    show: Callable[[float], str] = span
 
 
 @dataclass
@@ -105,11 +124,3 @@ def _once(side: Side) -> float:
     finally:
         gc.enable()
     return own if isinstance(own, float) else elapsed
-
-
-def span(seconds: float) -> str:
-    """A time in the unit that people would choose."""
-    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if seconds < limit:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds:.3g} s"

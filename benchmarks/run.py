@@ -59,7 +59,7 @@ def run_theme(theme: str, only: str) -> list[Row]:
 
 
 def _line(row: Row) -> str:
-    times = "  ".join(f"{name} {span(value)}" for name, value in row.medians.items())
+    times = "  ".join(f"{name} {row.case.show(value)}" for name, value in row.medians.items())
     ratio = f"{row.ratio:6.1f} x" if row.ratio else "     - "
     return f"  {row.case.work:48.48} {ratio} {row.verdict:6} {times}"
 
@@ -70,7 +70,7 @@ def report(rows: list[Row]) -> str:
 
 
 def _head(rows: list[Row]) -> list[str]:
-    compared = [row for row in rows if row.ratio is not None]
+    compared = [row for row in rows if row.ratio is not None and row.case.show is span]
     threefold = [row for row in compared if (row.ratio or 0) >= 3]
     slower = [row for row in compared if (row.ratio or 0) < 1]
     judged = [row for row in rows if row.verdict]
@@ -102,7 +102,7 @@ def _other(row: Row, name: str) -> str:
     """A peer with its time; a yardstick also with how many times as long we take."""
     if name not in row.medians:
         return f"{name} –"
-    text = f"{name} {span(row.medians[name])}"
+    text = f"{name} {row.case.show(row.medians[name])}"
     if name.startswith("yardstick: ") and OURS in row.medians:
         text += f" (we: {row.medians[OURS] / row.medians[name]:.2g} ×)"
     return text
@@ -131,7 +131,7 @@ def _table(rows: list[Row]) -> list[str]:
 
 
 def _cell(row: Row, side: str) -> str:
-    return span(row.medians[side]) if side in row.medians else "–"
+    return row.case.show(row.medians[side]) if side in row.medians else "–"
 
 
 def _notes(rows: list[Row]) -> list[str]:

@@ -17,7 +17,7 @@ from ._version import __version__
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
-    from .memory import MemorizedResult, Memory, expires_after
+    from .memory import MemorizedResult, Memory, expires_after, register_store_backend
     from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config, share
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
@@ -46,6 +46,7 @@ _HOMES = {
     "register_compressor": "persistence",
     "register_hash": "hashing",
     "register_safe": "persistence",
+    "register_store_backend": "memory",
     "share": "parallel",
 }
 
@@ -72,6 +73,7 @@ __all__ = [
     "register_compressor",
     "register_hash",
     "register_safe",
+    "register_store_backend",
     "share",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 

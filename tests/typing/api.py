@@ -24,11 +24,20 @@ from lightwork import (
     parallel_config,
     register_compressor,
     register_safe,
+    register_store_backend,
     share,
 )
+from lightwork.memory import CallStats, Explanation
+from lightwork.memory.entries import CacheEntry, Verification
+from lightwork.memory.plan import Plan
+from lightwork.memory.stats import MemoryStats
 from lightwork.persistence import CompressorWrapper
+from lightwork.protocols import Store
+from lightwork.stores import TransientStore
 
 memory = Memory(Path("cache"))
+Memory("cache", hot_bytes="10MB")
+Memory("cache", hot_bytes=None)  # type: ignore[arg-type]  # 0 for none
 
 
 @memory.cache
@@ -44,6 +53,14 @@ def count(text: str, note: object = None) -> int:
 @memory.cache(ttl="1h")
 async def fetch(url: str) -> bytes:
     return url.encode()
+
+
+@memory.cache(ttl="1h", stale=timedelta(minutes=10), key=lambda text: text.lower(), on_error="raise")
+def shout(text: str) -> str:
+    return text.upper()
+
+
+memory.cache(count.func, stale=[1])  # type: ignore[call-overload]  # a span of time
 
 
 class Model:
@@ -79,11 +96,37 @@ async def awaited() -> None:
 
 assert_type(area(2.0, height=3.0), float)
 assert_type(count("x"), int)
+assert_type(shout("x"), str)
 assert_type(Model().predict(3), str)
 assert_type(Model().predict.call(3)[0], str)
 assert_type(Model().size, int)
 assert_type(Model.double(2), int)
 Memory("cache", ttl=[1])  # type: ignore[arg-type]  # a span of time
+Memory(
+    "cache", compress=("zstd", 3), max_bytes="1GB", max_items=10, max_age=timedelta(days=1), sign=b"s" * 16
+)
+Memory("cache", compress=[1])  # type: ignore[arg-type]  # no list
+Memory("cache", "mine", backend_options={"region": "north"}, user_code=["package"], trust_folder=False)
+Memory(store=TransientStore(), ttl=60, verbose=1)
+Memory(store=object())  # type: ignore[arg-type]  # no store
+Memory("cache", "local", None, False, 0, None, "x")  # type: ignore[call-arg, arg-type]  # additions go by keyword
+register_store_backend("mine", lambda location, region="": TransientStore())
+register_store_backend("mine", lambda location: 3)  # type: ignore[arg-type, return-value]  # makes no store
+register_store_backend(3, TransientStore)  # type: ignore[arg-type]  # no name
+assert_type(memory.store, Store | None)
+assert_type(memory.stats(), MemoryStats)
+assert_type(memory.entries(), list[CacheEntry])
+assert_type(memory.plan(area, [(1.0,), {"width": 2.0}, 3.0]), Plan)
+assert_type(memory.verify(), Verification)
+assert_type(memory.eval(area.func, 2.0, height=1.0), float)
+memory.reduce_size("1G", 10, timedelta(days=1))
+memory.reduce_size(age_limit=3)  # type: ignore[arg-type]  # a timedelta
+assert_type(area.explain(2.0), Explanation)
+assert_type(area.stats(), CallStats)
+assert_type(area.forget(2.0), bool)
+assert_type(area.plan([2.0]), Plan)
+area.explain("wide")  # type: ignore[arg-type]  # questions keep the parameters too
+area.call_and_shelve(2.0).metadata  # type: ignore[union-attr]  # it may not be kept
 assert_type(area.check_call_in_cache(2.0), bool)
 assert_type(area.call_and_shelve(2.0).get(), float)
 

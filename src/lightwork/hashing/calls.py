@@ -43,6 +43,10 @@ class CallKey(NamedTuple):
 
 
 _SCALAR_WALK = Walk(BLAKE3, RULES)  # rules of scalars use its algorithm and none of its state
+_ONE_TOKEN = [frame(b"A", [bytes(length)])[: -length or None] for length in range(66)]
+"""What ``frame(b"A", [token])`` begins with, by the length of the token."""
+
+_new_tuple = tuple.__new__
 
 
 class CallKeys:
@@ -98,6 +102,7 @@ class CallKeys:
         "_key",
         "_lead",
         "_made_from",
+        "_names",
         "_plain",
         "_signature",
         "_tracker",
@@ -140,7 +145,7 @@ class CallKeys:
         self._key = key
         self.version = version
         ignored = _checked_ignore(ignore, self._signature, key)
-        names = self._signature.names
+        self._names = names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
         # The class of an object is code that its methods use, also where the object does not count.
         self._hides_owner = _is_method(self._function) and (key is not None or bool(ignored & {*names[:1]}))
@@ -168,18 +173,22 @@ class CallKeys:
 
     def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "CallKey":
         """The key of one call with what it was made of. Errors as from `key`."""
-        met: list[Any] = []
-        names: Sequence[str] = self._signature.names
         if not kwargs and len(args) == self._plain:
-            try:
-                tokens = [SCALARS[type(value)](_SCALAR_WALK, value) for value in args]
-            except KeyError:
-                tokens = _tokens(names, args, met)
-        else:
-            names, tokens = self._bound_tokens(args, kwargs, met)
+            if len(args) == 1 and (rule := SCALARS.get(type(args[0]))) is not None:
+                tokens = [token := rule(_SCALAR_WALK, args[0])]
+                return self._sealed(self._names, tokens, _ONE_TOKEN[len(token)] + token, [])
+            met: list[Any] = []
+            tokens = _tokens(self._names, args, met)
+            return self._sealed(self._names, tokens, frame(b"A", tokens), met)
+        met = []
+        names, tokens = self._bound_tokens(args, kwargs, met)
+        return self._sealed(names, tokens, frame(b"A", tokens), met)
+
+    def _sealed(self, names: Sequence[str], tokens: list[bytes], framed: bytes, met: list[Any]) -> "CallKey":
+        """The key of a call from the tokens of its arguments; `framed` is ``frame(b"A", tokens)``."""
         code = self._code(met)
-        key = self.prefix + BLAKE3.of(self._head + code + frame(b"A", tokens))[:24]
-        return CallKey(key, names, tokens, code, met)
+        key = self.prefix + BLAKE3.of(self._head + code + framed)[:24]
+        return _new_tuple(CallKey, (key, names, tokens, code, met))  # half the time of `CallKey(...)`
 
     def carried(self, made: Sequence[Any]) -> "CallKey | None":
         """A key that was made in another process, without `CallKey.met`, which was empty.
@@ -205,6 +214,16 @@ class CallKeys:
             return found
         more = [text for text in self.depends.texts() if text not in found.tracked]
         return found._replace(tracked=[*found.tracked, *more])
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that count, by the `CallKey.names`; nothing if ``key=`` stands for them."""
+        if self._key is not None:
+            return {}
+        try:
+            values = self._signature.bind((*self._lead.args, *args), {**self._lead.kwargs, **kwargs})
+        except TypeError:  # of a form of its own
+            return {}
+        return {_shown(name): values[place] for place, name in self._kept}
 
     def parts(self, call: "CallKey") -> dict[str, bytes]:
         """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names."""

@@ -26,9 +26,6 @@ _Told: TypeAlias = tuple[frozenset[tuple[int, str]], frozenset[str], frozenset[s
 """What a survey is told of the one before: what is written to, what is called, what is read off modules."""
 _NOTHING: _Told = (frozenset(), frozenset(), frozenset())
 
-_CODE = attrgetter("__code__")
-_DEFAULTS = attrgetter("__defaults__")
-_KEYWORD_DEFAULTS = attrgetter("__kwdefaults__")
 _CONTENT = attrgetter("cell_contents")
 
 
@@ -42,11 +39,8 @@ class Snapshot:
     __slots__ = (
         "_absent",
         "_cells",
-        "_codes",
         "_contents",
-        "_defaults",
         "_functions",
-        "_keyword_defaults",
         "_names",
         "_sizes",
         "_spaces",
@@ -67,29 +61,37 @@ class Snapshot:
         self._absent = _by_space(survey.absent)
         self._spaces = survey.spaces
         self._sizes = list(map(len, survey.spaces))
-        self._functions = survey.functions
-        self._codes = [function.__code__ for function in survey.functions]
-        self._defaults = list(map(_DEFAULTS, survey.functions))
-        self._keyword_defaults = list(map(_KEYWORD_DEFAULTS, survey.functions))
+        self._functions = [
+            (function, function.__code__, function.__defaults__, function.__kwdefaults__)
+            for function in survey.functions
+        ]
         self._cells = [cell for cell, _ in survey.cells]
         self._contents = [content for _, content in survey.cells]
 
     def holds(self) -> bool:
-        """Whether every name, code object, default and cell still is what it was; by identity, in C."""
+        """Whether every name, code object, default and cell still is what it was; by identity."""
+        # Groups that are empty are passed over: an empty `all(map(...))` costs 0.3 µs, of a hit's twelve.
         try:
+            for function, code, defaults, keyword_defaults in self._functions:
+                if (
+                    function.__code__ is not code
+                    or function.__defaults__ is not defaults
+                    or function.__kwdefaults__ is not keyword_defaults
+                ):
+                    return False
             for get, space, expected in self._names:
                 if not all(map(is_, get(space), expected)):
                     return False
-            return (
-                all(map(is_, map(_CODE, self._functions), self._codes))
-                and all(map(is_, map(_DEFAULTS, self._functions), self._defaults))
-                and all(map(is_, map(_KEYWORD_DEFAULTS, self._functions), self._keyword_defaults))
-                and all(map(is_, map(_CONTENT, self._cells), self._contents))
-                and list(map(len, self._spaces)) == self._sizes
-                and all(space.keys().isdisjoint(names) for space, names in self._absent)
-            )
+            if self._cells and not all(map(is_, map(_CONTENT, self._cells), self._contents)):
+                return False
+            if self._spaces and list(map(len, self._spaces)) != self._sizes:
+                return False
+            for space, names in self._absent:
+                if not space.keys().isdisjoint(names):
+                    return False
         except (KeyError, ValueError):  # a name or the content of a cell was deleted
             return False
+        return True
 
 
 def _tokens(snapshot: Snapshot) -> list[bytes]:

@@ -14,10 +14,14 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import (
         asynchronous,
+        backends,
         bounds,
+        compression,
         entries,
         explain,
+        hot,
         kinds,
+        leaves,
         limits,
         made,
         methods,
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
         reasons,
         signing,
         sizes,
+        stale,
         ttl,
         validity,
     )
+    from .backends import register_store_backend
     from .cached import CachedFunction
     from .memory import Memory
     from .reasons import Explanation
@@ -45,18 +51,24 @@ __all__ = [
     "NotMemorizedResult",
     "UncachedFunction",
     "asynchronous",
+    "backends",
     "bounds",
+    "compression",
     "entries",
     "expires_after",
     "explain",
+    "hot",
     "kinds",
+    "leaves",
     "limits",
     "made",
     "methods",
     "plan",
     "reasons",
+    "register_store_backend",
     "signing",
     "sizes",
+    "stale",
     "ttl",
     "validity",
 ]
@@ -73,5 +85,6 @@ __getattr__ = on_first_use(
         "NotMemorizedResult": "shelved",
         "UncachedFunction": "uncached",
         "expires_after": "validity",
+        "register_store_backend": "backends",
     },
 )

@@ -11,16 +11,19 @@ import contextlib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+from .. import memory
 from ..errors import UnhashableError
 from ..hashing.signatures import unwrap
 from ..system.computing import COMPUTING
 from .boarding import board
 from .cached import CachedFunction
-from .facts import Metadata
+from .facts import LEAVES_AFTER, Metadata
+from .flights import Ticket
 from .keeper import ABSENT, Keeper
+from .notices import Notices
 from .options import Options
 from .shelved import MemorizedResult, NotMemorizedResult
 from .sizes import LARGE, are_small
@@ -59,6 +62,11 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         if value is not ABSENT:
             self._counts.hits += 1
             return cast(R, value)
+        if self._refreshes is not None:
+            old = await asyncio.to_thread(self._outdated, call.key)
+            if old is not ABSENT:
+                self._refreshes.begin(call.key, lambda: self._ask(call, args, kwargs, True))
+                return cast(R, old)
         return await self._ask(call, args, kwargs, moved or waited)
 
     def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
@@ -68,7 +76,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def call(  # type: ignore[override]  # awaited, as with joblib
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> tuple[R, Metadata]:
-        """Run the function whatever is kept, keep its result, and return it with its metadata."""
+        """As `CachedFunction.call`."""
         self._counts.asked += 1
         call, moved = await self._call_key(args, kwargs)
         value, metadata, _ = await self._compute_in_loop(call, args, kwargs, moved)
@@ -77,15 +85,23 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def call_and_shelve(  # type: ignore[override]  # awaited, as with joblib
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
-        """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
+        """As `CachedFunction.call_and_shelve`."""
         call, moved = await self._call_key(args, kwargs)
         if self._is_kept(call.key):
             self._counts.hits += 1
-        else:
-            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved)
-            if not is_kept:
-                return NotMemorizedResult(value)
-        return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
+            return self._reference(call.key)
+        ticket, waited = await board(self._keeper.flights, call.key, bound=self._bound())
+        with self._aboard(ticket) as flight:
+            flight.failed = not self._is_kept(call.key)
+            if not flight.failed:
+                self._counts.hits += 1
+                return self._reference(call.key)
+            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited)
+            flight.failed = not is_kept
+        return self._reference(call.key) if is_kept else NotMemorizedResult(value)
+
+    def _refreshing(self) -> Any:  # Any: as `CachedFunction._refreshing`
+        return _Refreshes(self._keys.function_id, self._keeper.notices)
 
     async def _call_key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple["CallKey", bool]:
         """The key of a call, and whether other tasks may have run since its first byte was hashed."""
@@ -109,22 +125,29 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     async def _ask(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any], moved: bool) -> R:
         """Compute, unless somebody else is at it and the result comes in time."""
         ticket, waited = await board(self._keeper.flights, call.key, bound=self._bound())
-        failed = handed_on = True
-        try:
+        with self._aboard(ticket) as flight:
             value, read = await self._find(call.key)
-            if value is ABSENT:
-                value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or read)
-                failed = not is_kept
-            else:
+            flight.failed = value is ABSENT
+            if not flight.failed:
                 self._counts.hits += 1
-                failed = False
+                return cast(R, value)
+            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or read)
+            flight.failed = not is_kept
+        return value
+
+    @contextlib.contextmanager
+    def _aboard(self, ticket: Ticket) -> "Iterator[_Flight]":
+        """Give the ticket back at the end; whoever is cancelled, or thrown away, hands it on."""
+        flight = _Flight()
+        handed_on = True
+        try:
+            yield flight
             handed_on = False
         except Exception:
             handed_on = False
             raise
-        finally:  # cancelled, or thrown away: one of those who wait takes over
-            self._keeper.flights.land(ticket, failed=failed and not handed_on, handed_on=handed_on)
-        return cast(R, value)
+        finally:
+            self._keeper.flights.land(ticket, failed=flight.failed and not handed_on, handed_on=handed_on)
 
     async def _compute_in_loop(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any], moved: bool
@@ -140,7 +163,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             )
             return value, {}, False
         result: Any = value
-        if are_small(value) and not self._options.check_mutation:
+        if are_small(value) and not self._options.check_mutation and seconds < LEAVES_AFTER:
             kept: Any = self._finish(call, args, kwargs, begun, result, seconds)
         else:
             kept = await asyncio.to_thread(self._finish, call, args, kwargs, begun, result, seconds)
@@ -167,6 +190,38 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             self._counts.seconds += seconds
         self._longest = max(self._longest, seconds)
         return value, seconds
+
+
+class _Flight:
+    """A computation while it lasts."""
+
+    __slots__ = ("failed",)
+
+    def __init__(self) -> None:
+        self.failed = True
+
+
+class _Refreshes:
+    """Computations of one ``async`` function that go on as tasks of their callers' event loops."""
+
+    def __init__(self, name: str, notices: Notices) -> None:
+        self._name = name
+        self._notices = notices
+        self._tasks: dict[bytes, asyncio.Task[Any]] = {}
+
+    def begin(self, key: bytes, compute: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Run `compute` as a task, unless one does so already for this key."""
+        running = self._tasks.get(key)
+        if running is None or running.done():  # that of a loop which has ended is cancelled
+            task = self._tasks[key] = asyncio.get_running_loop().create_task(compute())
+            task.add_done_callback(lambda ended: self._end(key, ended))
+
+    def _end(self, key: bytes, task: asyncio.Task[Any]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            memory.stale.tell_failure(self._notices, self._name, error)
 
 
 class AsyncUncachedFunction(UncachedFunction[P, Coroutine[Any, Any, R]], Generic[P, R]):

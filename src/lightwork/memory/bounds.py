@@ -6,7 +6,7 @@ from ..errors import InvalidOption
 from ..protocols import Limits, Store, SupportsLimits
 from ..system.units import parse_bytes, parse_seconds
 
-__all__ = ["bounds"]
+__all__ = ["bounds", "hot_size"]
 
 
 def bounds(
@@ -37,3 +37,8 @@ def bounds(
             "lightwork.protocols.SupportsLimits"
         )
     return limits
+
+
+def hot_size(hot_bytes: int | str) -> int:
+    """Bytes from ``hot_bytes=``. Raises `InvalidOption`."""
+    return parse_bytes(hot_bytes, name="hot_bytes")

@@ -14,7 +14,7 @@ from ..protocols import Known, Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
-from .facts import Metadata, may_expire, read_facts
+from .facts import LEAVES_AFTER, TTL, Metadata, read_facts
 from .keeper import ABSENT, Keeper
 from .options import Options, check_function
 from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
@@ -64,24 +64,36 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._key: Callable[[tuple[Any, ...], Mapping[str, Any]], CallKey] = self._keys.call
         if options.key is None and memory.methods.is_method(func):
             self._key = memory.methods.watched(self._keys, func, keeper.notices)
-        self._read = keeper.store.get
-        self._read_only = options.mmap_mode == "r"
+        store, nbytes = keeper.store, options.hot_bytes
+        self._read = memory.hot.TIERS.of(store, nbytes).get if nbytes else store.get
+        self._rebuild = keeper.rebuilder(self._keys.function_id, read_only=options.mmap_mode == "r")
         self._is_plain = options.is_valid is None and options.ttl is None and options.verbose <= 1
         self._counts = keeper.ledger.open(self, self._keys.function_id)
+        self._refreshes: Any = None if options.stale is None else self._refreshing()  # Any: or the async ones
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of the function for these arguments, kept or computed now."""
-        call, value = self._look(args, kwargs)
-        return self._miss(call, args, kwargs) if value is ABSENT else cast(R, value)
+        begun = _clock()
+        call = self._key(args, kwargs)
+        keyed = _clock()
+        record = self._read(call.key)
+        if record is not None:
+            value: R = self._accept(record)
+            if value is not ABSENT:
+                if self._counts.hit(begun, keyed, _clock(), record):
+                    self._warn_of_loss()
+                return value
+        self._counts.hashing += keyed - begun
+        return self._miss(call, args, kwargs)
 
     def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         """The result of a call as `Known` if it is kept; else the key for `resume`, or ``None``.
 
         ``None`` also for arguments of more than 256 KiB: `Parallel`, which asks, has workers to hash those.
         """
-        if not memory.sizes.are_small(*args, *kwargs.values(), most=_SMALL):
+        if not memory.sizes.are_small(*args, *kwargs.values(), limit=_SMALL):
             return None
         call, value = self._look(args, kwargs)
         if value is not ABSENT:
@@ -123,7 +135,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
-        """Run the function whatever is kept, keep its result, and return it with its metadata."""
+        """Run the function whatever is kept, keep its result, and return it with its metadata.
+
+        It waits for nobody and nobody waits for it: of concurrent calls each runs the function.
+        """
         value, metadata, _ = self._compute(self._key(args, kwargs), args, kwargs)
         self._counts.asked += 1
         return value, metadata
@@ -144,15 +159,15 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
 
     def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
-        """A reference to the result, which is computed if it is not kept yet, and not read if it is."""
+        """A reference to the result, which is computed if it is not kept yet, and not read if it is.
+
+        Of concurrent callers, of this and of the function itself, one computes and the others wait for it.
+        """
         call = self._key(args, kwargs)
-        if self._is_kept(call.key):
-            self._counts.hits += 1
-        else:
-            value, _, is_kept = self._compute(call, args, kwargs)
-            if not is_kept:
-                return NotMemorizedResult(value)
-        return MemorizedResult(self._keeper.store, call.key, self._keys.function_id)
+        if not self._is_kept(call.key):
+            return self._shelve(call, args, kwargs)
+        self._counts.hits += 1
+        return self._reference(call.key)
 
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a call with these arguments would find its result kept. Changes nothing.
@@ -163,7 +178,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def forget(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove the result of one call; whether there was one."""
-        return self._keeper.store.drop([self._key(args, kwargs).key]) > 0
+        return self._keeper.forget(self._key(args, kwargs).key)
 
     def clear(self, warn: bool = True) -> None:
         """Remove all results of this function, those of older versions of its code too.
@@ -196,10 +211,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         """Whether a call would be a hit, and why: which argument, function or value is another one.
 
         Changes nothing; a hit is not counted. Of the results of this function the latest 1,000 are compared.
+        Which part of an argument differs is known of calls that took 0.1 s or more.
         """
         call = self._key(args, kwargs)
-        options = self._options
-        return memory.explain.explain(self._keeper.store, self._keys, call, options.is_valid, ttl=options.ttl)
+        arguments = self._keys.arguments(args, kwargs)
+        return memory.explain.explain(self._keeper, self._keys, call, self._options, arguments)
 
     def plan(self, calls: Iterable[object]) -> "Plan":
         """What `calls` would compute now, and how long that took last time; see `Memory.plan`."""
@@ -220,7 +236,10 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         return type(self), (self.func, self._keeper, self._options)
 
     def _look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "tuple[CallKey, Any]":
-        """The key of a call, and its value if that is kept, else `ABSENT`."""
+        """The key of a call, and its value if that is kept, else `ABSENT`.
+
+        `__call__` has it written out: the hit of one call is worth the repetition.
+        """
         begun = _clock()
         call = self._key(args, kwargs)
         keyed = _clock()
@@ -236,13 +255,13 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
         """The value of a record, if it is valid and can be built."""
-        if self._is_plain and not may_expire(record.facts):
-            return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        if self._is_plain and TTL not in record.facts:
+            return self._rebuild(record)
         if not self._is_valid(read_facts(record.facts)):
             return ABSENT
         if self._options.verbose > 1:
             log.info("loading %s", read_facts(record.facts).get("call", self._keys.function_id))
-        return self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        return self._rebuild(record)
 
     def _is_valid(self, facts: Metadata) -> bool:
         is_valid = self._options.is_valid
@@ -256,6 +275,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Compute, unless another thread or process is at it and its result comes in time."""
+        if self._refreshes is not None:
+            old = self._outdated(call.key)
+            if old is not ABSENT:
+                self._refreshes.begin(call.key, lambda: self._refresh(call, args, kwargs))
+                return cast(R, old)
         ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
         try:
@@ -272,6 +296,59 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         finally:
             self._keeper.flights.land(ticket, failed=failed)
         return cast(R, value)
+
+    def _shelve(
+        self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+        """As `_miss`, for a reference."""
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
+        failed = True
+        try:
+            if self._is_kept(call.key):
+                self._counts.hits += 1
+                failed = False
+                return self._reference(call.key)
+            value, _, is_kept = self._compute(call, args, kwargs)
+            failed = not is_kept
+            return self._reference(call.key) if is_kept else NotMemorizedResult(value)
+        finally:
+            self._keeper.flights.land(ticket, failed=failed)
+
+    def _reference(self, key: bytes) -> MemorizedResult[Any]:  # Any: R, or what awaiting it gives
+        return MemorizedResult(self._keeper.store, key, self._keys.function_id)
+
+    def _refreshing(self) -> Any:  # Any: see `__init__`
+        return memory.stale.Refreshes(self._keys.function_id, self._keeper.notices)
+
+    def _outdated(self, key: bytes) -> Any:  # Any: the user's value, or ABSENT
+        """A result that has expired and is good enough until there is a new one."""
+        record = self._read(key)
+        if record is None:
+            return ABSENT
+        facts, options = read_facts(record.facts), self._options
+        if not memory.stale.is_stale(facts, options.ttl, options.stale, time.time()):
+            return ABSENT
+        if options.is_valid is not None and not options.is_valid(facts):
+            return ABSENT
+        value = self._rebuild(record)
+        self._counts.hits += value is not ABSENT
+        return value
+
+    def _refresh(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Compute anew, while the caller goes on: if he changes the arguments the result is not kept."""
+        ticket = self._keeper.flights.board(call.key, bound=self._bound())
+        failed = True
+        try:
+            if self._is_kept(call.key):
+                failed = False
+                return
+            begun = self._begin(args, kwargs)
+            value, seconds = self._run(call.key, args, kwargs)
+            if self._key(args, kwargs).key == call.key:
+                _, _, is_kept = self._finish(call, args, kwargs, begun, value, seconds)
+                failed = not is_kept
+        finally:
+            self._keeper.flights.land(ticket, failed=failed)
 
     def _count_cause(self, record: Record) -> None:
         """Why a record that is there was of no use."""
@@ -321,14 +398,23 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
+        if seconds >= LEAVES_AFTER:
+            arguments = self._keys.arguments(args, kwargs)
+            made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens, seconds=seconds)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         if self._options.ttl not in (None, float("inf")):
             metadata["ttl"] = self._options.ttl
         storing = _clock()
         is_kept = generation == self._keeper.generation and self._keeper.keep(
-            call.key, value, metadata, on_error=self._options.on_error, limits=self._options.limits
+            call.key,
+            value,
+            metadata,
+            on_error=self._options.on_error,
+            limits=self._options.limits,
+            compression=self._options.compression,
         )
         self._counts.storing += _clock() - storing
+        self._counts.unkept += not is_kept
         if is_kept and self._noted != (generation, made["code"]):
             self._noted = generation, made["code"]
             # The result is kept; to explain it is a luxury. A file that it depends on may be gone by now.
@@ -371,7 +457,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         record = self._read(key)
         if record is None:
             return value
-        again = self._keeper.rebuild(record, self._keys.function_id, read_only=self._read_only)
+        again = self._rebuild(record)
         return value if again is ABSENT else cast(R, again)
 
 

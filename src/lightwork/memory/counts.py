@@ -34,6 +34,7 @@ _FIGURES = (
     "loading",
     "storing",
     "loaded",
+    "unkept",
 )
 
 
@@ -54,6 +55,7 @@ class Counts:
         self.loading = 0.0
         self.storing = 0.0
         self.loaded = 0
+        self.unkept = 0
 
     def hit(self, begun: float, keyed: float, ended: float, record: Record) -> bool:
         """A call that found `record`; three moments of it (s). Whether it is time to look at `is_loss`."""
@@ -93,6 +95,7 @@ class Counts:
             self.loading,
             self.storing,
             self.loaded,
+            self.unkept,
         )
 
 

@@ -51,7 +51,6 @@ class _Leader(NamedTuple):
     thread: int
     """0 for a task: tasks of one thread wait for each other."""
 
-    done: threading.Event
     wakes: list[Wake]
 
 
@@ -78,11 +77,15 @@ class Flights:
         if key in COMPUTING.get():
             return Ticket(key, False, False)
         thread = threading.get_ident()
+        done = None
         with self._lock:
-            leader = self._leaders.setdefault(key, _Leader(thread, threading.Event(), []))
-        # A thread never waits for itself: its own entry was left by an interrupt between two lines.
-        if leader.thread != thread:
-            leader.done.wait(bound)
+            leader = self._leaders.setdefault(key, _Leader(thread, []))
+            # A thread never waits for itself: its own entry was left by an interrupt between two lines.
+            if leader.thread != thread:
+                done = threading.Event()  # made by those who wait: it takes 2 µs, and most need none
+                leader.wakes.append(lambda _: done.set())
+        if done is not None:
+            done.wait(bound)
             return Ticket(key, False, False)
         try:
             return Ticket(key, True, self._lease(key, bound))
@@ -102,7 +105,7 @@ class Flights:
             if leader is not None:
                 leader.wakes.append(wake)
                 return None
-            self._leaders[key] = _Leader(0, threading.Event(), [])
+            self._leaders[key] = _Leader(0, [])
         return Ticket(key, True, False)
 
     def land(self, ticket: Ticket, *, failed: bool, handed_on: bool = False) -> None:
@@ -116,7 +119,6 @@ class Flights:
             with self._lock:
                 gone = self._leaders.pop(ticket.key, None)
             if gone is not None:
-                gone.done.set()
                 for wake in gone.wakes:
                     wake(handed_on)
 
@@ -143,6 +145,8 @@ class Flights:
         return False
 
     def _lease(self, key: bytes, bound: float) -> bool:
+        if self._leases is not None and self._leases.lease(key):  # nearly always
+            return True
         asking = self.asking(key, bound=bound)
         while True:
             try:

@@ -1,12 +1,14 @@
 """What all cached functions of one `Memory` share: the store, and how results go in and come out."""
 
+import contextlib
+import errno
 import threading
 import time
 import weakref
-from collections.abc import Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from .. import parcel
+from .. import memory, parcel
 from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.forks import after_fork_in_child
@@ -16,7 +18,13 @@ from .facts import Metadata, write_facts
 from .flights import Flights
 from .notices import Notices
 
-__all__ = ["ABSENT", "Keeper", "keeper_of"]
+if TYPE_CHECKING:
+    from .compression import Compression
+
+__all__ = ["ABSENT", "Keeper", "forget_hot", "keeper_of"]
+
+
+_MOST_ARRIVALS = 10_000
 
 
 class _Absent:
@@ -44,37 +52,49 @@ class Keeper:
         self.flights = Flights(store)
         self.notices = Notices()
         self.ledger = Ledger()
+        self.arrivals = Arrivals()
         self.generation = 0
 
     def __reduce__(self) -> tuple[object, ...]:
         return keeper_of, (self.store,)
 
-    def rebuild(self, record: Record, name: str, *, read_only: bool) -> Any:  # Any: the user's value
-        """The value of a record; `ABSENT` if it cannot be built any more.
+    def rebuilder(self, name: str, *, read_only: bool) -> Callable[[Record], Any]:  # Any: the user's value
+        """What gives the value of a record of the function `name`; `ABSENT` if it cannot be built any more.
 
         One warning tells why, unless that is a file that belongs to the result and is not as it was.
         """
-        try:
-            return parcel.parcels.join(
-                record.skeleton, _read_only(record.buffers) if read_only else record.buffers
-            )
-        except EntryMissing:
-            return ABSENT
-        except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
-            self.notices.warn_once(
-                ("unreadable", name, type(exc)),
-                f"a kept result of {name} cannot be read any more and is computed again "
-                f"({type(exc).__name__}: {exc})",
-            )
-            return ABSENT
+        join = parcel.parcels.join
+
+        def rebuild(record: Record) -> Any:
+            skeleton, buffers, _ = record
+            try:
+                return join(skeleton, _read_only(buffers) if read_only and buffers else buffers)
+            except EntryMissing:
+                return ABSENT
+            except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
+                self.notices.warn_once(
+                    ("unreadable", name, type(exc)),
+                    f"a kept result of {name} cannot be read any more and is computed again "
+                    f"({type(exc).__name__}: {exc})",
+                )
+                return ABSENT
+
+        return rebuild
 
     def keep(
-        self, key: bytes, value: object, metadata: Metadata, *, on_error: str, limits: Limits | None
+        self,
+        key: bytes,
+        value: object,
+        metadata: Metadata,
+        *,
+        on_error: str,
+        limits: Limits | None,
+        compression: "Compression | None",
     ) -> bool:
         """Store a result; whether that worked. If not there was a warning, or an error if so asked for."""
         name = metadata["function"]
         try:
-            (skeleton, buffers), files = _taken_apart(value)
+            (skeleton, buffers), files = _taken_apart(value, compression)
             record = Record(skeleton, buffers, write_facts({**metadata, **files}))
             if limits is None:
                 self.store.put(key, record, seconds=metadata["duration"])
@@ -90,24 +110,62 @@ class Keeper:
         except StoreUnavailable as exc:
             if on_error == "raise":
                 raise
-            self.notices.warn_once(
-                ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
-            )
+            if exc.errno != errno.EBUSY:  # others were writing all the time, which the user cannot change
+                self.notices.warn_once(
+                    ("store", exc.errno), f"results are returned, but not kept: {exc.strerror or exc}"
+                )
         else:
+            self.arrivals.add(key, metadata["time"])
+            forget_hot(key)
             return True
         return False
+
+    def forget(self, key: bytes) -> bool:
+        """Remove one record; whether there was one."""
+        self.arrivals.forget(key)
+        count = self.store.drop([key])
+        forget_hot(key)
+        return count > 0
 
     def clear(self, prefix: bytes = b"") -> None:
         """Remove all records whose keys begin with `prefix`; calls that run now will not be kept."""
         self.generation += 1
+        self.arrivals.forget(prefix)
         if isinstance(self.store, SupportsPrefix):
             self.store.clear(prefix)
         else:
             self.store.drop([entry.key for entry in self.store.scan(prefix)])
+        forget_hot()
 
     def metadata(self, function_id: str, call: str, seconds: float, made: Metadata) -> Metadata:
         """What is kept about a call that ended now; `made` is what its key was made of."""
-        return {"duration": seconds, "time": time.time(), "function": function_id, "call": call, **made}
+        # To the nanosecond: each hit reads the duration, and seventeen digits take it as long as a clock.
+        duration = round(seconds, 9)
+        return {"duration": duration, "time": time.time(), "function": function_id, "call": call, **made}
+
+
+class Arrivals:
+    """Which results this process kept, and when: to know of one that it is gone. The latest 10,000."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, float] = {}
+
+    def add(self, key: bytes, time: float) -> None:
+        """Take down that a result was kept."""
+        self._times[key] = time
+        if len(self._times) > _MOST_ARRIVALS:
+            with contextlib.suppress(StopIteration, RuntimeError):  # another thread is at it
+                self._times.pop(next(iter(self._times)), None)
+
+    def time(self, key: bytes) -> float | None:
+        """When it was kept (s since the epoch); ``None`` if not by this process, or removed by it."""
+        return self._times.get(key)
+
+    def forget(self, prefix: bytes) -> None:
+        """Results whose keys begin with `prefix` are removed by those who kept them."""
+        if self._times.pop(prefix, None) is None:
+            for key in [key for key in self._times.copy() if key.startswith(prefix)]:
+                self._times.pop(key, None)
 
 
 class _Keepers:
@@ -138,14 +196,32 @@ def keeper_of(store: Store) -> Keeper:
     return _KEEPERS.of(store)
 
 
-def _taken_apart(value: object) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
+def forget_hot(key: bytes | None = None) -> None:
+    """After a result was kept or removed: let hot tiers of this process go of it, or of all they hold."""
+    hot = loaded("lightwork.memory.hot")
+    if hot is not None:
+        hot.TIERS.forget(key)
+
+
+def _taken_apart(
+    value: object, compression: "Compression | None"
+) -> tuple[tuple[bytes, Sequence[Buffer]], Metadata]:
     """The parcel of a result, and what is to be known of files that belong to it."""
     files = loaded("lightwork.hashing.files")
     if files is None:  # there can be no `File` in it
-        return parcel.parcels.split(value, path="result"), {}
+        return _parcel(value, compression), {}
     with files.keeping() as kept:
-        taken = parcel.parcels.split(value, path="result")
-    return taken, {"files": [(path, by, state.hex()) for path, by, state in kept]} if kept else {}
+        taken = _parcel(value, compression)
+    return taken, {
+        "files": [(path, by, state.hex()) for path, by, state in dict.fromkeys(kept)]
+    } if kept else {}
+
+
+def _parcel(value: object, compression: "Compression | None") -> tuple[bytes, Sequence[Buffer]]:
+    if compression is None:
+        return parcel.parcels.split(value, path="result")
+    encode = memory.compression.encoder(compression)
+    return parcel.packed.split_packed(value, encode=encode, path="result")
 
 
 def _read_only(buffers: Sequence[Buffer]) -> list[Buffer]:

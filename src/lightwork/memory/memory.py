@@ -7,20 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
-from ..errors import InvalidOption
 from ..protocols import Limits, Store, SupportsLimits
 from ..system import log
 from .bound import BoundCachedFunction
 from .cached import CachedFunction
 from .facts import Metadata
-from .keeper import keeper_of
-from .options import Options, check_function, check_mmap_mode, dependencies, names
+from .keeper import forget_hot, keeper_of
+from .options import Options, check_function, check_mmap_mode, check_place, dependencies, names
 from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from ..hashing.depends import Dependency
+    from .backends import MakeStore
     from .entries import CacheEntry, Verification
     from .plan import Plan
     from .stats import MemoryStats
@@ -54,17 +54,20 @@ class Memory:
     location
         A folder; ``~`` stands for the home folder. ``None``: nothing is kept, functions are called through.
     backend
-        ``"local"``. A store of another kind is given as ``store=``.
+        ``"local"``, or a name that `register_store_backend` was given. A store that is there already is given
+        as ``store=``.
     mmap_mode
         ``None`` and ``"c"``: arrays of results are private and writable, and large ones (1 MiB) are mapped,
         not read. ``"r"``: they are read-only. Other modes would change what is kept, and are refused.
         With ``"c"`` and ``"r"`` the first call too returns the arrays as they were kept.
     compress
-        ``False``: results are not compressed (not supported yet).
+        ``True``, a level from 1 to 9 (0: none), a method (``"zstd"``, ``"zlib"``, ``"bz2"``, ``"lzma"``,
+        ``"lz4"``) or (method, level): results take less room, and are decompressed on each hit, not mapped.
+        What would not get smaller is kept as it is. What is kept already is read whatever is said here.
     verbose
         Above 0 computed calls are logged (level INFO of the logger ``lightwork``), above 1 hits too.
     backend_options
-        None are known.
+        Keyword arguments for what was registered as `backend`; ``"local"`` knows none.
     store
         Any `lightwork.protocols.Store`, instead of `location`.
     max_bytes
@@ -89,6 +92,10 @@ class Memory:
     ttl
         How long results live: seconds, a `timedelta` or a text like ``"90s"``, ``"1h"``, ``"7 days"``. One
         is good as long as ``written <= now < written + ttl``.
+    hot_bytes
+        Small results (64 KiB) that were read in the last second stay in the memory of the process, up to so
+        many bytes, or ``"100MB"``: a hit is then half as dear. What another process removes, or an eviction,
+        may be given for up to a second more.
 
     Raises
     ------
@@ -101,7 +108,7 @@ class Memory:
         location: str | os.PathLike[str] | None = None,
         backend: str = "local",
         mmap_mode: str | None = None,
-        compress: bool | int | str | tuple[str, int] = False,
+        compress: bool | int | str | tuple[str, int | None] | None = False,
         verbose: int = 0,
         backend_options: Mapping[str, Any] | None = None,  # Any: of unknown backends
         *,
@@ -113,29 +120,27 @@ class Memory:
         user_code: Iterable[str] = (),
         sign: bytes | str | None = None,
         ttl: "float | str | timedelta | None" = None,
+        hot_bytes: int | str = 0,
     ) -> None:
-        _check(location, backend, compress, backend_options, store)
-        if not isinstance(trust_folder, bool):
-            raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")
+        check_place(location, backend, backend_options, store, trust_folder)
         check_mmap_mode(mmap_mode)
+        self._compression = memory.compression.chosen(compress) if compress else None
+        if self._compression is not None:
+            memory.compression.check_mapping(self._compression, mmap_mode)
         self.location = location
         self.backend = backend
         self.mmap_mode = mmap_mode
         self.compress = compress
         self.verbose = verbose
+        self.backend_options = dict(backend_options or {})
         self.user_code = tuple(user_code)
         self.ttl = None if ttl is None else memory.ttl.parse_ttl(ttl)
         self._given = store
         self.trust_folder = trust_folder
+        self.hot_bytes = 0 if hot_bytes == 0 else memory.bounds.hot_size(hot_bytes)
         self._sign = sign
         secret = None if sign is None else memory.signing.secret_of(sign)
-        # An absolute path now: the user may change the working folder before the first call.
-        opened = (
-            None
-            if location is None
-            else stores.open_store(os.path.expanduser(location), trusted=trust_folder)
-        )
-        chosen = opened if store is None else store
+        chosen = store if location is None else self._opened(os.path.expanduser(location))
         if chosen is not None and secret is not None:
             chosen = memory.signing.signed(chosen, secret)
         given = (max_bytes, max_items, max_age)
@@ -158,6 +163,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> CachedFunction[P, R]: ...
 
     @overload
@@ -176,6 +182,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> "_Decorator": ...
 
     def cache(
@@ -193,6 +200,7 @@ class Memory:
         depends_on: "Iterable[Dependency]" = (),
         check_mutation: bool = False,
         ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
     ) -> Any:  # Any: see the overloads
         """Keep the results of a function; a decorator, with or without arguments.
 
@@ -206,27 +214,26 @@ class Memory:
             As for `Memory`; ``verbose=None`` and ``mmap_mode=False`` take those of it.
         cache_validation_callback
             Asked, with its `Metadata`, before a kept result is used; false: a miss. See `expires_after`.
-        version
-            Any text or number: a part of the key. With ``track="none"`` it alone stands for the code.
-        track
-            Whose code counts: ``"deep"``, also of what it uses; ``"self"``; ``"none"``.
+        track, version
+            Whose code counts: ``"deep"``, also of what it uses; ``"self"``; ``"none"``. Any text or number
+            as another part of the key, which stands for the code by itself with ``track="none"``.
         key
             ``key(*args, **kwargs)`` gives what stands for the arguments.
-        on_error
-            When a result cannot be kept: ``"warn"`` once, or ``"raise"``.
         depends_on
             What else counts: functions (their code), `lightwork.File`, installed packages (version).
-        check_mutation
-            Warn, once, if a computed call changes its arguments: a hit would not. Hashes them again.
-        ttl
-            As for `Memory`, or ``math.inf``. It is kept with each result, and the shorter one holds.
+        on_error, check_mutation
+            When a result cannot be kept: ``"warn"`` once, or ``"raise"``. Whether to warn, once, if a
+            computed call changes its arguments, which a hit would not: they are hashed again.
+        ttl, stale
+            As for `Memory`, or ``math.inf``; kept with each result, and the shorter one holds. For `stale`
+            after that a result is still returned, at once, while a thread (or task) computes it anew.
 
         Raises
         ------
         InvalidOption
             An option cannot be right, or functions of this kind cannot be cached.
         """
-        options = self._options(ignore, verbose, mmap_mode, ttl)._replace(
+        options = self._options(ignore, verbose, mmap_mode, ttl, stale)._replace(
             is_valid=cache_validation_callback,
             version=version,
             track=track,
@@ -281,6 +288,7 @@ class Memory:
             store.trim(**limits._asdict())
         else:
             store.drop(stores.eviction.least_recent(store.scan(), **limits._asdict()))
+        forget_hot()
 
     def stats(self) -> "MemoryStats":
         """What the cache holds, and what the calls of its functions came to in this process so far.
@@ -320,7 +328,9 @@ class Memory:
         """
         if self._keeper is None:
             return memory.entries.Verification(0, 0, ())
-        return memory.entries.verify(self._keeper.store, time.time())
+        found = memory.entries.verify(self._keeper.store, time.time())
+        forget_hot()
+        return found
 
     @property
     def store(self) -> Store | None:
@@ -332,19 +342,39 @@ class Memory:
 
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
-        fixed = {"user_code": self.user_code, "sign": self._sign, "ttl": self.ttl}
-        more = {**fixed, "trust_folder": self.trust_folder}
-        return _restore, (positional, self._given, more, self._limits)
+        more = {
+            "backend_options": self.backend_options,
+            "store": self._given,
+            "trust_folder": self.trust_folder,
+            "user_code": self.user_code,
+            "sign": self._sign,
+            "ttl": self.ttl,
+            "hot_bytes": self.hot_bytes,
+            **(self._limits or Limits())._asdict(),
+        }
+        make = None if self.backend == "local" else memory.backends.BACKENDS.named(self.backend)
+        return _restore, (positional, more, make)
+
+    def _opened(self, location: str) -> Store:
+        """The store in a location."""
+        if self.backend != "local":
+            return memory.backends.BACKENDS.open(self.backend, location, self.backend_options)
+        # An absolute path now: the user may change the working folder before the first call.
+        return stores.open_store(location, trusted=self.trust_folder)
 
     # Any: checked here or by `Options.check`
-    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any) -> Options:
+    def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any, stale: Any) -> Options:
         """The options that `Memory` has too, or that come in several forms."""
+        lives = self.ttl if ttl is None else memory.ttl.parse_ttl(ttl)
         return Options(
             ignore=names(ignore),
             verbose=self.verbose if verbose is None else verbose,
             mmap_mode=self.mmap_mode if mmap_mode is False else mmap_mode,
             user_code=self.user_code,
-            ttl=self.ttl if ttl is None else memory.ttl.parse_ttl(ttl),
+            compression=self._compression,
+            ttl=lives,
+            hot_bytes=self.hot_bytes,
+            stale=None if stale is None else memory.stale.parse_stale(stale, lives),
         )
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
@@ -384,32 +414,8 @@ class _Decorator:
         return self._memory.wrap(func, self._options)
 
 
-# Any: stores and options travel as they were given.
-def _restore(
-    positional: tuple[Any, ...],
-    store: Store | None,
-    more: dict[str, Any],
-    limits: Limits | None,
-) -> Memory:
-    bounded = more if limits is None else {**more, **limits._asdict()}
-    return Memory(*positional, store=store, **bounded)
-
-
-def _check(
-    location: object, backend: object, compress: object, backend_options: object, store: object
-) -> None:
-    """Refuse what is not supported, by name."""
-    if location is not None and not isinstance(location, str | os.PathLike):
-        raise InvalidOption(
-            f"location={location!r} is no path: give a folder (text or Path), None, or a store as store="
-        )
-    if backend != "local":
-        raise InvalidOption(f"backend={backend!r} is not known: give 'local', or a store as store=")
-    if compress not in (False, None):
-        raise InvalidOption(f"compress={compress!r} is not supported yet: leave it False")
-    if backend_options:
-        raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
-    if store is not None and location is not None:
-        raise InvalidOption("location= and store= exclude each other: a store knows where it is")
-    if store is not None and not isinstance(store, Store):
-        raise InvalidOption(f"store={store!r} is no lightwork.protocols.Store: it lacks some of its methods")
+# Any: options travel as they were given.
+def _restore(positional: tuple[Any, ...], more: dict[str, Any], make: "MakeStore | None") -> Memory:
+    if make is not None:
+        memory.backends.BACKENDS.add_new(positional[1], make)
+    return Memory(*positional, **more)

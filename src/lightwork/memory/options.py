@@ -1,19 +1,20 @@
-"""How one function is cached: the options of `Memory.cache`, checked."""
+"""How one function is cached: the options of `Memory` and of `Memory.cache`, checked."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import hashing, memory
 from ..errors import InvalidOption
-from ..protocols import Limits
+from ..protocols import Limits, Store
 from .facts import Metadata
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKeys
     from ..hashing.depends import Dependency
+    from .compression import Compression
 
-__all__ = ["Options", "check_function", "check_mmap_mode", "dependencies", "names"]
+__all__ = ["Options", "check_function", "check_mmap_mode", "check_place", "dependencies", "names"]
 
 
 class Options(NamedTuple):
@@ -31,11 +32,16 @@ class Options(NamedTuple):
     depends_on: "tuple[Dependency, ...]" = ()
     check_mutation: bool = False
     ttl: float | None = None  # seconds; inf: for ever
+    stale: float | None = None  # seconds
     limits: Limits | None = None
+    hot_bytes: int = 0
+    compression: "Compression | None" = None
 
     def check(self) -> None:
         """Refuse what cannot be right. What `CallKeys` checks is left to `keys_of`."""
         check_mmap_mode(self.mmap_mode)
+        if self.compression is not None:
+            memory.compression.check_mapping(self.compression, self.mmap_mode)
         if not isinstance(self.verbose, int):
             raise InvalidOption(
                 f"verbose={self.verbose!r} is no number: give 0 for silence, 1 or more for logs"
@@ -63,6 +69,33 @@ class Options(NamedTuple):
             user_code=self.user_code,
             depends_on=self.depends_on,
         )
+
+
+def check_place(
+    location: object, backend: object, backend_options: object, store: object, trust_folder: object
+) -> None:
+    """Refuse, by name, what no `Memory` can be at."""
+    if location is not None and not isinstance(location, str | os.PathLike):
+        raise InvalidOption(
+            f"location={location!r} is no path: give a folder (text or Path), None, or a store as store="
+        )
+    if backend_options is not None and not isinstance(backend_options, Mapping):
+        raise InvalidOption(f"backend_options={backend_options!r} is no mapping of names to values")
+    if backend != "local":
+        memory.backends.BACKENDS.named(backend)
+        if trust_folder is True:
+            raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
+    elif backend_options:
+        raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
+    if store is not None and (location is not None or backend != "local"):
+        raise InvalidOption(
+            "location= and backend= exclude store=, which is a store already and knows where it is"
+        )
+    if store is not None and not isinstance(store, Store):
+        lacking = memory.backends.missing_methods(store)
+        raise InvalidOption(f"store={store!r} is no lightwork.protocols.Store: it has no {lacking}")
+    if not isinstance(trust_folder, bool):
+        raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")
 
 
 def check_mmap_mode(mode: object) -> None:

@@ -4,12 +4,14 @@ With each record a short digest of every argument is kept, and the number of its
 fingerprint, with what belongs to it. What a code was made of is a note, kept once per code::
 
     record   {"call": "f(1, y=2)", "args": {"x": "9c0f...", "y": "..."}, "code": "41d0...", "time": ...}
+             of slow calls also {"leaves": {"y": {"['lr']": "9c0f31", ...}}}, see `leaves`
     note     {"python": "3.12", "version": "None", "parameters": "x, y", "parts": {"mod:helper": "77ab..."}}
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .. import memory
 from .facts import Metadata
 
 __all__ = ["Explanation", "explain_miss", "how_long"]
@@ -65,10 +67,10 @@ def explain_miss(
     if same_code:
         found = max(same_code, key=lambda facts: len(facts["args"].items() & made["args"].items()))
         reason = f"computed with other arguments only; the nearest is {found.get('call')}"
-        return Explanation(False, reason, _changed_arguments(made["args"], found["args"]))
+        return Explanation(False, reason, _changed_arguments(made, found))
     found = kept[0]
     reason = f"neither these arguments nor this code; the last is {found.get('call')}"
-    changes = _changed_arguments(made["args"], found["args"]) + _changed_code(note, noted(found["code"]))
+    changes = _changed_arguments(made, found) + _changed_code(note, noted(found["code"]))
     return Explanation(False, reason, changes)
 
 
@@ -82,9 +84,15 @@ def how_long(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _changed_arguments(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]:
-    names = dict.fromkeys([*now, *then])
-    return tuple(f"argument {name!r} differs" for name in names if now.get(name) != then.get(name))
+def _changed_arguments(now: Metadata, then: Metadata) -> tuple[str, ...]:
+    """Which arguments differ, and where in them as far as their leaves are known."""
+    changes: list[str] = []
+    for name in dict.fromkeys([*now["args"], *then["args"]]):
+        if now["args"].get(name) != then["args"].get(name):
+            ours, theirs = (facts.get("leaves", {}).get(name) for facts in (now, then))
+            parts = memory.leaves.differing(name, ours, theirs) if ours and theirs else ()
+            changes += parts or [f"argument {name!r} differs"]
+    return tuple(changes)
 
 
 def _changed_code(now: Metadata, then: Metadata | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from .. import parcel
 from ..errors import EntryMissing
 from ..protocols import Store
 from .facts import Metadata, read_facts
+from .keeper import forget_hot
 
 __all__ = ["AnyResult", "MemorizedResult", "NotMemorizedResult"]
 
@@ -23,14 +24,17 @@ class MemorizedResult(Generic[R]):
     ----------
     func_id
         The function, ``module:qualname``.
-    args_id
-        The key of the call, as hexadecimal text.
     """
 
     def __init__(self, store: Store, key: bytes, func_id: str) -> None:
         self._store = store
         self._key = key
         self.func_id = func_id
+
+    @property
+    def func(self) -> str:
+        """The same as `func_id`, as joblib has it."""
+        return self.func_id
 
     @property
     def args_id(self) -> str:
@@ -75,6 +79,7 @@ class MemorizedResult(Generic[R]):
     def clear(self) -> None:
         """Remove the result from the store."""
         self._store.drop([self._key])
+        forget_hot(self._key)
 
     def __repr__(self) -> str:
         return f"MemorizedResult(store={self._store!r}, func={self.func_id!r}, args_id={self.args_id!r})"
@@ -90,6 +95,11 @@ class NotMemorizedResult(Generic[R]):
     def valid(self) -> bool:
         """Whether the value is still held."""
         return self._held is not None
+
+    @property
+    def value(self) -> R | None:
+        """The value, or ``None`` after `clear`."""
+        return self._held[0] if self._held else None
 
     def get(self) -> R:
         """The value. Raises `EntryMissing` after `clear`."""

@@ -15,29 +15,29 @@ _MOST_PARTS = 500
 """Walking over so many takes about as long as a thread."""
 
 
-def are_small(*values: object, most: int = LARGE) -> bool:
-    """Whether all the values together hold at most `most` bytes (`LARGE` or fewer) in few parts.
+def are_small(*values: object, limit: float = LARGE) -> bool:
+    """Whether all the values together hold at most `limit` bytes in few parts.
 
     False as well where it cannot be told without effort: frames, models, objects written in C.
     """
     stack: list[Any] = list(values)
-    nbytes = parts = 0
+    nbytes, parts = 0.0, 0
     while stack:
         value = stack.pop()
         parts += 1
         inner, size = _opened(value)
         nbytes += size
-        if nbytes > most or parts + len(stack) + len(inner) > _MOST_PARTS:
+        if nbytes > limit or parts + len(stack) + len(inner) > _MOST_PARTS:
             return False
         stack.extend(inner)
     return True
 
 
 _NOTHING: tuple[Any, ...] = ()
-_BEYOND = (_NOTHING, LARGE + 1)
+_BEYOND = (_NOTHING, float("inf"))
 
 
-def _opened(value: Any) -> tuple[Any, int]:
+def _opened(value: Any) -> tuple[Any, float]:
     """What a value consists of, and its own size in bytes."""
     kind = type(value)
     if kind in (int, str, float, bool, bytes, bytearray, type(None)):

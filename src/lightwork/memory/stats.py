@@ -36,10 +36,14 @@ class CallStats(NamedTuple):
     loaded: int = 0
     """Bytes of the results of hits; large arrays are mapped, and read when they are used."""
 
+    unkept: int = 0
+    """Results that were returned, and not kept: the cache could not be written, or was cleared meanwhile."""
+
     def __str__(self) -> str:
         causes = ", ".join(f"{count} {cause}" for cause, count in self.causes.items() if count)
+        unkept = f", {self.unkept} results not kept" if self.unkept else ""
         return (
-            f"{self.hits} hits, {self.misses} misses{f' ({causes})' if causes else ''}; "
+            f"{self.hits} hits, {self.misses} misses{f' ({causes})' if causes else ''}{unkept}; "
             f"saved {self.saved:.3g} s, computed {self.seconds:.3g} s; "
             f"hashing {self.hashing:.3g} s, loading {self.loading:.3g} s, storing {self.storing:.3g} s"
         )

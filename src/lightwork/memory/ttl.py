@@ -25,15 +25,13 @@ def parse_ttl(ttl: "float | str | timedelta | None") -> float | None:
 
 
 def expiry(facts: Metadata, ttl: float | None, now: float) -> str:
-    """Why a result is not alive, in one sentence; empty if it is."""
+    """Why a result is not alive, after "its result is kept, "; empty if it is."""
     if is_alive(facts, ttl, now):
         return ""
     limit, written = shorter(facts.get("ttl"), ttl), facts.get("time")
     if limit is None or not isinstance(written, int | float):
-        return "its result is kept, without the time at which it was written"
+        return "without the time at which it was written"
     if written > now:
-        return "its result is kept, and was written in the future: the clock of its machine was ahead of ours"
+        return "and was written in the future: the clock of its machine was ahead of ours"
     how_long = memory.reasons.how_long
-    return (
-        f"its result is kept, and has expired: written {how_long(now - written)} ago, ttl {how_long(limit)}"
-    )
+    return f"and has expired: written {how_long(now - written)} ago, ttl {how_long(limit)}"

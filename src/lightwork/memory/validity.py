@@ -50,8 +50,8 @@ def expires_after(
     return ExpiresAfter(86400 * day + second)
 
 
-def is_alive(facts: Metadata, ttl: float | None, now: float) -> bool:
-    """Whether ``written <= now < written + ttl``, for the ``ttl`` of the result and that of the asker.
+def is_alive(facts: Metadata, ttl: float | None, now: float, *, grace: float = 0.0) -> bool:
+    """Whether ``written <= now < written + ttl + grace``, for the ``ttl`` of the result and the asker's.
 
     Parameters
     ----------
@@ -61,12 +61,14 @@ def is_alive(facts: Metadata, ttl: float | None, now: float) -> bool:
         Of the call that asks (seconds), or ``None``.
     now
         Seconds since the epoch.
+    grace
+        Seconds for which a result that has expired is asked for.
     """
     limit = shorter(facts.get("ttl"), ttl)
     if limit is None:
         return True
     written = facts.get("time")
-    return isinstance(written, int | float) and written <= now < written + limit
+    return isinstance(written, int | float) and written <= now < written + limit + grace
 
 
 def shorter(kept: object, ttl: float | None) -> float | None:

@@ -10,6 +10,7 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import (
+        asked,
         codecs,
         facts,
         gather,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         layout,
         outline,
         outputs,
+        packed,
         parcels,
         pickling,
         reader,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "asked",
     "codecs",
     "facts",
     "gather",
@@ -33,6 +36,7 @@ __all__ = [
     "layout",
     "outline",
     "outputs",
+    "packed",
     "parcels",
     "pickling",
     "reader",

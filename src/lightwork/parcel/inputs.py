@@ -166,6 +166,8 @@ class StreamInput:
             raise BlockingIOError(errno.EAGAIN, _WOULD_BLOCK)
         if not isinstance(part, bytes | bytearray | memoryview):
             raise InvalidOption(f"its read() gives {type(part).__name__}, not bytes: open it for bytes")
+        if len(part) > nbytes:
+            raise InvalidOption(f"its read({nbytes}) gives {len(part)} bytes, more than it was asked for")
         return bytes(part)
 
     def expect(self, nbytes: int) -> None:

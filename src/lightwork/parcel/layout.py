@@ -44,6 +44,7 @@ __all__ = [
     "check_header",
     "check_payload",
     "foreign",
+    "is_container",
     "pack_footer",
     "pack_frame",
     "pack_header",
@@ -167,6 +168,11 @@ def pack_header() -> bytes:
     return start + seal(start)
 
 
+def is_container(head: bytes) -> bool:
+    """Whether bytes begin as our files do, empty ones too: `check_header` knows what to say about those."""
+    return head == MAGIC[: len(head)]
+
+
 def check_header(data: bytes) -> None:
     """Accept the first 64 bytes of a container, or say why not.
 
@@ -179,7 +185,7 @@ def check_header(data: bytes) -> None:
     """
     if not data:
         raise UnknownFormatError("it is empty")
-    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+    if not is_container(data[: len(MAGIC)]):
         raise UnknownFormatError(foreign(data))
     if len(data) < HEADER:
         raise CorruptFileError(f"it ends within its header, after {len(data)} bytes")

@@ -1,9 +1,10 @@
 """`inspect`: what is in a file, without unpickling it."""
 
 import os
+import stat
 from typing import NamedTuple
 
-from .. import parcel
+from .. import parcel, persistence  # whose parts are loaded when they are needed
 from ..errors import InvalidOption
 from .joining import named
 from .options import path_of
@@ -15,7 +16,7 @@ class Segment(NamedTuple):
     """One buffer of a file: a large array, or several small ones side by side."""
 
     offset: int
-    """Position of its first byte in the file."""
+    """Position of its first byte in the file; in what it becomes if it is compressed as a whole."""
 
     nbytes: int
     """Its size in memory."""
@@ -48,6 +49,9 @@ class Inspection(NamedTuple):
     changed_in_place: bool
     """Whether arrays were mapped for writing, so that they have no checksums any more."""
 
+    compressor: str = ""
+    """What the whole file is compressed with, if it is."""
+
     def __str__(self) -> str:
         inside = sum(segment.nbytes for segment in self.segments) + self.skeleton_nbytes
         packages = ", ".join(f"{name} {version}" for name, version in self.packages) or "none"
@@ -60,6 +64,8 @@ class Inspection(NamedTuple):
             f"skeleton     {self.skeleton_nbytes:,} bytes",
             f"segments     {len(self.segments)}, {compressed} of them compressed",
         ]
+        if self.compressor:
+            lines[0] += f", compressed as a whole ({self.compressor})"
         if self.changed_in_place:
             lines.append("its arrays were mapped for writing: they have no checksums any more")
         return "\n".join(lines)
@@ -68,24 +74,38 @@ class Inspection(NamedTuple):
 def inspect(path: str | os.PathLike[str]) -> Inspection:
     """What is in a file that `dump` wrote: sizes, types, versions, segments. Nothing is unpickled.
 
-    Reads and verifies the ends of the file only, not what lies between: `load` verifies that.
+    Reads and verifies the ends of the file only, not what lies between: `load` verifies that. A file that is
+    compressed as a whole is decompressed to its end, in little memory.
 
     Raises
     ------
-    UnknownFormatError, CorruptFileError, OSError
+    InvalidOption
+        Not the path of a regular file.
+    UnknownFormatError
+        It is not one of `dump` in its own format. Files of joblib and bare pickles tell nothing about
+        themselves: what is in them is known to who unpickles them.
+    CorruptFileError, OSError
         As from `load`.
     """
     name = path_of(path)
     if name is None:
         raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
+    mode = os.stat(name).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe may wait for ever
+        raise InvalidOption(f"inspect needs a regular file, {name!r} is none")
     with open(name, "rb", buffering=0) as file, named(repr(name)):
-        source = parcel.inputs.FileInput(file.fileno())
-        found = parcel.reader.survey(source, os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        compressor = ""
+        if parcel.layout.is_container(file.read(len(parcel.layout.MAGIC))):
+            found = parcel.reader.survey(parcel.inputs.FileInput(file.fileno()), size)
+        else:
+            file.seek(0)
+            compressor, found = persistence.foreign.opening.survey(file)
     segments = [_segment(*place.slot, place.offset, place.marks) for place in found.tail.places]
     facts = found.tail.facts
     return Inspection(
         path=name,
-        nbytes=found.footer.total,
+        nbytes=size,
         lightwork=facts.get("lightwork", ""),
         python=facts.get("python", ""),
         platform=facts.get("platform", ""),
@@ -94,6 +114,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         skeleton_nbytes=found.footer.skeleton_nbytes,
         segments=tuple(segments),
         changed_in_place=found.footer.changed,
+        compressor=compressor,
     )
 
 

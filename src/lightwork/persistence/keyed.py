@@ -21,7 +21,9 @@ def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any
             f"keys= and mmap_mode={wanted.mmap_mode!r} exclude each other: lightwork.open reads parts"
         )
     if wanted.way.guards:
-        raise InvalidOption("keys= and safe=True exclude each other: load the whole file")
+        # Where the parts are is known from an outline, which the C unpickler makes: it hashes the keys of a
+        # stranger before anybody has looked at what that takes.
+        raise InvalidOption("keys= and safe=True exclude each other: load the whole file, and take from it")
     if isinstance(keys, str | bytes):
         raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
     names = list(keys)

@@ -10,7 +10,7 @@ from .. import parcel, persistence  # whose parts are loaded when they are neede
 from ..errors import CorruptFileError, InvalidOption, UnknownFormatError
 from .joining import Wanted, explained, joined, named
 from .mapping import join_mapped
-from .options import MmapMode, native_byte_order, path_of
+from .options import MmapMode, is_for_text, native_byte_order, path_of
 from .renames import renaming
 from .ways import Way, chosen_way
 
@@ -119,7 +119,7 @@ def _load_path(path: str, wanted: Wanted) -> Any:  # Any: the user's value
             if mmap_mode is not None:
                 raise InvalidOption(f"mmap_mode={mmap_mode!r} needs a regular file, {path!r} is none")
             return _load_stream(file, wanted, repr(path))
-        if not _is_container(os.pread(file.fileno(), _TELLING, 0)):
+        if not parcel.layout.is_container(os.pread(file.fileno(), _TELLING, 0)):
             _check_foreign(repr(path), wanted.way)
             return persistence.foreign.opening.load_file(file, path, wanted)
         if mmap_mode is not None:
@@ -127,11 +127,6 @@ def _load_path(path: str, wanted: Wanted) -> Any:  # Any: the user's value
         with named(repr(path)):
             content = _read_file(file, wanted.way)
     return joined(content, wanted, repr(path))
-
-
-def _is_container(head: bytes) -> bool:
-    """Whether bytes begin as our files do, empty ones too: the reader knows what to say about those."""
-    return head == parcel.layout.MAGIC[: len(head)]
 
 
 # Any: whatever the caller gave; the user's value.
@@ -144,7 +139,7 @@ def _load_checked(file: Any, wanted: Wanted) -> Any:
 def _load_stream(stream: Any, wanted: Wanted, name: str, *, size: int | None = None) -> Any:
     with named(name):
         head = parcel.inputs.StreamInput(stream).read(1)
-    if not _is_container(head):
+    if not parcel.layout.is_container(head):
         _check_foreign(name, wanted.way)
         return persistence.foreign.opening.load_stream(stream, head, wanted, name)
     with named(name):
@@ -156,7 +151,8 @@ def _load_stream(stream: Any, wanted: Wanted, name: str, *, size: int | None = N
 def _check_foreign(name: str, way: Way) -> None:
     if way.guards:
         raise UnknownFormatError(
-            f"cannot read {name}: safe=True reads files of lightwork alone, and this is none (joblib's, say)"
+            f"cannot read {name}: safe=True reads lightwork's own format alone, and this is another "
+            "(joblib's, say), or compressed as a whole: then decompress it first"
         )
 
 
@@ -172,7 +168,7 @@ def _check_stream(file: Any, mmap_mode: MmapMode | None) -> None:  # Any: whatev
         )
     if getattr(file, "closed", False):
         raise InvalidOption(f"cannot read from {file!r}: it is closed")
-    if isinstance(file, io.TextIOBase):
+    if is_for_text(file):
         raise InvalidOption(f'cannot read from {file!r}: it is open for text; open it with "rb"')
     if isinstance(file, io.IOBase) and not file.readable():
         raise InvalidOption(f'cannot read from {file!r}: it is not open for reading; open it with "rb"')

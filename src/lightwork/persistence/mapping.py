@@ -37,8 +37,9 @@ def join_native(content: "Content", join: Join) -> Any:
 
     A structured array is turned only if all of its fields are of the other order.
     """
-    # No dtype of the other order, as far as a search can tell?
-    make_array = _native_array if _FOREIGN_MARK in content.skeleton else None
+    # No arrays, or no dtype of the other order, as far as a search can tell?
+    turn = bool(content.buffers) and _FOREIGN_MARK in content.skeleton
+    make_array = _native_array if turn else None
     return join(make_array, content.skeleton, content.buffers)
 
 

@@ -1,7 +1,7 @@
 """`open`: what is in a file, and parts of it, without loading the rest."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import parcel
@@ -9,8 +9,10 @@ from ..errors import InvalidOption
 from .access import Access, OpenFile, access
 from .joining import Wanted
 from .options import path_of
+from .renames import renaming
 from .table import table
 from .views import LazyArray, Parts, entries_of, type_name
+from .ways import chosen_way
 
 # Any: the user's keys and values.
 __all__ = ["OpenedFile", "open"]
@@ -107,16 +109,23 @@ class OpenedFile:
         return f"<{'closed' if self.closed else 'open'} lightwork file {self.path!r}>"
 
 
-def open(path: str | os.PathLike[str]) -> OpenedFile:
+def open(path: str | os.PathLike[str], *, renames: Mapping[str, str] | None = None) -> OpenedFile:
     """Open a file of `dump` for reading parts of it.
 
     Reads and verifies everything but the arrays, and builds none of the objects in it. The
     objects that are asked for are unpickled as `load` does: open only files that you trust.
 
+    Parameters
+    ----------
+    path
+        Of a file in our own format, not compressed as a whole.
+    renames
+        What has moved since, as for `load`.
+
     Raises
     ------
     InvalidOption
-        Not the path of a regular file.
+        Not the path of a regular file, or no renames.
     UnpicklableError
         It can only be loaded whole: it holds instances of classes that it brings along (cloudpickle).
     UnknownFormatError, CorruptFileError, OSError
@@ -131,7 +140,8 @@ def open(path: str | os.PathLike[str]) -> OpenedFile:
     ...         file["train"].shape, file["train"][1000:1003], file["name"]
     ((531441,), array([1000, 1001, 1002]), 'x')
     """
+    way = chosen_way(False, (), renaming(renames))
     name = path_of(path)
     if name is None:
         raise InvalidOption(f"open needs a path, not {path!r} (type {type(path)}): load reads streams")
-    return OpenedFile(*access(name, Wanted(native=True)))
+    return OpenedFile(*access(name, Wanted(native=True, way=way)))

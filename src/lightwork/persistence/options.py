@@ -1,5 +1,6 @@
 """What the arguments of `dump` and `load` mean. Pure: nothing is opened here."""
 
+import io
 import os
 import pickle
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -15,6 +16,7 @@ __all__ = [
     "MmapMode",
     "checked_protocol",
     "chosen_compression",
+    "is_for_text",
     "native_byte_order",
     "path_of",
 ]
@@ -24,7 +26,6 @@ MmapMode: TypeAlias = Literal["r", "r+", "w+", "c"]
 
 FileFormat: TypeAlias = Literal["lightwork", "joblib"]
 
-_LEVELS = "a level from 1 to 9, 0 for none"
 _ZSTD_FOR_JOBLIB = (
     "joblib cannot read zstd: choose another method, such as 'zlib', or leave format='joblib' out"
 )
@@ -62,52 +63,21 @@ def chosen_compression(
     InvalidOption
         No such form, method or level.
     """
-    method, level = _method_and_level(compress)
+    known = [known for known, _ in COMPRESSORS]
+    method, level = parcel.asked.method_and_level(compress, known)
     ending = COMPRESSORS.by_ending(name) if name else None
     if method is None:
         method = ending or ("zstd" if file_format == "lightwork" else "zlib")
         if level == 0:
             level = None if ending else 0
     if method not in parcel.codecs.CODECS and method not in COMPRESSORS:
-        raise InvalidOption(f'Non valid compression method given: "{method}": give one of {_methods()}')
+        raise parcel.asked.unknown_method(method, known)
     if level == 0:
         return None
     if file_format == "joblib" and method == "zstd" and COMPRESSORS.is_built_in(method):
         raise InvalidOption(_ZSTD_FOR_JOBLIB)
     in_blocks = method in parcel.codecs.CODECS and COMPRESSORS.is_built_in(method)
     return Compression(method, level, file_format == "joblib" or method == ending or not in_blocks)
-
-
-def _method_and_level(compress: Any) -> tuple[str | None, int | None]:  # Any: it is checked here
-    if compress is True or compress is None:
-        return None, None
-    if isinstance(compress, str):
-        return compress, None
-    if isinstance(compress, tuple | list):
-        if len(compress) != 2:
-            raise InvalidOption(
-                "Compress argument tuple should contain exactly 2 elements, (method, level): "
-                f"{compress!r} was given"
-            )
-        method, level = compress
-        if not isinstance(method, str):
-            raise InvalidOption(f'Non valid compression method given: "{method!r}": give one of {_methods()}')
-        return method, None if level is None else _level(level)
-    return None, _level(compress)
-
-
-def _methods() -> str:
-    return ", ".join(repr(name) for name, _ in COMPRESSORS)
-
-
-def _level(level: Any) -> int:  # Any: it is checked here
-    if level is False:
-        return 0
-    try:
-        number = range(10).index(level)
-    except ValueError:
-        raise InvalidOption(f'Non valid compress level given: "{level!r}": give {_LEVELS}') from None
-    return number
 
 
 def checked_protocol(protocol: int | None, file_format: FileFormat = "lightwork") -> int:
@@ -155,6 +125,11 @@ def native_byte_order(ensure: Any, mmap_mode: Any) -> bool:  # Any: they are che
             f"it is {mmap_mode!r}: mapped bytes stay as they are"
         )
     return mmap_mode is None if ensure == "auto" else ensure
+
+
+def is_for_text(file: object) -> bool:
+    """Whether a file object takes or gives text; wrappers, of temporary files say, have an encoding."""
+    return isinstance(file, io.TextIOBase) or isinstance(getattr(file, "encoding", None), str)
 
 
 def path_of(file: object) -> str | None:

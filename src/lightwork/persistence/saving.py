@@ -20,6 +20,7 @@ from .options import (
     FileFormat,
     checked_protocol,
     chosen_compression,
+    is_for_text,
     path_of,
 )
 
@@ -201,7 +202,7 @@ def _check_sink(file: Any) -> None:  # Any: whatever the caller gave
         )
     if getattr(file, "closed", False):
         raise InvalidOption(f"cannot write to {file!r}: it is closed")
-    if isinstance(file, io.TextIOBase):
+    if is_for_text(file):
         raise InvalidOption(f'cannot write to {file!r}: it is open for text; open it with "wb"')
     if isinstance(file, io.IOBase) and not file.writable():
         raise InvalidOption(f'cannot write to {file!r}: it is not open for writing; open it with "wb"')
@@ -209,6 +210,8 @@ def _check_sink(file: Any) -> None:  # Any: whatever the caller gave
 
 def _check_target(path: str) -> None:
     """Raise the `OSError` that writing would end in, with a message that names the path as it was given."""
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "cannot write '': the path is empty")
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, f"cannot write {path!r}: it is a directory")

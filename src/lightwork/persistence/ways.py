@@ -28,7 +28,7 @@ TRUSTED = Way((), join_trusted(None))
 
 
 def chosen_way(safe: bool, trusted: Collection[str], rename: Rename | None = None) -> Way:
-    """What `safe` and `trusted` ask for, and other names. For one file.
+    """What `safe` and `trusted` ask for, and new names, which are those to be trusted. For one file.
 
     Raises
     ------
@@ -37,10 +37,8 @@ def chosen_way(safe: bool, trusted: Collection[str], rename: Rename | None = Non
     """
     if not isinstance(safe, bool):
         raise InvalidOption(f"safe={safe!r} is not possible: give True or False")
-    if safe and rename is not None:
-        raise InvalidOption("renames= and safe=True exclude each other: what has moved is named as it was")
     if safe:
-        guard = persistence.safe.Guard(trusted)
+        guard = persistence.safe.Guard(trusted, rename)
         return Way((guard,), guard.join)
     if trusted:
         raise InvalidOption(f"trusted={trusted!r} needs safe=True: without it everything is trusted")

@@ -10,17 +10,22 @@
             store.close()
 """
 
+import pickle
 import threading
 
+from ..errors import StoreUnavailable
 from ..protocols import (
     Buffer,
     Entry,
+    Limits,
     Record,
     Store,
     SupportsCounters,
+    SupportsLease,
     SupportsLimits,
     SupportsNotes,
     SupportsPrefix,
+    SupportsVerification,
 )
 
 __all__ = ["StoreSuite", "key_of", "plain"]
@@ -268,3 +273,59 @@ class StoreSuite:
         assert store.trim(max_bytes=2 * one, max_items=2, accessed_since=0.0) == 0
         assert store.trim(max_bytes=0) == 2
         assert store.trim(max_items=0) == 0
+
+    def test_put_within_keeps_the_limits(self, store: Store) -> None:
+        """They hold after each record, which is there itself; one for which there is no room is refused."""
+        if not isinstance(store, SupportsLimits):
+            return
+        for number in range(12):
+            record = Record(b"s", [_filled(200 * KIB, number)], b"")
+            limits = Limits(max_bytes=MIB, max_items=8) if number % 2 else Limits(max_items=3)
+            store.put_within(key_of(number), record, seconds=1.0, limits=limits)
+            entries = _entries(store)
+            assert key_of(number) in entries
+            assert len(entries) <= (limits.max_items or 0)
+            assert sum(entry.nbytes for entry in entries.values()) <= (limits.max_bytes or 3 * MIB)
+        try:
+            large = Record(b"s", [_filled(2 * MIB)], b"")
+            store.put_within(key_of(99), large, seconds=1.0, limits=Limits(max_bytes=MIB))
+        except StoreUnavailable:
+            assert store.get(key_of(99)) is None
+        else:
+            raise AssertionError("a record of 2 MiB was kept within 1 MiB")
+
+    def test_a_lease_is_given_back(self, store: Store) -> None:
+        """All threads of a process get it, and whoever failed leaves a mark."""
+        if not isinstance(store, SupportsLease):
+            return
+        key = key_of(1)
+        assert store.lease(key)
+        assert store.lease(key)
+        store.release(key, failed=False)
+        mark = store.failures(key)
+        assert store.lease(key)
+        store.release(key, failed=True)
+        assert store.failures(key) != mark
+        assert store.lease(key)
+        store.release(key, failed=False)
+
+    def test_a_record_can_be_verified(self, store: Store) -> None:
+        """It is the same as the one that is got."""
+        if not isinstance(store, SupportsVerification):
+            return
+        store.put(key_of(1), Record(b"s", [_filled(2 * MIB), b"tail"], b"f"))
+        assert plain(store.verified(key_of(1))) == plain(store.get(key_of(1)))
+        assert store.verified(key_of(2)) is None
+
+    def test_a_pickled_store_has_the_same_records(self, store: Store) -> None:
+        """So that cached functions and references to results can be sent to other processes."""
+        try:
+            pickled = pickle.dumps(store)
+        except TypeError:  # a store of one process: it says so by refusing
+            return
+        store.put(key_of(1), Record(b"s", [b"one"], b"f"))
+        again = pickle.loads(pickled)
+        try:
+            assert plain(again.get(key_of(1))) == (b"s", [b"one"], b"f")
+        finally:
+            again.close()

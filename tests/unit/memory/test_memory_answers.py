@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightwork.errors import CacheWarning
+from lightwork.errors import CacheWarning, StoreUnavailable
 from lightwork.memory import Memory
 from lightwork.memory.counts import Counts, Ledger
 from lightwork.protocols import Record
@@ -264,3 +264,20 @@ def test_facts_of_other_stores_are_read_as_they_are() -> None:
     counts.hit(0.0, 0.0, 0.0, Record(b"", (), b'{"time": 1, "duration": 0.25}'))
     counts.hit(0.0, 0.0, 0.0, Record(b"", (), b"{}"))
     assert counts.saved == 0.25
+
+
+class _Busy(TransientStore):
+    """A store that others write to all the time."""
+
+    def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
+        raise StoreUnavailable(16, "database is locked")
+
+
+def test_a_busy_store_is_counted() -> None:
+    """A result that found no turn to be kept is returned and counted, without a word."""
+    memory = Memory(store=_Busy())
+    cached = memory.cache(double)
+    assert [cached(1), cached(1)] == [2, 2]
+    assert cached.stats().unkept == 2
+    assert memory.stats().calls.unkept == 2
+    assert "2 results not kept" in str(cached.stats())

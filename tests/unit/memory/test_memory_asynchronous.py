@@ -129,6 +129,28 @@ def test_tasks_of_a_loop_compute_once(memory: Memory) -> None:
     asyncio.run(main())
 
 
+def test_shelving_tasks_compute_once(memory: Memory) -> None:
+    """They and those that ask for the value wait for one; if it is cancelled another takes over."""
+
+    async def main() -> None:
+        work = Work()
+        cached = work.cached(memory)
+        leader = asyncio.create_task(cached.call_and_shelve(3))
+        await until(lambda: work.started)
+        shelving = [asyncio.create_task(cached.call_and_shelve(3)) for _ in range(4)]
+        calling = [asyncio.create_task(cached(3)) for _ in range(4)]
+        await asyncio.sleep(0)
+        leader.cancel()
+        await until(lambda: work.started == 2)
+        work.go_on.set()
+        assert [shelved.get() for shelved in await asyncio.gather(*shelving)] == [6] * 4
+        assert await asyncio.gather(*calling) == [6] * 4
+        assert work.started == 2
+        assert (await cached.call_and_shelve(3)).get() == 6
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_leader_hands_on(memory: Memory) -> None:
     """The waiters of a cancelled leader are not cancelled: one computes, the others get its result."""
 

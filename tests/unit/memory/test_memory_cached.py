@@ -431,6 +431,46 @@ def test_threads_compute_once(memory: Memory) -> None:
     assert (calls, answers) == ([1], [1] * 8)
 
 
+def test_shelving_threads_compute_once(memory: Memory) -> None:
+    """Also beside threads that ask for the value; `call` waits for nobody and runs the function."""
+    started, go = threading.Event(), threading.Event()
+    calls, answers = [], []
+
+    @memory.cache(track="none")
+    def slow(x: int) -> int:
+        calls.append(x)
+        started.set()
+        go.wait(20)
+        return x
+
+    def shelve() -> None:
+        answers.append(slow.call_and_shelve(1).get())
+
+    threads = [threading.Thread(target=shelve) for _ in range(4)]
+    threads += [threading.Thread(target=lambda: answers.append(slow(1))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert started.wait(20)
+    go.set()
+    assert slow.call(1)[0] == 1
+    for thread in threads:
+        thread.join()
+    assert (calls, answers) == ([1, 1], [1] * 8)
+
+
+def test_shelved_failures_are_those_of_each_caller(memory: Memory) -> None:
+    """An error passes, and whatever waits computes for itself."""
+
+    @memory.cache
+    def fails(x: int) -> int:
+        raise KeyError(x)
+
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            fails.call_and_shelve(1)
+    assert fails.stats().misses == 2
+
+
 def test_waiters_do_not_queue_behind_failures(memory: Memory) -> None:
     """When the one that computes fails, each of the others computes for itself."""
     started, go = threading.Event(), threading.Event()

@@ -1,12 +1,16 @@
 """`explain`: whether a call would be a hit, and which argument or piece of code makes it a miss."""
 
+import dataclasses
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightwork import File, Memory, expires_after
+from lightwork.memory.facts import LEAVES_AFTER
 from lightwork.memory.reasons import Explanation, explain_miss, how_long
 from lightwork.protocols import Record
 from lightwork.stores.transient import TransientStore
@@ -211,3 +215,162 @@ def test_another_python_computes_once() -> None:
 def test_spans_of_time(seconds: float, text: str) -> None:
     """For people."""
     assert how_long(seconds) == text
+
+
+@dataclasses.dataclass
+class Options:
+    rate: float
+    layers: list[int]
+
+
+def slow(config: Any, other: Any = None) -> None:
+    """Takes as long as it must for its leaves to be kept, whatever the machine does."""
+    end = time.perf_counter() + LEAVES_AFTER
+    while time.perf_counter() < end:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("then", "now", "changes"),
+    [
+        ({"lr": 0.1, "n": 1}, {"lr": 0.2, "n": 1}, ["argument 'config' differs at config['lr']"]),
+        (
+            {"opt": {"name": "adam", "b": [1, 2]}, "n": 1},
+            {"opt": {"name": "sgd", "b": [1, 3]}, "n": 1},
+            [
+                "argument 'config' differs at config['opt']['name']",
+                "argument 'config' differs at config['opt']['b']",
+            ],
+        ),
+        ({"a": 1}, {"a": 1, "b": 2}, ["config['b'] is new"]),
+        ({"a": 1, "b": [1, 2]}, {"a": 1}, ["config['b'] is gone"]),
+        ([1, "x", 3], [1, "y", 3], ["argument 'config' differs at config[1]"]),
+        (Options(0.1, [1]), Options(0.2, [1]), ["argument 'config' differs at config.rate"]),
+        ({1, 2}, {1, 3}, ["argument 'config' differs"]),
+        (3, 4, ["argument 'config' differs"]),
+        ({"a": 1}, 3, ["argument 'config' differs"]),
+        (
+            dict.fromkeys("abcdefghi", 1),
+            dict.fromkeys("abcdefghi", 2),
+            [
+                *(f"argument 'config' differs at config[{n!r}]" for n in "abcde"),
+                "and 4 more parts of argument 'config'",
+            ],
+        ),
+        ({str(n): n for n in range(500)}, {str(n): n for n in range(501)}, ["argument 'config' differs"]),
+    ],
+)
+def test_the_part_of_an_argument_that_differs_is_named(then: Any, now: Any, changes: list[str]) -> None:
+    """The smallest parts that tell it."""
+    work = Memory(store=TransientStore()).cache(slow)
+    work(then)
+    assert sorted(work.explain(now).changes) == sorted(changes)
+
+
+@pytest.mark.slow
+def test_columns_and_arrays_are_parts() -> None:
+    """Of a frame, also inside of a container."""
+    pandas = pytest.importorskip("pandas")
+    work = Memory(store=TransientStore()).cache(slow)
+    work(pandas.DataFrame({"a": [1, 2], "b": [3, 4]}), {"x": pandas.Series([1])})
+    changed = pandas.DataFrame({"a": [1, 2], "b": [3, 5]}), {"x": pandas.Series([2])}
+    first, second = work.explain(*changed).changes
+    assert first == "argument 'config' differs at config['b']"
+    assert second.startswith("argument 'other' differs at other['x']")
+
+
+@pytest.mark.slow
+def test_arguments_that_are_large_for_their_call_have_no_parts() -> None:
+    """They would be hashed once more."""
+    pandas = pytest.importorskip("pandas")
+    work = Memory(store=TransientStore()).cache(slow)
+    for large in ({"a": [1], "b": np.zeros(1_000_000)}, pandas.DataFrame({"a": np.zeros(1_000_000)})):
+        work(large)
+        large["a"] = 2
+        assert work.explain(large).changes == ("argument 'config' differs",)
+
+
+@pytest.mark.slow
+def test_an_argument_that_the_call_changes_has_no_parts(memory: Memory) -> None:
+    """What it was made of then is not known any more."""
+
+    @memory.cache
+    def grow(values: list[int]) -> None:
+        slow(0)
+        values.append(9)
+
+    grow([1, 2])
+    assert grow.explain([1, 3]).changes == ("argument 'values' differs",)
+
+
+def test_quick_calls_keep_no_parts(memory: Memory) -> None:
+    """So that a million of them take no more room."""
+    work = cached(memory)
+    work(1)
+    assert "leaves" not in work.call_and_shelve(1).metadata
+
+
+def test_what_was_evicted_is_told(tmp_path: Path) -> None:
+    """For certain if this process kept it, else as a possibility while the cache is full."""
+    memory = Memory(tmp_path, max_items=2)
+    work = cached(memory)
+    for number in range(8):
+        work(number)
+    (gone, *_) = [number for number in range(8) if not work.check_call_in_cache(number)]
+    found = work.explain(gone)
+    assert not found.is_hit
+    assert "its result was kept 0 s ago, and is gone: evicted to keep max_items=2" in found.reason
+    assert "or it was evicted: the cache is full (2 of max_items=2)" in work.explain(99).changes
+
+
+def test_what_others_removed_is_told(memory: Memory) -> None:
+    """Without limits nothing is evicted."""
+    work = cached(memory)
+    work(1)
+    memory.reduce_size(items_limit=0)
+    assert "is gone: removed by reduce_size" in work.explain(1).reason
+
+
+def test_what_was_forgotten_is_as_if_it_had_not_been(memory: Memory) -> None:
+    """The user knows why it is gone."""
+    work = cached(memory)
+    work(1)
+    work(2)
+    work.forget(1)
+    assert "nearest is" in work.explain(1).reason
+    work.clear()
+    assert work.explain(2).reason == "no result of this function is kept"
+    work(3)
+    memory.clear(warn=False)
+    assert work.explain(3).reason == "no result of this function is kept"
+
+
+class Gone:
+    """Of a class that cannot be loaded any more."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _fails, ()
+
+
+def _fails() -> None:
+    raise ImportError("No module named 'gone'")
+
+
+def test_a_result_that_cannot_be_read_is_told(memory: Memory) -> None:
+    """With the error; what the store itself finds damaged is told by it."""
+    work = memory.cache(lambda: Gone())
+    work()
+    found = work.explain()
+    assert not found.is_hit
+    assert found.reason == (
+        "its result is kept, and cannot be read any more (ImportError: No module named 'gone')"
+    )
+
+
+@pytest.mark.slow
+def test_what_stands_for_the_arguments_has_no_parts() -> None:
+    """With ``key=`` the arguments themselves do not count."""
+    work = Memory(store=TransientStore()).cache(slow, key=lambda config, other=None: config["a"])
+    work({"a": [1, 2]})
+    assert work.explain({"a": [1, 3]}).changes == ("argument 'key(...)' differs",)

@@ -22,13 +22,15 @@ def double(x: int) -> int:
     ("options", "words"),
     [
         ({"backend": "s3"}, "backend='s3'"),
-        ({"compress": True}, "compress=True"),
-        ({"compress": 3}, "compress=3"),
+        ({"compress": 10}, 'compress level given: "10"'),
+        ({"compress": "gzip"}, "method given: \"gzip\": give one of 'zstd'"),
+        ({"compress": ("zlib",)}, "exactly 2 elements"),
+        ({"compress": 3, "mmap_mode": "r"}, "mmap_mode='r' and compress= exclude each other"),
         ({"mmap_mode": "r+"}, "mmap_mode='r\\+'"),
         ({"mmap_mode": "x"}, "mmap_mode='x'"),
         ({"backend_options": {"a": 1}}, "backend_options"),
         ({"store": object()}, "store="),
-        ({"store": TransientStore()}, "exclude each other"),
+        ({"store": TransientStore()}, "exclude store="),
     ],
 )
 def test_unsupported_options_are_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:

@@ -158,6 +158,22 @@ EXTENSION: dict[str, Any] = {
         pd.BooleanDtype(),
     ],
 }
+SCATTERED: dict[str, Any] = {
+    "integers": pd.arrays.SparseArray([0, 0, 1, 2]),
+    "runs": pd.arrays.SparseArray([0, 3, 4, 0, 1], kind="block"),
+    "reals": pd.Series(pd.arrays.SparseArray([0.0, np.nan, 1, 2]), name="s"),
+    "truths": pd.arrays.SparseArray([True, False, True], fill_value=False),
+    "nothing": pd.arrays.SparseArray(np.zeros(0)),
+    "dtype": pd.SparseDtype("int8", 5),
+    "frame": pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1]), "b": [1, 2, 3]}),
+}
+INTERVALS: dict[str, Any] = {
+    "integers": pd.arrays.IntervalArray.from_breaks([0, 1, 3], closed="left"),
+    "reals": pd.Series(pd.interval_range(0.5, 2.5)),
+    "dates": pd.arrays.IntervalArray.from_breaks(pd.date_range("2020", periods=3, tz="UTC")),
+    "lengths": pd.DataFrame({"a": pd.interval_range(pd.Timedelta(0), pd.Timedelta(3, "D"))}),
+    "dtype": [pd.IntervalDtype("int64", "both"), pd.IntervalDtype()],
+}
 _TIME = datetime.datetime(2020, 1, 1)
 _PRICE = decimal.Decimal("1.25")
 ARROW: dict[str, Any] = {
@@ -185,6 +201,37 @@ ARROW: dict[str, Any] = {
     "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())),
     "dictionary": pa.array(["a", "b", None, "a"]).dictionary_encode(),
     "views": pa.array(["a", "b" * 20, None], pa.string_view()),
+    "unions": [
+        pa.UnionArray.from_dense(
+            pa.array([0, 1, 0], "int8"), pa.array([0, 0, 1], "int32"), [pa.array([1, 2]), pa.array(["x"])]
+        )[1:],
+        pa.UnionArray.from_sparse(
+            pa.array([5, 7], "int8"), [pa.array([1, 2]), pa.array(["x", "y"])], ["a", "b"], [5, 7]
+        ),
+    ],
+    "list views": [
+        pa.array([[1, 2], None, [3]], pa.list_view(pa.int64())),
+        pa.array([["x"], [], ["y", None]], pa.large_list_view(pa.string()))[1:],
+    ],
+    "runs": pa.RunEndEncodedArray.from_arrays(pa.array([2, 5], "int32"), pa.array(["a", None]))[1:4],
+    "extensions": [
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16, None], pa.binary(16))),
+        pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], "int8")),
+        pa.ExtensionArray.from_storage(pa.opaque(pa.string(), "a", "b"), pa.array(["x"])),
+        pa.array(["{}", None], pa.json_()),
+        pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(pa.int32(), [2, 2], ["a", "b"], [1, 0]),
+            pa.array([[1, 2, 3, 4]], pa.list_(pa.int32(), 4)),
+        ),
+        pa.ListArray.from_arrays(
+            pa.array([0, 1], "int32"), pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], "int8"))
+        ),
+    ],
+    "scalars": [
+        *(pa.scalar(value) for value in (5, "x", b"y", None, True, 1.5, _TIME, _PRICE)),
+        pa.scalar([{"a": 1}, None]),
+        pa.scalar(3, pa.timestamp("ns")),
+    ],
     "tables": [
         pa.table({"a": [1]}, metadata={"x": "y"}),
         pa.table({}),
@@ -199,6 +246,29 @@ ARROW: dict[str, Any] = {
         }
     ),
 }
+_KINDS: dict[str, tuple[list[Any], Any]] = {
+    "categories": (["u", None, "u"], pl.Categorical),
+    "enumeration": (["u", "v"], pl.Enum(["v", "u"])),
+    "nested categories": ([["u"], []], pl.List(pl.Categorical)),
+    "arrays": ([[1, 2], None], pl.Array(pl.Int32, 2)),
+    "structures": ([{"a": [1]}, None], pl.Struct({"a": pl.List(pl.Int8)})),
+    "zone": ([_TIME], pl.Datetime("us", "Europe/Berlin")),
+    "price": ([_PRICE, None], pl.Decimal(10, 2)),
+    "nothing": ([None, None], pl.Null),
+}
+POLARS: dict[str, Any] = {
+    "frame": pl.DataFrame({"a": [1, 2], "b": ["x", None], "": [b"", b"y" * 40]}),
+    "series": pl.Series("s", [1.5, None]),
+    "sorted": pl.Series([3, 1]).sort(),
+    "no column": pl.DataFrame(),
+    "no row": pl.DataFrame(schema={"a": pl.Int8, "b": pl.String}),
+    "chunks": pl.concat([pl.Series("c", [1]), pl.Series("c", [2])], rechunk=False),
+    **{name: pl.Series(name, values, kind) for name, (values, kind) in _KINDS.items()},
+    **{
+        f"frame of {name}": pl.DataFrame({name: pl.Series(v, dtype=kind)})
+        for name, (v, kind) in _KINDS.items()
+    },
+}
 LARGE: dict[str, Any] = {
     f"{library} {name}": make()
     for library, makers in {
@@ -209,7 +279,6 @@ LARGE: dict[str, Any] = {
         "polars": family_samples.POLARS,
     }.items()
     for name, make in makers.items()
-    if make is not family_samples.FRAMES["sparse"]  # not built
 }
 FAMILIES = {
     "arrow": ARROW,
@@ -220,6 +289,9 @@ FAMILIES = {
     "frames": FRAMES,
     "indexes": INDEXES,
     "ext": EXTENSION,
+    "scattered": SCATTERED,
+    "intervals": INTERVALS,
+    "polars": POLARS,
 }
 SAMPLES: dict[str, Any] = {
     f"{family}: {name}": value for family, values in FAMILIES.items() for name, value in values.items()
@@ -244,7 +316,10 @@ def same(left: Any, right: Any) -> bool:
     if sp.issparse(left):
         return bool(left.dtype == right.dtype and (left.toarray() == right.toarray()).all())
     if isinstance(left, pl.DataFrame | pl.Series):
-        return bool(left.equals(right)) and repr(left.head()) == repr(right.head())
+        kind = "schema" if isinstance(left, pl.DataFrame) else "dtype"
+        return bool(left.equals(right) and getattr(left, kind) == getattr(right, kind)) and repr(
+            left.head()
+        ) == repr(right.head())
     if isinstance(left, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
         return bool(left.equals(right)) and str(getattr(left, "schema", "")) == str(
             getattr(right, "schema", "")

@@ -1,11 +1,14 @@
 """Bad arguments, bad values, bad files: one clear error, and nothing written."""
 
+import codecs
 import errno
+import gzip
 import importlib
 import io
 import os
 import pickle
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -184,9 +187,9 @@ def test_files_of_others_are_named_and_told_apart(tmp_path: Path) -> None:
 
 
 def test_only_our_own_files_are_inspected(tmp_path: Path) -> None:
-    """joblib's files, pickles and compressed files tell nothing about themselves; they are named."""
+    """joblib's files and pickles tell nothing about themselves, compressed or not; they are named."""
     path = tmp_path / "x"
-    for content, reason in [(pickle.dumps([1]), "pickle"), (dumps([1], "gzip"), "gzip")]:
+    for content, reason in [(pickle.dumps([1]), "pickle"), (gzip.compress(pickle.dumps([1])), "joblib")]:
         path.write_bytes(content)
         with pytest.raises(UnknownFormatError, match=f"cannot read '.*x': .*{reason}"):
             inspect(path)
@@ -292,3 +295,34 @@ def test_bytes_with_gaps_and_streams_of_text_are_refused() -> None:
         loads(memoryview(dumps([1]))[::2])
     with pytest.raises(InvalidOption, match="gives str, not bytes"):
         load(Text())  # type: ignore[arg-type]  # that is the point
+
+
+def test_wrappers_of_text_files_are_refused(tmp_path: Path) -> None:
+    """Temporary files and those of codecs are no text files by their class."""
+    with tempfile.NamedTemporaryFile("w+") as file:
+        for call in (lambda: dump(1, file), lambda: load(file)):
+            with pytest.raises(InvalidOption, match=r'open for text; open it with "[wr]b"'):
+                call()
+    with (
+        codecs.open(str(tmp_path / "x"), "w", "utf-8") as text,
+        pytest.raises(InvalidOption, match="for text"),
+    ):
+        dump(1, text)
+    assert (tmp_path / "x").read_bytes() == b""
+
+
+def test_an_empty_path_is_told_as_one() -> None:
+    """Not as the folder that it would be short for."""
+    with pytest.raises(FileNotFoundError, match="the path is empty"):
+        dump(1, "")
+
+
+def test_a_reader_that_gives_too_much_is_named() -> None:
+    """The bytes would be lost, or read twice."""
+
+    class Generous:
+        def read(self, size: int) -> bytes:
+            return bytes(size + 1)
+
+    with pytest.raises(InvalidOption, match=r"read\(1\) gives 2 bytes"):
+        load(Generous())

@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse
 from sklearn.tree import DecisionTreeRegressor
 
-from lightwork import Memory, Parallel, delayed, dump, inspect, load
+from lightwork import Memory, Parallel, delayed, dump, dumps, inspect, load, loads
 from lightwork.parcel import layout, parcels
 from tests.unit.parcel.family_samples import ARROW, FRAMES, NUMBERS, NUMPY, POLARS, ROWS, SPARSE, TEXTS
 
@@ -255,3 +255,20 @@ def test_a_model_survives(tmp_path: Path) -> None:
     dump(model, tmp_path / "x.lw")
     for found in (load(tmp_path / "x.lw"), load(tmp_path / "x.lw", mmap_mode="c")):
         assert (found.predict(data) == model.predict(data)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda: pa.array([f"name{number % 1000}" for number in range(100_000)]), 0.05),
+        (lambda: pa.array([["x"] * (n % 5) for n in range(50_000)], pa.large_list(pa.string())), 0.05),
+        (lambda: pa.array(np.arange(100_000) * 1000, pa.timestamp("us")), 0.05),
+        (lambda: pa.array(np.arange(100_000, dtype="i4") * 7).dictionary_encode(), 0.1),
+    ],
+)
+def test_whole_numbers_of_arrow_are_shuffled(make: Any, most: float) -> None:
+    """Offsets of texts and lists, dates and codes: compressed they take a fraction of their size."""
+    array = make()
+    data = dumps(array, True)
+    assert len(data) < most * array.nbytes
+    assert loads(data).equals(array)

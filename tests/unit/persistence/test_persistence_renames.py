@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lightwork import dump, dumps, load, loads
-from lightwork.errors import InvalidOption
+from lightwork import open as open_file
+from lightwork.errors import InvalidOption, UnsafeFileError
 from lightwork.persistence.renames import renaming
 
 
@@ -92,3 +93,31 @@ def test_what_is_no_renaming_is_refused() -> None:
         with pytest.raises(InvalidOption, match="renames="):
             load("missing", renames=wrong)  # type: ignore[arg-type]  # that is the point
     assert loads(dumps([1]), renames={}) == [1]
+
+
+def test_an_opened_file_looks_under_the_new_names(
+    moved: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts are loaded as `load` loads them."""
+    dump({"all": moved}, tmp_path / "x")
+    monkeypatch.delitem(sys.modules, "old.models")
+    monkeypatch.delitem(sys.modules, "old")
+    with open_file(tmp_path / "x", renames={"old.models": __name__}) as file:
+        assert type(file.load()["all"][0]) is Model
+    with pytest.raises(InvalidOption, match="renames="):
+        open_file("missing", renames=["a"])  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_guard_looks_at_the_new_names(moved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `safe` it is those that must be trusted, and that the refusal names."""
+    data = dumps(moved)
+    monkeypatch.delitem(sys.modules, "old.models")
+    monkeypatch.delitem(sys.modules, "old")
+    renames = {"old.models": __name__}
+    trusted = [__name__, "old"]  # the classes here say that they are of the old module
+    model, part, *_ = loads(data, safe=True, trusted=trusted, renames=renames)
+    assert (type(model), type(part)) == (Model, Model.Part)
+    with pytest.raises(UnsafeFileError, match=f"does not build {__name__}.Model"):
+        loads(data, safe=True, trusted=["old"], renames=renames)
+    with pytest.raises(UnsafeFileError, match=r"os\.system"):
+        loads(data, safe=True, trusted=["old"], renames={"old.models.Model": "os.system"})

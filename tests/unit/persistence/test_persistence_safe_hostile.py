@@ -10,7 +10,8 @@ import pytest
 from lightwork import inspect, load, loads
 from lightwork.errors import CorruptFileError, FileFormatError, UnsafeFileError
 from lightwork.parcel import layout
-from tests.unit.persistence.hostile_files import CANARY, Hostile, hostile_files
+from tests.unit.persistence.hostile_calls import CANARY
+from tests.unit.persistence.hostile_files import Hostile, hostile_files
 from tests.unit.persistence.hostile_skeletons import call, pickled, record, sealed, text
 
 MARK = (

@@ -6,13 +6,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lightwork.errors import StoreUnavailable
-from lightwork.protocols import Record
+from lightwork.protocols import Limits, Record
 from lightwork.stores import SqliteStore, open_store
 from lightwork.system.mapped import MappingBudget
 from lightwork.testing.stores import key_of, plain
@@ -282,3 +282,27 @@ def test_leases_are_between_processes(location: Path, store: SqliteStore) -> Non
     store.release(key_of(1), failed=True)
     assert store.failures(key_of(1)) != mark
     assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["True", "True"]
+
+
+def test_a_store_that_was_emptied_goes_on(tmp_path: Path) -> None:
+    """To remove everything takes no table, count or blob along: other connections go on, and so do limits."""
+    store, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    ways: list[Callable[[], int]] = [
+        store.clear,
+        lambda: store.trim(max_items=0),
+        lambda: store.trim(max_bytes=0),
+    ]
+    for empty in ways:
+        for number in range(3):
+            store.put(key_of(number), Record(b"%d" % number, [bytes(2 << 20)], b"{}"))
+        assert other.get(key_of(1)) is not None
+        assert empty() == 3
+        assert other.get(key_of(1)) is None
+        assert store.totals() == other.totals() == (0, 0)
+        assert os.listdir(tmp_path / "lightwork-1" / "blobs") == []
+        assert os.listdir(tmp_path / "lightwork-1" / "trash") == []
+        other.put_within(key_of(9), Record(b"", (), b""), seconds=0.0, limits=Limits(max_items=1))
+        assert store.drop([key_of(9)]) == 1
+        assert store.totals() == (0, 0)
+    store.close()
+    other.close()

@@ -22,6 +22,17 @@ def test_content_appears_when_the_block_ends(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["x"]
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_large_content_arrives_whole(sync: bool, tmp_path: Path) -> None:
+    """Bytes that began to go to the disk before the sync are neither lost nor doubled."""
+    path = tmp_path / "x"
+    parts = [os.urandom(3 << 20) for _ in range(7)]
+    with atomic_writer(path, sync=sync) as file:
+        for part in parts:
+            assert file.write(part) == len(part)
+    assert path.read_bytes() == b"".join(parts)
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     """Any exception, Ctrl-C included, undoes the write."""

@@ -15,7 +15,7 @@ from .joblib_reading import Surroundings, read
 from .resumed import Resumed
 
 # Any: users' values, and file objects of any kind.
-__all__ = ["load_file", "load_stream"]
+__all__ = ["load_file", "load_stream", "survey"]
 
 
 def load_file(file: BinaryIO, path: str, wanted: Wanted) -> Any:
@@ -63,6 +63,29 @@ def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str 
     value = _pickled(source, head, Surroundings(wanted.native, wanted.way.rename, folder), name)
     _check_end(plain)
     return value
+
+
+def survey(file: BinaryIO) -> tuple[str, parcel.reader.Survey]:
+    """What the ends of a container tell that is compressed as a whole, and by what.
+
+    Raises
+    ------
+    UnknownFormatError, CorruptFileError
+        It is something else; it is damaged.
+    """
+    _, found = recognized(file.read)
+    if found.kind == "compressed":
+        file.seek(0)
+        plain = COMPRESSORS[found.compressor].decompressor_file(file)
+        head, inside = recognized(plain.read)
+        if inside.kind == "container":
+            surveyed = parcel.reader.survey_forwards(StreamInput(Resumed(head, plain)))
+            _check_end(plain)
+            return found.compressor, surveyed
+    raise UnknownFormatError(
+        "it is a file of joblib or a bare pickle, which does not tell what is in it; if you trust it, load "
+        "it or convert it (lightwork convert)"
+    )
 
 
 def _pickled(source: Input, head: bytes, around: Surroundings, name: str) -> Any:

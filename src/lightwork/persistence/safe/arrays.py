@@ -53,6 +53,7 @@ def _array(kit: Kit) -> Any:
         room = memoryview(checked(buffer, _BUFFERS, "a buffer")).nbytes
         if not 0 <= checked(offset, int, "an offset") <= offset + nbytes <= room:
             raise CorruptFileError(f"an array of {nbytes} bytes is not in a buffer of {room} bytes")
+        kit.claims.share(buffer)
         if not dtype.isnative:  # it may be turned, which makes a copy
             kit.spend(nbytes)
         return kit.make_array(shape, dtype, buffer, offset, strides, order)

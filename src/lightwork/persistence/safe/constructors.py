@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...errors import CorruptFileError
 from ...system.optional import require
+from .claims import Claims
 from .keys import Keys
 from .scan import Name
 
@@ -56,14 +57,16 @@ class Later:
 class Kit:
     """What constructors need: libraries, loaded when the first name of theirs is met, and the array class.
 
-    `keys` checks what is hashed, `spend` takes note of the bytes that are gone over.
+    `keys` checks what is hashed, `spend` takes note of the bytes that are gone over, `claims` of the buffers
+    that values lie in.
     """
 
     def __init__(
-        self, make_array: Callable[..., Any] | None, keys: Keys, spend: Callable[[int], None]
+        self, make_array: Callable[..., Any] | None, keys: Keys, claims: Claims, spend: Callable[[int], None]
     ) -> None:
         self._make_array = make_array
         self.keys = keys
+        self.claims = claims
         self.spend = spend
         # How deep arrays of objects lie in one another, by id; kept, so that ids stay theirs.
         self._depths: dict[int, tuple[Any, int]] = {}

@@ -123,7 +123,8 @@ def _backed(kit: Kit) -> Constructor:
 
 def _categorical(kit: Kit, dtype: Any, codes: Any) -> Any:
     checked(dtype, kit.pandas.CategoricalDtype, "a dtype")
-    return kit.pandas.Categorical.from_codes(checked_array(kit, codes, 1, "i"), dtype=dtype)
+    own = kit.claims.own(checked_array(kit, codes, 1, "i"))  # a category is looked up by its code, unchecked
+    return kit.pandas.Categorical.from_codes(own, dtype=dtype)
 
 
 def _dates(kit: Kit, dtype: Any, array: Any) -> Any:
@@ -179,6 +180,47 @@ def _nullable(name: str) -> Callable[[Kit], Constructor]:
         return Constructor(kind, None, lambda: Later(build))
 
     return constructor
+
+
+def _interval_dtype(kit: Kit) -> Constructor:
+    kind = kit.pandas.IntervalDtype
+
+    def build(state: Any) -> Any:
+        subtype, closed = state["subtype"], state["closed"]
+        if not isinstance(subtype, kit.pandas.api.extensions.ExtensionDtype | kit.numpy.dtype | None):
+            raise CorruptFileError(f"a {type(subtype).__name__} is no dtype of the ends of intervals")
+        return kind(subtype, checked(closed, (str, type(None)), "which ends are closed"))
+
+    return Constructor(kind, None, lambda: Later(build))
+
+
+def _intervals(kit: Kit) -> Constructor:
+    """Two arrays of ends and a dtype, as a state of Cython's."""
+    pandas = kit.pandas
+
+    def call(kind: Any, checksum: Any, nothing: Any) -> Any:
+        checked_class(kind, [pandas.arrays.IntervalArray], "a class of arrays")
+        if nothing is not None:
+            raise CorruptFileError("an array of pandas begins with more than its class")
+        return Later(build)
+
+    def build(state: Any) -> Any:
+        (held,) = checked(state, tuple, "the state of an array")
+        ends = [
+            _ends(kit, checked(held, dict, "the state of an array")[name]) for name in ("_left", "_right")
+        ]
+        dtype = checked(held["_dtype"], pandas.IntervalDtype, "a dtype")
+        made = pandas.arrays.IntervalArray.from_arrays(*ends, closed=dtype.closed)
+        if made.dtype != dtype:
+            raise CorruptFileError(f"intervals of {made.dtype} are said to be of {dtype}")
+        return made
+
+    return Constructor(None, call)
+
+
+def _ends(kit: Kit, array: Any) -> Any:
+    dates = kit.pandas.arrays.DatetimeArray, kit.pandas.arrays.TimedeltaArray
+    return array if isinstance(array, dates) else checked_array(kit, array, 1, "iuf")
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -272,7 +314,10 @@ FAMILY: Family = {
         for home, names in _PLAIN.items()
         for name in _both(f"{_ARRAYS}.{home}", *names)
     },
+    **dict.fromkeys(_both(_DTYPES, "IntervalDtype"), _interval_dtype),
     Name("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _backed,
+    Name("pandas._libs.interval", "__pyx_unpickle_IntervalMixin"): _intervals,
+    **dict.fromkeys(_both(f"{_ARRAYS}.interval", "IntervalArray"), _value("arrays.IntervalArray")),
     **dict.fromkeys(_both(f"{_ARRAYS}.categorical", "Categorical"), _value("Categorical")),
     **{
         name: _value(f"arrays.{name.name}")

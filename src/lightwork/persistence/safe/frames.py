@@ -101,10 +101,11 @@ def _multi_index(kit: Kit, state: dict[str, Any]) -> Any:
     for level, code in zip(levels, codes, strict=True):
         _check_index(kit, level)
         checked_array(kit, code, 1, "i")
+    codes = [kit.claims.own(code) for code in codes]  # labels are looked up by them, unchecked
     kit.keys.check(kit, state["names"])
     return kit.pandas.MultiIndex(
         levels=list(levels),
-        codes=list(codes),
+        codes=codes,
         sortorder=checked(state.get("sortorder"), (int, type(None)), "an order"),
         names=list(state["names"]),
     )

@@ -6,8 +6,10 @@ from typing import Any
 
 from ...errors import CorruptFileError, UnsafeFileError
 from ...protocols import Buffer
-from . import arrays, arrow, dtypes, extension, frames, plain, polars, sparse, texts, torch
+from ..renames import Rename
+from . import arrays, arrow, dtypes, extension, frames, plain, polars, sparse, sparse_columns, texts, torch
 from .calls import Calls
+from .claims import Claims
 from .constructors import Constructor, Family, Kit
 from .keys import Keys
 from .machine import Machine
@@ -23,6 +25,7 @@ _FAMILIES = (
     dtypes.FAMILY,
     arrays.FAMILY,
     sparse.FAMILY,
+    sparse_columns.FAMILY,
     frames.FAMILY,
     extension.FAMILY,
     texts.FAMILY,
@@ -47,6 +50,8 @@ class Guard:
     trusted
         Names of packages, modules and types that are imported and used as an ordinary load does. No code of
         others is called on behalf of the file; a crafted object of a trusted library may still crash.
+    rename
+        Gives the names of today for those in the file. Only the former are looked at.
 
     Raises
     ------
@@ -54,8 +59,9 @@ class Guard:
         `trusted` is no list of dotted names.
     """
 
-    def __init__(self, trusted: Collection[str] = ()) -> None:
+    def __init__(self, trusted: Collection[str] = (), rename: Rename | None = None) -> None:
         self._trusted = Trusted(checked_names(trusted))
+        self._rename = rename
         self._stored = self._memory = 0
 
     def unfold(self, stored: int, plain: int) -> None:
@@ -76,13 +82,16 @@ class Guard:
             It contradicts itself.
         """
         found = scan(skeleton)
-        refused = [name for name in found.names if not self._admits(name)]
+        refused = [name for name in map(self._today, found.names) if not self._admits(name)]
         if refused:
             raise UnsafeFileError(_refusal(refused))
         if found.buffers != buffers:
             raise CorruptFileError(f"its skeleton asks for {found.buffers} buffers, it has {buffers}")
         self._memory = 0
         self.expand(0, found.cost)
+
+    def _today(self, name: Name) -> Name:
+        return name if self._rename is None else Name(*self._rename(*name))
 
     def _admits(self, name: Name) -> bool:
         return name in _ADMITTED or name in REGISTERED or self._trusted.admits(name)
@@ -119,16 +128,20 @@ class Guard:
         def spend(nbytes: int) -> None:
             self.expand(0, nbytes)
 
-        kit = Kit(make_array, keys, spend)
+        claims = Claims(spend)
+        kit = Kit(make_array, keys, claims, spend)
 
-        def resolve(name: Name) -> Constructor:
+        def resolve(written: Name) -> Constructor:
+            name = self._today(written)
             if name in REGISTERED:
                 return REGISTERED.constructor(name)
             make = _ADMITTED.get(name)
             return self._trusted.constructor(name) if make is None else make(kit)
 
         calls = Calls(resolve, self._trusted, spend)
-        return Machine(bytes(skeleton), buffers, calls, keys, self._trusted).run()
+        value = Machine(bytes(skeleton), buffers, calls, keys, claims, self._trusted).run()
+        claims.check()
+        return value
 
 
 def _refusal(names: Sequence[Name]) -> str:

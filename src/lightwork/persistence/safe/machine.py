@@ -14,6 +14,7 @@ from typing import Any
 
 from ...errors import CorruptFileError, LightworkError, UnsafeFileError
 from .calls import UNFINISHED, Calls
+from .claims import Claims
 from .constructors import Later
 from .keys import Keys
 from .opcodes import OPCODES
@@ -41,6 +42,8 @@ class Machine:
         What names stand for, and what is made with them.
     keys
         Checks the keys of dicts and sets.
+    claims
+        Keeps account of the buffers.
     trusted
         Builds objects of the libraries that the caller trusts.
     """
@@ -51,6 +54,7 @@ class Machine:
         buffers: Iterable[Any],
         calls: Calls,
         keys: Keys,
+        claims: Claims,
         trusted: Trusted,
     ) -> None:
         self._data = data
@@ -61,6 +65,7 @@ class Machine:
         self._below: list[list[Any]] = []
         self._memo: list[Any] = []
         self._keys = keys
+        self._claims = claims
         self._places: dict[int, int] = {}  # of unfinished values in the memo, by id
 
     def run(self) -> Any:
@@ -200,13 +205,13 @@ class Machine:
         return self._counted(at, 8, bytearray)
 
     def _next_buffer(self, at: int) -> int:
-        self._stack.append(memoryview(next(self._buffers)))
+        self._stack.append(self._claims.handed(memoryview(next(self._buffers))))
         return at
 
     def _readonly_buffer(self, at: int) -> int:
         if type(self._stack[-1]) is not memoryview:
             raise CorruptFileError("it makes read-only what is no buffer")
-        self._stack[-1] = self._stack[-1].toreadonly()
+        self._stack[-1] = self._claims.handed(self._stack[-1].toreadonly())
         return at
 
     # -----------------------------------------------------------------------------------------------------

@@ -36,8 +36,14 @@ def _range(*parts: Any) -> range:
     return range(*checked_all(parts, int, "an end of a range"))
 
 
-def _view(buffer: Any) -> memoryview:
-    return memoryview(checked(buffer, (memoryview, bytearray, bytes), "a buffer"))
+def _view(kit: Kit) -> Constructor:
+    """The view that small arrays share."""
+
+    def call(buffer: Any) -> memoryview:
+        kit.claims.share(checked(buffer, (memoryview, bytearray, bytes), "a buffer"))
+        return memoryview(buffer)
+
+    return Constructor(memoryview, call)
 
 
 def _bytearray(content: Any = b"") -> bytearray:
@@ -174,7 +180,7 @@ FAMILY: Family = {
     Name("builtins", "bytearray"): _called(bytearray, _bytearray),
     Name("builtins", "complex"): _called(complex, _complex),
     Name("builtins", "getattr"): _called(None, _attribute),
-    Name("builtins", "memoryview"): _called(memoryview, _view),
+    Name("builtins", "memoryview"): _view,
     Name("builtins", "range"): _called(range, _range),
     Name("builtins", "slice"): _called(slice, _slice),
     Name("collections", "Counter"): _called(Counter, _counter),

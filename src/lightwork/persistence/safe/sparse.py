@@ -19,7 +19,7 @@ _NUMBERS = "biufc"
 def _compressed(kit: Kit, kind: Any, state: dict[str, Any], shape: Any, *, by_rows: bool) -> Any:
     """csr, csc, bsr: ``indices[indptr[i]:indptr[i + 1]]`` are where the items of row `i` lie."""
     data = checked_array(kit, state["data"], None, _NUMBERS)
-    indices, pointers = (checked_array(kit, state[name], 1, "i") for name in ("indices", "indptr"))
+    indices, pointers = (_own_indices(kit, state[name]) for name in ("indices", "indptr"))
     block = data.shape[1:] if data.ndim == 3 else (1, 1)
     if data.ndim not in (1, 3) or 0 in block or len(shape) not in (1, 2):
         raise CorruptFileError(f"a matrix of shape {shape} has data of shape {data.shape}")
@@ -34,6 +34,11 @@ def _compressed(kit: Kit, kind: Any, state: dict[str, Any], shape: Any, *, by_ro
     return kind((data, indices, pointers), shape=shape)
 
 
+def _own_indices(kit: Kit, indices: Any) -> Any:
+    """A copy, so that no other value of the file shares them: who writes to that does not mean a matrix."""
+    return kit.claims.own(checked_array(kit, indices, 1, "i"))
+
+
 def _check_range(indices: Any, length: int) -> None:
     if len(indices) and not (indices.min() >= 0 and indices.max() < length):
         raise CorruptFileError(f"an index of a sparse matrix is not below {length}")
@@ -44,8 +49,9 @@ def _coordinates(kit: Kit, kind: Any, state: dict[str, Any], shape: Any) -> Any:
     places = state["coords"] if "coords" in state else (state["row"], state["col"])
     if len(checked(places, tuple, "coordinates")) != len(shape):
         raise CorruptFileError("a sparse matrix has too many or too few coordinates")
+    places = tuple(_own_indices(kit, indices) for indices in places)
     for indices, length in zip(places, shape, strict=True):
-        if len(checked_array(kit, indices, 1, "i")) != len(data):
+        if len(indices) != len(data):
             raise CorruptFileError("a sparse matrix has more items than places, or fewer")
         _check_range(indices, length)
     return kind((data, places), shape=shape)
@@ -53,7 +59,7 @@ def _coordinates(kit: Kit, kind: Any, state: dict[str, Any], shape: Any) -> Any:
 
 def _diagonals(kit: Kit, kind: Any, state: dict[str, Any], shape: Any) -> Any:
     data = checked_array(kit, state["data"], 2, _NUMBERS)
-    offsets = checked_array(kit, state["offsets"], 1, "i")
+    offsets = _own_indices(kit, state["offsets"])
     if len(offsets) and max(-int(offsets.min()), int(offsets.max())) > max(shape):
         raise CorruptFileError("a diagonal of a sparse matrix lies outside of it")
     return kind((data, offsets), shape=shape)

@@ -52,12 +52,13 @@ def _tensor(kit: Kit) -> Constructor:
             raise CorruptFileError(f"a tensor of shape {shape} is not in a storage of {room} bytes")
         repeated = nbytes > room  # whoever computes with it writes it out
         kit.spend(_CALL + (nbytes if repeated or dtype == torch.bool else 0))
-        made = rebuild_torch.tensor(
-            storage, dtype, offset, shape, strides, checked(requires_grad, bool, "whether it has a gradient")
-        )
-        if dtype == torch.bool and made.numel() and int(made.detach().view(torch.uint8).max()) > 1:
+        checked(requires_grad, bool, "whether it has a gradient")
+        made = rebuild_torch.tensor(storage, dtype, offset, shape, strides, requires_grad)
+        if dtype != torch.bool:
+            return made
+        if made.numel() and int(made.view(torch.uint8).max()) > 1:
             raise CorruptFileError("a truth value is neither 0 nor 1")  # native code would count on it
-        return made
+        return made.clone()  # numbers that lie in the same bytes would change it
 
     return Constructor(None, call, views=True)
 

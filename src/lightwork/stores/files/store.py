@@ -42,6 +42,7 @@ _TOUCH_AGAIN = 60.0
 """Seconds in which further hits do not change a file's time of access: each change is a message to the
 server. The first hit after a put always does."""
 
+_MOST_TRIES = 5
 _MOMENT = 1e-3  # seconds; file systems keep times to 100 ns at best, some to a millisecond
 
 _ABANDONED = 86400.0
@@ -53,16 +54,7 @@ _NUMBERS = itertools.count()
 class FileStore:
     """Records in one folder, a file for each, shared by threads, processes and hosts.
 
-    Constructing it touches nothing; a read creates nothing; the first write creates the folder.
-
-    Parameters
-    ----------
-    location
-        The user's folder. What is ours lies in its part ``lightwork-1/``.
-    clock
-        Seconds since the epoch, for the times of writing and of access.
-    trusted
-        Use a folder of another user, or one that everybody may write to. Else nothing is read or kept there.
+    What is made when, and the parameters, are those of `SqliteStore`.
     """
 
     def __init__(
@@ -184,13 +176,8 @@ class FileStore:
     def _write(self, path: str, parts: Sequence[memoryview], now: float) -> None:
         """Make a file of these parts, last used `now`. Errors are `StoreUnavailable`, and leave nothing."""
         try:
-            try:
-                self._check_trust()
-                self._publish(path, parts, now)
-            except FileNotFoundError:  # the folders are not there yet, or were removed meanwhile
-                make_folder(self.location, (ENTRIES, NOTES, TMP))
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                self._publish(path, parts, now)
+            self._check_trust()
+            self._publish_again(path, parts, now)
             if not self._is_swept:
                 self._is_swept = True
                 self._sweep()
@@ -202,6 +189,22 @@ class FileStore:
         if not self._is_checked:
             check_trust(self.location)
             self._is_checked = True
+
+    def _publish_again(self, path: str, parts: Sequence[memoryview], now: float) -> None:
+        """As `_publish`, for folders that are not there yet, or were removed meanwhile.
+
+        Several times: this client may remember for a moment that a folder was missing which another one has
+        made. And a server whose answer got lost is asked again, and says that there is nothing to rename.
+        """
+        for tries in itertools.count(1):
+            try:
+                self._publish(path, parts, now)
+                return
+            except FileNotFoundError:
+                if tries == _MOST_TRIES:
+                    raise
+            make_folder(self.location, (ENTRIES, NOTES, TMP))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
 
     def _publish(self, path: str, parts: Sequence[memoryview], now: float) -> None:
         name = f"{os.uname().nodename}-{os.getpid()}-{next(_NUMBERS)}-{os.urandom(4).hex()}"

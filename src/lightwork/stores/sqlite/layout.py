@@ -50,6 +50,10 @@ _FIXED = struct.Struct("<8sIII")
 _COUNT = struct.Struct("<I")
 _BLOB = struct.Struct("<32sQ")
 _PART = struct.Struct("<IQQ")
+_HEAD = _FIXED.size
+_unpack = _FIXED.unpack_from
+_digest = BLAKE3.of
+_new_tuple = tuple.__new__  # half the time of `Record(...)`
 
 
 class Blob(NamedTuple):
@@ -139,15 +143,15 @@ def decode_body(key: bytes, body: bytes) -> Record | Layout | None:
 
     ``None`` means that the bytes are not what was written under this key.
     """
-    if len(body) < _FIXED.size:
+    if len(body) < _HEAD:
         return None
-    check, facts, skeleton, parts = _FIXED.unpack_from(body)
-    if BLAKE3.of(key + body[_CHECK:])[:_CHECK] != check:
+    check, facts, skeleton, parts = _unpack(body)
+    if not _digest(key + body[_CHECK:]).startswith(check):
         return None
     if parts:
         return _decode_tables(body, facts, parts)
-    start = _FIXED.size + facts
-    return Record(body[start : start + skeleton], (), body[_FIXED.size : start])
+    start = _HEAD + facts
+    return _new_tuple(Record, (body[start : start + skeleton], (), body[_HEAD:start]))
 
 
 def _decode_tables(body: bytes, facts: int, parts: int) -> Layout:

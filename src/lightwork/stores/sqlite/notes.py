@@ -4,6 +4,7 @@ Their table is made with the first note: most caches never need one before somet
 """
 
 import sqlite3
+from functools import partial
 
 from .database import Database
 from .layout import decode_body
@@ -48,8 +49,8 @@ class Notes:
         with self._database.seat() as seat:
             connection = seat.writer()
             try:
-                for statement, values in statements:
-                    connection.execute(statement, values)
+                for each in statements:
+                    self._database.patience.wait(partial(connection.execute, *each))
             except sqlite3.Error as exc:
                 seat.failed(exc)
                 raise

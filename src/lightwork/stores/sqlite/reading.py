@@ -19,18 +19,23 @@ _MOST_TOUCHED = 1000
 
 
 class Touched:
-    """When records were used. Waits for the next write: a hit writes nothing; beyond 1,000 the oldest go."""
+    """When records were used. Waits for the next write: a hit writes nothing; beyond 1,000 the oldest go.
+
+    Attributes
+    ----------
+    note
+        Takes down that a record was used: the time by `clock`, and its key.
+    """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._waiting: collections.deque[tuple[float, bytes]] = collections.deque(maxlen=_MOST_TOUCHED)
-
-    def note(self, key: bytes) -> None:
-        """The record of `key` was used now."""
-        self._waiting.append((self._clock(), key))
+        self.note: Callable[[tuple[float, bytes]], None] = self._waiting.append
 
     def take(self) -> list[tuple[float, bytes]]:
         """What was noted since the last time, as pairs of time and key; of each key the last."""
+        if not self._waiting:
+            return []
         latest: dict[bytes, float] = {}
         with contextlib.suppress(IndexError):  # other threads may take at the same time
             while self._waiting:
@@ -59,33 +64,32 @@ class Reader:
     def __init__(self, database: Database, touched: Touched, boot: str) -> None:
         self._database = database
         self._boot = boot
-        self._touch: Callable[[bytes], None] = touched.note
+        self._seat = database.seat
+        self._clock = touched.clock
+        self._touch = touched.note
 
     def get(self, key: bytes) -> Record | None:
         """The record of a key, its buffers private and writable."""
-        record = self._read(key, always=False)
+        # All that a hit of a small result does, in one function: each call of Python costs a tenth of a
+        # look-up in SQLite.
+        seat = self._seat()
+        with seat.lock:
+            row = seat.row(_GET, (key,))
+        if row is None:
+            return None
+        record = decode_body(key, row[0])
+        if type(record) is Layout:
+            record = self._assemble(record, always=False)
         if record is not None:
-            self._touch(key)
-        return record
+            self._touch((self._clock(), key))
+        return record  # type: ignore[return-value]  # it is no `Layout` any more
 
     def verified(self, key: bytes) -> Record | None:
         """As `get`, after every byte was read and compared with its digest. Counts as no use."""
-        return self._read(key, always=True)
-
-    def _read(self, key: bytes, *, always: bool) -> Record | None:
-        with self._database.seat() as seat:
-            connection = seat.reader()
-            if connection is None:
-                return None
-            try:
-                row = connection.execute(_GET, (key,)).fetchone()
-            except sqlite3.Error as exc:
-                seat.failed(exc)
-                return None
-        if row is None:
-            return None
-        found = decode_body(key, row[0])
-        return self._assemble(found, always=always) if isinstance(found, Layout) else found
+        with self._seat() as seat:
+            row = seat.row(_GET, (key,))
+        found = None if row is None else decode_body(key, row[0])
+        return self._assemble(found, always=True) if isinstance(found, Layout) else found
 
     def _assemble(self, layout: Layout, *, always: bool) -> Record | None:
         """Gather the parts of a record from its body and its blobs; ``None`` if a blob is not whole."""
@@ -123,15 +127,8 @@ class Reader:
         return contents
 
     def _is_of_this_boot(self, blob: Blob) -> bool:
-        with self._database.seat() as seat:
-            connection = seat.reader()
-            if connection is None:
-                return False
-            try:
-                row = connection.execute(_BOOT, (blob.digest,)).fetchone()
-            except sqlite3.Error as exc:
-                seat.failed(exc)
-                return False
+        with self._seat() as seat:
+            row = seat.row(_BOOT, (blob.digest,))
         return row is not None and row[0] == self._boot
 
     def _mark_verified(self, blob: Blob) -> None:

@@ -16,7 +16,6 @@ import errno
 import os
 import sqlite3
 import time
-from typing import NamedTuple
 
 from ...errors import StoreUnavailable
 from ...protocols import Limits
@@ -24,8 +23,9 @@ from ...system.clock import Clock
 from ..eviction import least_worth
 from .blobs import discard
 from .database import Database
+from .patience import is_busy
 
-__all__ = ["Room"]
+__all__ = ["Room", "give_back_pages"]
 
 _USED = (
     "SELECT records, totals.nbytes + (SELECT coalesce(sum(nbytes), 0) FROM pending) FROM totals WHERE id = 0"
@@ -36,14 +36,16 @@ _OLDEST = "SELECT id, accessed, nbytes, seconds FROM records ORDER BY accessed, 
 _EVICT = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 _UNUSED = "SELECT digest FROM blobs WHERE uses = 0"
 
-_SHARE = 32
-"""A round frees this part of the limit at most ..."""
+_SHARE, _ITEM_SHARE = 32, 16
+"""A round frees this part of the limits at most ..."""
 
-_MOST_ITEMS, _MOST_BYTES = 4096, 1 << 20
-"""... and not more than this, so that no put waits for long."""
+_MOST_ITEMS, _MOST_BYTES = 8192, 1 << 20
+"""... and not more than this, so that no put waits for long. The keys of what goes lie all over their index:
+a round of half the size writes nearly as many pages."""
 
-_CHOICE = 3
-"""Of so many times what has to go, the least recently used, those that are worth least go."""
+_CHOICE = 2
+"""Of so many times what has to go, the least recently used, those that are worth least go. To look at a
+record takes half the time that it takes to remove one."""
 
 _CREDIT, _MARGIN = 512, 64
 """Credit is at most this part of the limit, and this part is set aside: so it holds while eight processes
@@ -57,18 +59,6 @@ _ROW = 300  # bytes that a row takes in table and indexes beside its body, until
 _WRITTEN = 16 << 10  # bytes that a put adds to the journal, about
 _JOURNAL_SHARE, _LEAST_JOURNAL, _MOST_JOURNAL = 16, 4 << 20, 16 << 20
 _PAGE = 4096
-
-
-class _Credit(NamedTuple):
-    """What may be put without looking, and until when (monotonic seconds)."""
-
-    limits: Limits
-    until: float
-    items: int
-    nbytes: int
-
-
-_NO_CREDIT = _Credit(Limits(), 0.0, 0, 0)
 
 
 class Room:
@@ -91,15 +81,17 @@ class Room:
         self._journal = 0  # bytes that may be written before it is looked at
         self._unused = 0  # pages of the database to give back
         self._age_at = 0.0
-        self._credit = _NO_CREDIT
+        self._credited: Limits | None = None  # within which there is credit
+        self._credit_until = 0.0
+        self._credit_items = 0
+        self._credit_bytes = 0
 
     def make_small(self, connection: sqlite3.Connection, limits: Limits, nbytes: int) -> None:
         """As `make`, for a record that lies in its row; most of the time without any query."""
-        credit = self._credit
-        if credit.limits is limits and credit.until > time.monotonic():
-            items, left = credit.items - 1, credit.nbytes - nbytes - _ROW
-            if items >= 0 and left >= 0:
-                self._credit = _Credit(limits, credit.until, items, left)
+        if self._credited is limits and self._credit_until > time.monotonic():
+            self._credit_items -= 1
+            self._credit_bytes -= nbytes + _ROW
+            if self._credit_items >= 0 and self._credit_bytes >= 0:
                 return
         self.make(connection, limits, nbytes)
 
@@ -126,7 +118,7 @@ class Room:
             if limits.max_bytes is not None:
                 excess = self._excess(records, used + nbytes, limits.max_bytes)
             if items <= 0 and excess <= 0:
-                self._credit = _credit(limits, -items, -excess)
+                self._give_credit(limits, -items, -excess)
                 return
             if records == 0:
                 raise _no_room(nbytes, limits)
@@ -148,15 +140,24 @@ class Room:
         if limits.max_bytes is None:
             return
         if self._unused:
-            connection.executescript(f"PRAGMA incremental_vacuum({self._unused})")
+            give_back_pages(connection, self._unused)
         self._journal -= written + _WRITTEN
         if self._unused or self._journal < 0:
             journal = _journal(limits.max_bytes)
             self._journal = journal // 16
-            # SQLite's own checkpoints wait for nobody, so with many writers the journal would only grow.
+            # SQLite's own checkpoints, which `_look` sets to half of this, wait for nobody: with many writers
+            # the journal would only grow. To truncate it costs more than one of theirs: the exception.
             if self._database.journal_size() > journal // 4:
                 _empty_journal(connection)
         self._unused = 0
+
+    def _give_credit(self, limits: Limits, items: int, nbytes: int) -> None:
+        """Let small records be put without looking, since there is room for so much more."""
+        bound, largest = limits.max_items, limits.max_bytes
+        self._credited = limits
+        self._credit_until = time.monotonic() + _CREDIT_SECONDS
+        self._credit_items = _MOST_ITEMS if bound is None else min(items, bound // _CREDIT)
+        self._credit_bytes = _MOST_BYTES if largest is None else min(nbytes, largest // _CREDIT)
 
     def _excess(self, records: int, used: int, max_bytes: int) -> int:
         overhead = self._overhead + _ROW * max(1, records + 1 - self._records)
@@ -166,7 +167,7 @@ class Room:
         """See what the database takes beside the bodies of the records, and keep its journal short."""
         journal = _journal(max_bytes)
         connection.execute(f"PRAGMA journal_size_limit = {journal}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {min(1000, max(8, journal // 2 // _PAGE))}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {min(1000, max(8, journal // 8 // _PAGE))}")
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
         self._records, held, blobs = connection.execute(_HELD).fetchone()
@@ -198,7 +199,7 @@ class Room:
     def _evict(self, connection: sqlite3.Connection, limits: Limits, items: int, excess: int) -> None:
         """One round: a little more than is needed now."""
         if items > 0:
-            items += min((limits.max_items or 0) // _SHARE, _MOST_ITEMS)
+            items += min((limits.max_items or 0) // _ITEM_SHARE, _MOST_ITEMS)
         if excess > 0:
             excess += min((limits.max_bytes or 0) // _SHARE, _MOST_BYTES)
             self._drop_promises(connection)
@@ -239,6 +240,16 @@ class Room:
                 connection.execute("DELETE FROM pending WHERE token = ?", (token,))
 
 
+def give_back_pages(connection: sqlite3.Connection, pages: int | None = None) -> None:
+    """Shorten the database by pages that are empty; not now if others are writing."""
+    count = "" if pages is None else f"({pages})"
+    try:
+        connection.executescript(f"PRAGMA incremental_vacuum{count}")  # `execute` would free one page only
+    except sqlite3.Error as exc:
+        if not is_busy(exc):
+            raise
+
+
 def _empty_journal(connection: sqlite3.Connection) -> None:
     """Wait, though not for ever, until what the journal holds is in the database."""
     deadline = time.monotonic() + _LONGEST_WAIT
@@ -247,16 +258,6 @@ def _empty_journal(connection: sqlite3.Connection) -> None:
         if not is_busy:
             return
         os.sched_yield()  # another process is at it, and SQLite waits for writers only
-
-
-def _credit(limits: Limits, items: int, nbytes: int) -> "_Credit":
-    """What may be put without looking, when there is room for so much more."""
-    return _Credit(
-        limits,
-        time.monotonic() + _CREDIT_SECONDS,
-        _MOST_ITEMS if limits.max_items is None else min(items, limits.max_items // _CREDIT),
-        _MOST_BYTES if limits.max_bytes is None else min(nbytes, limits.max_bytes // _CREDIT),
-    )
 
 
 def _journal(max_bytes: int) -> int:

@@ -8,16 +8,18 @@ import contextlib
 import os
 import sqlite3
 
-__all__ = ["create_database", "prepare", "prepare_writing"]
+__all__ = ["create_database", "empty", "prepare", "prepare_writing"]
 
 # Bytes that are promised to records on their way to disk; `token` tells whether their writer lives.
 _PENDING = "CREATE TABLE IF NOT EXISTS pending (id INTEGER PRIMARY KEY, token INTEGER, nbytes INTEGER)"
 
-_SCHEMA = """
+_FRAME = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE totals (id INTEGER PRIMARY KEY, records INTEGER NOT NULL, nbytes INTEGER NOT NULL);
 INSERT INTO totals VALUES (0, 0, 0);
+"""
 
+_RECORDS = """
 -- A table with row numbers: rows lie in the order of writing, which is nearly that of eviction. A table
 -- clustered by key answers 0.4 µs faster and takes twice as long to trim.
 CREATE TABLE records (
@@ -84,7 +86,7 @@ def create_database(path: str, temporary: str, boot: str) -> None:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has to come before the first table
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        connection.executescript(f"BEGIN; {_FRAME} {_RECORDS} COMMIT;")
         connection.execute("INSERT INTO facts VALUES ('boot', ?)", (boot,))
     finally:
         connection.close()
@@ -95,6 +97,19 @@ def create_database(path: str, temporary: str, boot: str) -> None:
         os.unlink(temporary)
 
 
+def empty(connection: sqlite3.Connection) -> None:
+    """Inside a transaction: remove all records and blobs at once, many times faster than one by one."""
+    for table in ("records", "holds", "blobs"):  # their indexes and triggers go with them
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE totals SET records = 0, nbytes = 0")
+    statement = ""
+    for line in _RECORDS.splitlines():  # not `executescript`, which would end the transaction
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Set what SQLite does not keep in the file."""
     # A crash of the machine may cost the last seconds; every row has a check and every blob its length and
@@ -103,6 +118,9 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE counts what it removes
     connection.execute(f"PRAGMA journal_size_limit = {_MOST_JOURNAL}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    # Debian builds SQLite so that it overwrites with zeros what is removed: to empty a cache of 5,000 records
+    # then takes five times as long. Elsewhere SQLite does not do it either.
+    connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE}")
 
 

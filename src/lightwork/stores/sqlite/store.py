@@ -39,6 +39,7 @@ _ERRNO = {
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
     sqlite3.SQLITE_PERM: errno.EACCES,
     sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_PROTOCOL: errno.EBUSY,
     sqlite3.SQLITE_LOCKED: errno.EBUSY,
 }
 
@@ -96,8 +97,10 @@ class SqliteStore:
 
     def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
         """Publish a record whole; what is worth least goes first, so that the limits hold all the time."""
-        with self._writing():
+        try:  # as in `put`
             self._writer.put(key, record, seconds, limits)
+        except (OSError, sqlite3.Error) as exc:
+            raise _unavailable(exc, self.location) from exc
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""
@@ -127,7 +130,10 @@ class SqliteStore:
 
     def clear(self, prefix: bytes = b"") -> int:
         """Remove all records, and notes, whose keys begin with `prefix`; how many records those were."""
-        count = self._remove("DELETE FROM records WHERE key >= ? AND key < ?", [(prefix, _after(prefix))])
+        if prefix:
+            count = self._remove("DELETE FROM records WHERE key >= ? AND key < ?", [(prefix, _after(prefix))])
+        else:
+            count = self._remove_all()
         with self._writing():
             self._notes.clear(prefix, _after(prefix))
         return count
@@ -153,6 +159,8 @@ class SqliteStore:
         accessed_since: float | None = None,
     ) -> int:
         """Remove least recently used records until all limits hold; how many those were."""
+        if 0 in (max_bytes, max_items):
+            return self._remove_all()
         with self._writing():
             self._writer.flush()
         count = 0
@@ -193,6 +201,12 @@ class SqliteStore:
             return 0
         with self._writing():
             return self._writer.remove(statement, rows)
+
+    def _remove_all(self) -> int:
+        if self._database.inode() is None:
+            return 0
+        with self._writing():
+            return self._writer.remove_all()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

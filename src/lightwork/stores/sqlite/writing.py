@@ -22,7 +22,8 @@ from .blobs import Written, discard
 from .database import Database, Seat
 from .layout import Blob, Places, encode, encode_small, place
 from .reading import Touched
-from .room import Room
+from .room import Room, give_back_pages
+from .schema import empty
 
 __all__ = ["Writer"]
 
@@ -49,6 +50,7 @@ class Writer:
         self._touched = touched
         self._clock = clock
         self._boot = boot
+        self._begin = database.patience.begin
         self._room = Room(database, clock)
 
     def put(self, key: bytes, record: Record, seconds: float, limits: Limits | None = None) -> None:
@@ -74,7 +76,7 @@ class Writer:
         connection = seat.writer()
         try:
             try:  # as in `remove`
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 self._use_touched(connection)
                 self._room.make(connection, limits, nbytes)
                 reserved = self._room.reserve(connection, nbytes)
@@ -106,21 +108,44 @@ class Writer:
 
     def remove(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
         """Run a DELETE for each of `rows`, and remove blobs that nothing uses then; how many records went."""
+
+        def take(connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> int:
+            count = connection.executemany(statement, rows).rowcount
+            unused = connection.execute("SELECT digest FROM blobs WHERE uses = 0").fetchall()
+            self._trash(unused, trashed)
+            if unused:
+                connection.execute("DELETE FROM blobs WHERE uses = 0")
+            return count
+
+        return self._taking(take)
+
+    def remove_all(self) -> int:
+        """Remove all records and blobs; how many records those were."""
+
+        def take(connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> int:
+            count: int = connection.execute("SELECT records FROM totals").fetchone()[0]
+            self._trash(connection.execute("SELECT digest FROM blobs").fetchall(), trashed)
+            empty(connection)
+            return count
+
+        return self._taking(take)
+
+    def _taking(self, take: Callable[[sqlite3.Connection, list[tuple[str, bytes]]], int]) -> int:
+        """Run `take` in a transaction; it lists the blobs that it moves to the trash, which are unlinked."""
         with self._database.seat() as seat:
             connection = seat.writer()
             trashed: list[tuple[str, bytes]] = []
             try:
                 try:  # from the first step on: an interrupt must not leave a transaction open
-                    connection.execute("BEGIN IMMEDIATE")
-                    count = connection.executemany(statement, rows).rowcount
-                    self._trash_unused(connection, trashed)
+                    self._begin(connection)
+                    count = take(connection, trashed)
                     connection.execute("COMMIT")
                 except BaseException:
                     for path, digest in trashed:
                         self._files.restore(path, digest)
                     _roll_back(connection)
                     raise
-                connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
+                give_back_pages(connection)
             except sqlite3.Error as exc:
                 seat.failed(exc)
                 raise
@@ -135,7 +160,7 @@ class Writer:
             with self._database.seat() as seat:
                 connection = seat.writer()
                 try:  # as in `remove`
-                    connection.execute("BEGIN IMMEDIATE")
+                    self._begin(connection)
                     connection.executemany(_TOUCH, waiting)
                     connection.execute("COMMIT")
                 except BaseException:
@@ -237,7 +262,7 @@ class Writer:
         now = self._clock()
         try:
             try:  # as in `remove`
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 self._use_touched(connection)
                 if limits is not None:
                     self._room.make_small(connection, limits, len(body))
@@ -259,14 +284,11 @@ class Writer:
         if waiting:
             connection.executemany(_TOUCH, waiting)
 
-    def _trash_unused(self, connection: sqlite3.Connection, trashed: list[tuple[str, bytes]]) -> None:
-        unused = connection.execute("SELECT digest FROM blobs WHERE uses = 0").fetchall()
-        for (digest,) in unused:
+    def _trash(self, digests: Sequence[tuple[bytes]], trashed: list[tuple[str, bytes]]) -> None:
+        for (digest,) in digests:
             path = self._files.to_trash(digest)
             if path is not None:
                 trashed.append((path, digest))
-        if unused:
-            connection.execute("DELETE FROM blobs WHERE uses = 0")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

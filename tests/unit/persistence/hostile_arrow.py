@@ -1,112 +1,36 @@
-"""Hostile files that use the names which rebuild masked arrays, texts, and values of arrow and polars."""
-
-from typing import NamedTuple
+"""Hostile values of Arrow."""
 
 import numpy as np
 
+from tests.unit.persistence.hostile_parts import (
+    FALSE,
+    NO_PARTS,
+    TRUE,
+    Bad,
+    alias,
+    chunked,
+    ends,
+    field,
+    listed,
+    numbers,
+    parts,
+    restored,
+    table,
+)
 from tests.unit.persistence.hostile_skeletons import (
     BUILD,
-    MARK,
     MEMO,
     NEW,
     NONE,
-    array,
     call,
     data,
-    doubled_value,
     dtype,
     group,
     mapping,
     name,
     number,
-    object_array,
-    pickled,
     text,
 )
-
-TRUE, FALSE = b"\x88", b"\x89"
-REBUILD = "lightwork.parcel.rebuild"
-NO_PARTS = b"]"
-
-
-class Bad(NamedTuple):
-    """The instructions for a value, what they are after, and a part of the message that refuses them."""
-
-    why: str
-    value: bytes
-    message: str
-
-
-def listed(*items: bytes) -> bytes:
-    return b"](" + b"".join(items) + b"e"
-
-
-def texts(
-    count: int,
-    content: bytes,
-    *,
-    kind: bytes | None = None,
-    order: str = "C",
-    separator: str = "\0",
-    missing: bytes = b")",
-) -> bytes:
-    found = array(np.frombuffer(content, "u1"))
-    shape = group(number(count))
-    return call(
-        f"{REBUILD}:text_array", shape, kind or dtype("O8"), text(order), found, text(separator), missing
-    )
-
-
-def gaps(places: list[int], value: bytes = NONE) -> bytes:
-    """One entry of what is missing."""
-    return group(value, array(np.array(places, "i8")))
-
-
-def alias(kind: str) -> bytes:
-    return call("pyarrow.lib:type_for_alias", text(kind))
-
-
-def field(kind: bytes, label: str = "a", notes: bytes = NONE) -> bytes:
-    return call("pyarrow.lib:field", text(label), kind, TRUE, notes)
-
-
-def parts(
-    kind: bytes,
-    length: int,
-    *buffers: bytes | None,
-    offset: int = 0,
-    missing: int = 0,
-    children: bytes = NO_PARTS,
-    dictionary: bytes = NONE,
-) -> bytes:
-    """The tuple that arrow makes an array of."""
-    found = [NONE if each is None else call("pyarrow.lib:py_buffer", data(each)) for each in buffers]
-    inside = listed(*found)
-    return group(kind, number(length), number(missing), number(offset), inside, children, dictionary)
-
-
-def restored(kind: bytes, length: int, *buffers: bytes | None, **more: bytes) -> bytes:
-    return call("pyarrow.lib:_restore_array", parts(kind, length, *buffers, **more))  # type: ignore[arg-type]  # offsets are numbers
-
-
-def numbers(count: int = 2) -> bytes:
-    """An honest array of arrow."""
-    return restored(alias("int64"), count, None, bytes(8 * count))
-
-
-def chunked(array: bytes, kind: bytes) -> bytes:
-    return call("pyarrow.lib:chunked_array", listed(array), kind)
-
-
-def table(*columns: tuple[bytes, bytes], kinds: tuple[bytes, ...] = ()) -> bytes:
-    """Of chunked arrays and their types; `kinds` are those that the table tells instead."""
-    told = kinds or tuple(kind for _, kind in columns)
-    schema = call("pyarrow.lib:schema", listed(*(field(kind, str(i)) for i, kind in enumerate(told))), NONE)
-    return call("pyarrow.lib:_reconstruct_table", listed(*(column for column, _ in columns)), schema)
-
-
-def _ends(*values: int) -> bytes:
-    return np.array(values, "<i4").tobytes()
 
 
 def _doubled_type(levels: int) -> bytes:
@@ -138,97 +62,16 @@ def _circle() -> bytes:
     """A list whose items are the list itself."""
     kind = call("pyarrow.lib:list_", field(alias("int8")))
     inner = b"]" + MEMO
-    buffers = listed(NONE, call("pyarrow.lib:py_buffer", data(_ends(0, 1))))
+    buffers = listed(NONE, call("pyarrow.lib:py_buffer", data(ends(0, 1))))
     itself = group(kind, number(1), number(0), number(0), buffers, b"h\x00", NONE)
     return inner + itself + b"a0" + call("pyarrow.lib:_restore_array", _of_memo(kind))
 
 
 def _of_memo(kind: bytes) -> bytes:
-    buffers = listed(NONE, call("pyarrow.lib:py_buffer", data(_ends(0, 1))))
+    buffers = listed(NONE, call("pyarrow.lib:py_buffer", data(ends(0, 1))))
     return group(kind, number(1), number(0), number(0), buffers, b"h\x00", NONE)
 
 
-MASKED: dict[str, Bad] = {
-    "mask too short": Bad(
-        "a mask of one item for three",
-        call(f"{REBUILD}:masked_array", array([1.0, 2.0, 3.0]), array([True]), NONE, FALSE),
-        "does not fit",
-    ),
-    "mask of numbers": Bad(
-        "numbers as truth values",
-        call(f"{REBUILD}:masked_array", array([1.0]), array([1.0]), NONE, FALSE),
-        "does not fit",
-    ),
-    "masked objects": Bad(
-        "pointers under a mask",
-        call(f"{REBUILD}:masked_array", object_array(1, NONE), NONE, NONE, FALSE),
-        "not written in this way",
-    ),
-    "masked list": Bad("no array", call(f"{REBUILD}:masked_array", b"]", NONE, NONE, FALSE), "no array"),
-    "fill value": Bad(
-        "a fill value that takes 2**40 steps to be looked at",
-        doubled_value(40) + b"0" + call(f"{REBUILD}:masked_array", array([1.0]), NONE, b"h\x28", FALSE),
-        "a fill value",
-    ),
-    "hard": Bad(
-        "a choice that is none",
-        call(f"{REBUILD}:masked_array", array([1.0]), NONE, NONE, text("x")),
-        "whether a mask is hard",
-    ),
-    "view": Bad(
-        "an array as a class of another kind",
-        call(f"{REBUILD}:view_as", array([1.0]), name("numpy:memmap")),
-        "class of arrays",
-    ),
-    "view of texts": Bad(
-        "numbers as an array of texts",
-        call(f"{REBUILD}:view_as", array([1.0]), name("numpy.char:chararray")),
-        "has dtype float64",
-    ),
-    "view of records": Bad(
-        "numbers as records",
-        call(f"{REBUILD}:view_as", array([1.0]), name("numpy.rec:recarray")),
-        "has dtype float64",
-    ),
-}
-TEXTS: dict[str, Bad] = {
-    "few texts": Bad("fewer texts than items", texts(3, b"a\0b"), "are no array of shape"),
-    "many texts": Bad("more texts than items", texts(1, b"a\0b"), "are no array of shape"),
-    "texts for 2**50": Bad("room for a petabyte", texts(1 << 50, b"a"), "bytes of memory"),
-    "texts, negative": Bad("a shape below zero", texts(-1, b"a"), "as a shape what is none"),
-    "no separator": Bad("a separator of no length", texts(1, b"a", separator=""), "no separator"),
-    "long separator": Bad("a separator of two", texts(1, b"a", separator="ab"), "no separator"),
-    "wide separator": Bad("a separator of two bytes", texts(1, b"a", separator="é"), "no separator"),
-    "texts of numbers": Bad(
-        "texts turned into numbers", texts(1, b"a", kind=dtype("f8")), "not written in this way"
-    ),
-    "order": Bad("an order that there is not", texts(1, b"a", order="K"), "not written in this way"),
-    "no UTF-8": Bad("bytes that are no text", texts(1, b"\xff\xfe"), "nonsense"),
-    "missing below": Bad("a position below zero", texts(2, b"\0", missing=group(gaps([-1]))), "positions"),
-    "missing beyond": Bad(
-        "a position behind the end", texts(2, b"\0", missing=group(gaps([2]))), "positions"
-    ),
-    "missing twice": Bad("a position twice", texts(2, b"\0", missing=group(gaps([1, 1]))), "positions"),
-    "missing in two": Bad(
-        "a position in two entries", texts(2, b"\0", missing=group(gaps([1]), gaps([1]))), "positions"
-    ),
-    "missing number": Bad(
-        "a number in the place of nothing",
-        texts(2, b"\0", missing=group(gaps([1], b"G" + bytes(8)))),
-        "does not stand for",
-    ),
-    "missing object": Bad(
-        "a list in the place of nothing",
-        texts(2, b"\0", missing=group(gaps([1], b"]"))),
-        "does not stand for",
-    ),
-    "missing truths": Bad(
-        "truth values as positions",
-        texts(2, b"\0", missing=group(group(NONE, array([True, True])))),
-        "has dtype bool",
-    ),
-    "missing list": Bad("no tuple", texts(2, b"\0", missing=b"]"), "what is missing"),
-}
 ARROW: dict[str, Bad] = {
     "short buffer": Bad(
         "more numbers than bytes", restored(alias("int64"), 1000, None, bytes(8)), "lie in its buffers"
@@ -262,16 +105,16 @@ ARROW: dict[str, Bad] = {
         "lie in its buffers",
     ),
     "ends back": Bad(
-        "ends that go back", restored(alias("string"), 2, None, _ends(0, 3, 1), b"abc"), "nonsense"
+        "ends that go back", restored(alias("string"), 2, None, ends(0, 3, 1), b"abc"), "nonsense"
     ),
     "ends below": Bad(
-        "ends below zero", restored(alias("string"), 2, None, _ends(-5, 0, 1), b"abc"), "nonsense"
+        "ends below zero", restored(alias("string"), 2, None, ends(-5, 0, 1), b"abc"), "nonsense"
     ),
     "ends few": Bad(
-        "too few ends", restored(alias("string"), 5, None, _ends(0, 1), b"abc"), "lie in its buffers"
+        "too few ends", restored(alias("string"), 5, None, ends(0, 1), b"abc"), "lie in its buffers"
     ),
     "texts of bytes": Bad(
-        "bytes that are no text", restored(alias("string"), 1, None, _ends(0, 1), b"\xff"), "nonsense"
+        "bytes that are no text", restored(alias("string"), 1, None, ends(0, 1), b"\xff"), "nonsense"
     ),
     "view far": Bad(
         "a view that points out of its buffers",
@@ -291,7 +134,7 @@ ARROW: dict[str, Bad] = {
                 call("pyarrow.lib:list_", field(alias("int8"))),
                 1,
                 None,
-                _ends(0, 1000),
+                ends(0, 1000),
                 children=listed(parts(alias("int8"), 2, None, b"ab")),
             ),
         ),
@@ -305,7 +148,7 @@ ARROW: dict[str, Bad] = {
                 call("pyarrow.lib:list_", field(alias("int64"))),
                 1,
                 None,
-                _ends(0, 2),
+                ends(0, 2),
                 children=listed(parts(alias("int8"), 2, None, b"ab")),
             ),
         ),
@@ -313,7 +156,7 @@ ARROW: dict[str, Bad] = {
     ),
     "no items": Bad(
         "a list without the array of its items",
-        restored(call("pyarrow.lib:list_", field(alias("int8"))), 1, None, _ends(0, 0)),
+        restored(call("pyarrow.lib:list_", field(alias("int8"))), 1, None, ends(0, 0)),
         "parts, not 1",
     ),
     "fixed lists": Bad(
@@ -469,12 +312,6 @@ ARROW: dict[str, Bad] = {
         call("pyarrow.lib:field", text("a"), alias("int8"), TRUE, mapping(a=b"]")),
         "metadata",
     ),
-    "union": Bad(
-        "a type that believes its codes", call("pyarrow.lib:union", b"]", text("sparse")), "pyarrow.lib.union"
-    ),
-    "scalar": Bad(
-        "a value converted without a limit", call("pyarrow.lib:scalar", NONE), "pyarrow.lib.scalar"
-    ),
     "column": Bad(
         "numbers as texts",
         call(
@@ -506,79 +343,3 @@ ARROW: dict[str, Bad] = {
         "bytes of memory",
     ),
 }
-
-
-def enumeration(notes: bytes, kind: str = "dictionary") -> bytes:
-    """A frame with one column, and notes about its categories."""
-    found = call("pyarrow.lib:dictionary", alias("uint8"), alias("string"), FALSE)
-    values = parts(alias("string"), 1, None, _ends(0, 1), b"a")
-    array = call("pyarrow.lib:_restore_array", parts(found, 1, None, b"\0", dictionary=values))
-    if kind != "dictionary":
-        array, found = restored(alias(kind), 1, None, bytes(8)), alias(kind)
-    schema = call("pyarrow.lib:schema", listed(field(found, notes=notes)), NONE)
-    made = call("pyarrow.lib:_reconstruct_table", listed(chunked(array, found)), schema)
-    return call("lightwork.parcel.rebuild_polars:frame", made)
-
-
-POLARS: dict[str, Bad] = {
-    "categories cut": Bad(
-        "a category that is longer than its text",
-        enumeration(mapping(_PL_ENUM_VALUES2=text("100;a"))),
-        "cut short",
-    ),
-    "categories twice": Bad(
-        "one category twice", enumeration(mapping(_PL_ENUM_VALUES2=text("1;a1;a"))), "tells nonsense"
-    ),
-    "categories of none": Bad(
-        "text without a length: polars panics under a lock",
-        enumeration(mapping(_PL_ENUM_VALUES2=text("x"))),
-        "tells nonsense",
-    ),
-    "category names": Bad(
-        "no width of codes", enumeration(mapping(_PL_CATEGORICAL2=text("0;0;u1;"))), "tells nonsense"
-    ),
-    "category numbers": Bad(
-        "numbers as categories",
-        enumeration(mapping(_PL_ENUM_VALUES2=text("1;a")), "int64"),
-        "tells nonsense",
-    ),
-    "other notes": Bad("notes of others", enumeration(mapping(_PL_NEW=text("x"))), "tells nonsense"),
-    "pointers": Bad(
-        "bytes that polars takes for pointers",
-        enumeration(
-            b"}" + MARK + text("ARROW:extension:name") + text("POLARS_EXTENSION_TYPE") + b"u", "int64"
-        ),
-        "another type",
-    ),
-    "frame of a list": Bad("no table", call("lightwork.parcel.rebuild_polars:frame", b"]"), "a table"),
-    "series of two": Bad(
-        "a series of two columns",
-        call(
-            "lightwork.parcel.rebuild_polars:series",
-            table(*[(chunked(numbers(), alias("int64")), alias("int64"))] * 2),
-            text("x"),
-        ),
-        "2 columns",
-    ),
-    "series without a text": Bad(
-        "a name that is none",
-        call(
-            "lightwork.parcel.rebuild_polars:series",
-            table((chunked(numbers(), alias("int64")), alias("int64"))),
-            NONE,
-        ),
-        "name of a series",
-    ),
-    "its own way": Bad(
-        "bytes that native code reads unchecked",
-        name("polars.dataframe.frame:DataFrame") + b")" + NEW + data(b"x") + BUILD,
-        "polars.dataframe.frame.DataFrame",
-    ),
-}
-
-FAMILIES = {
-    f"{family}: {short}": (bad.why, pickled(bad.value), bad.message)
-    for family, entries in {"numpy": MASKED, "texts": TEXTS, "arrow": ARROW, "polars": POLARS}.items()
-    for short, bad in entries.items()
-}
-"""By a short name: what a file is after, the file, a part of the message that refuses it."""
