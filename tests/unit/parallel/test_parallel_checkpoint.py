@@ -182,7 +182,7 @@ def test_a_call_that_does_not_fit_fails_as_it_always_does(tmp_path: Path) -> Non
     ],
 )
 def test_any_callable_is_found_again(tmp_path: Path, function: Any) -> None:
-    """Builtins, ufuncs, partials, bound methods, lambdas, classes and cached functions have keys."""
+    """Builtins, partials, bound methods, lambdas, classes and cached functions have keys."""
     if function == "cached":
         function = Memory(tmp_path / "cache").cache(draw)
     engine = ScriptedEngine()
