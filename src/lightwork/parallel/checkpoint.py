@@ -121,7 +121,7 @@ class Checkpoint:
         function, args, kwargs = call
         try:
             keys, _ = self._functions.get(id(function)) or self._register(function)
-            key = keys.key(args, kwargs)
+            key = keys.key(args, kwargs) + _said_of(function)
         except UnhashableError as error:
             raise UnhashableError(
                 f"{describe(index, call)} cannot be found again in a checkpoint: {error}"
@@ -138,13 +138,28 @@ class Checkpoint:
         return key[:8] + hashing.digests.BLAKE3.of(b"%b%d\n%b" % (_OURS, before, key))[:24]
 
     def _register(self, function: Any) -> "tuple[CallKeys, Any]":
-        found = self._functions[id(function)] = hashing.calls.CallKeys(function), function
+        # A function that remembers is the function that it remembers for, and what was said of it.
+        known_as = getattr(function, "__wrapped__", function) if _remembers(function) else function
+        found = self._functions[id(function)] = hashing.calls.CallKeys(known_as), function
         return found
 
     def _warn(self, message: str) -> None:
         if not self._warned:
             self._warned = True
             warnings.warn(message, ParallelWarning, stacklevel=2)
+
+
+def _remembers(function: object) -> bool:
+    return hasattr(type(function), "__cache_head__")
+
+
+def _said_of(function: Any) -> bytes:
+    """What counts of a function that remembers beside its code: ``version=``, ``depends_on=`` and so on."""
+    if not _remembers(function):
+        return b""
+    head: bytes = function.__cache_head__
+    depends = function.__cache_depends__
+    return head if depends is None else head + depends.token()
 
 
 def _told(error: Exception) -> str:
