@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself would tri
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after, register_store_backend
-    from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config
+    from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config, share
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.computing import worker_id
@@ -48,6 +48,7 @@ _HOMES = {
     "register_hash": "hashing",
     "register_safe": "persistence",
     "register_store_backend": "memory",
+    "share": "parallel",
     "worker_id": "system.computing",
 }
 
@@ -75,6 +76,7 @@ __all__ = [
     "register_hash",
     "register_safe",
     "register_store_backend",
+    "share",
     "worker_id",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 

@@ -141,6 +141,26 @@ class StatelessCallable:
     __slots__ = ()
 
 
+class Known(NamedTuple):
+    """The result of a call that was made before."""
+
+    value: Any  # Any: what users' functions return
+
+
+@runtime_checkable
+class SupportsRecall(Protocol):
+    """A callable that may know the result of a call without running anything."""
+
+    def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """The result of a call as `Known`; or a key for `resume`, made of builtin values; or ``None``.
+
+        Quick: a call that takes long to look up (large arguments, say) gets ``None``.
+        """
+
+    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a call that `recall` gave a key for, in this process or another."""
+
+
 class SessionRequest(NamedTuple):
     """What a parallel call asks of an engine."""
 

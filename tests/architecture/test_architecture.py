@@ -204,6 +204,7 @@ def test_public_names_are_a_list() -> None:
         "register_hash",
         "register_safe",
         "register_store_backend",
+        "share",
         "worker_id",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)

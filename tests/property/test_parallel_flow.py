@@ -50,7 +50,7 @@ class World:
         ordered: bool, bounded: bool, fatal: bool, listed: bool,
         failing: frozenset[int] = frozenset(), deadly: frozenset[int] = frozenset(),
         unknown: frozenset[int] = frozenset(), accidents: float = 0.0,
-        retry: Retry | None = None, patience: int = 1 << 30,
+        retry: Retry | None = None, patience: int = 1 << 30, known: frozenset[int] = frozenset(),
     ) -> None:  # fmt: skip
         self.random = random.Random(seed)
         self.tasks, self.slots, self.bounded = tasks, slots, bounded
@@ -63,6 +63,7 @@ class World:
         self.full: set[int] = set()
         self.later: list[int] = []
         self.retry = retry
+        self.known = known
         self.queues: list[deque[int]] = [deque() for _ in range(slots)]
         self.asked: list[int] = []
         self.read = 0
@@ -75,7 +76,7 @@ class World:
         self.duration = self.random.choice([1e-6, 1e-4, 3e-3, 0.1])
         if listed:
             self.read = tasks
-            self.feed(Arrived(tasks, exhausted=True))
+            self.feed(Arrived(tasks, True, self._recalled(0, tasks)))
         else:
             self.feed(Arrived(0, exhausted=False))
 
@@ -91,8 +92,8 @@ class World:
 
     def _carry_out(self, action: Action) -> FlowEvent | None:
         match action:
-            case Read(count):
-                return self._arrive(count)
+            case Read(count, most):
+                return self._arrive(count, most)
             case Send(slot, start, stop):
                 assert 0 <= start < stop <= self.read
                 on_the_way = {task for queue in self.queues for task in queue}
@@ -124,14 +125,30 @@ class World:
                 self.ended = True
         return None
 
-    def _arrive(self, count: int) -> Arrived:
-        assert count >= 1
+    def _arrive(self, count: int, most: int) -> Arrived:
+        assert 1 <= count <= most
         limit = self.flow.limit()
         unfinished = self.read - (self.consumed if self.bounded else len(self.finished))
         assert limit is None or unfinished + count <= limit, "the read-ahead bound"
-        taken = min(count, self.tasks - self.read)
-        self.read += taken
-        return Arrived(taken, taken < count)
+        if self.bounded:
+            assert limit is None or unfinished + most <= limit, "what is known counts for a reader that lags"
+        start, unknown = self.read, 0
+        while unknown < count and self.read - start < most and self.read < self.tasks:
+            unknown += self.read not in self.known
+            self.read += 1
+        exhausted = unknown < count and self.read - start < most
+        return Arrived(self.read - start, exhausted, self._recalled(start, self.read))
+
+    def _recalled(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """The known tasks of a range as ranges, cut in any way."""
+        ranges: list[tuple[int, int]] = []
+        for task in sorted(self.known & set(range(start, stop))):
+            self.finished.add(task)
+            if ranges and ranges[-1][1] == task and self.random.random() < 0.7:
+                ranges[-1] = (ranges[-1][0], task + 1)
+            else:
+                ranges.append((task, task + 1))
+        return ranges
 
     def step(self, *, reader: bool = True) -> bool:
         """Let something happen, if anything can."""
@@ -265,6 +282,36 @@ def test_failures_stay_with_their_tasks(
     assert set(world.settled) == (failing | deadly | unknown) & everything
     if shape["ordered"]:
         assert world.emitted == sorted(everything)
+
+
+@MANY
+@given(shapes, st.frozensets(st.integers(0, 59)), some_tasks, st.floats(0, 0.2))
+def test_what_is_known_is_emitted_in_its_place_and_never_sent(
+    shape: dict[str, Any], known: frozenset[int], failing: frozenset[int], accidents: float
+) -> None:
+    """Whatever is known beforehand and happens to the rest: all is emitted once, and nothing known runs."""
+    world = World(**shape, fatal=False, known=known, failing=failing, accidents=accidents)
+    world.run()
+    everything = list(range(shape["tasks"]))
+    assert sorted(world.emitted) == everything
+    assert not world.known & set(world.settled)
+    if shape["ordered"]:
+        assert world.emitted == everything
+
+
+@MANY
+@given(shapes, st.frozensets(st.integers(0, 59)), st.integers(0, 30))
+def test_known_results_wait_for_a_reader_that_lags(
+    shape: dict[str, Any], known: frozenset[int], pause: int
+) -> None:
+    """What is known counts as a result that nobody took: no more is read than a reader may lag behind."""
+    world = World(**{**shape, "bounded": True, "listed": False}, fatal=True, known=known)
+    for _ in range(pause):
+        world.step()
+    while world.step(reader=False):
+        pass
+    world.run()
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
 
 
 @MANY

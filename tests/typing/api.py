@@ -25,6 +25,7 @@ from lightwork import (
     register_compressor,
     register_safe,
     register_store_backend,
+    share,
     worker_id,
 )
 from lightwork.memory import CallStats, Explanation
@@ -150,6 +151,15 @@ Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed
 Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="2GB", max_tasks_per_worker=9)
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
+Parallel(n_jobs=2, checkpoint=Path("kept"))
+Parallel(n_jobs=2, checkpoint=3)  # type: ignore[arg-type]  # a path
+by_map: list[int] = Parallel(n_jobs=2).map(double, range(3))
+by_two: list[float] = Parallel(n_jobs=2).map(pow, [1, 2], (3.0, 4.0))
+Parallel(n_jobs=2).map(3, [1])  # type: ignore[call-overload]  # no function
+with share({"a": 1}) as shared:
+    assert_type(shared.value, dict[str, int])
+    assert_type(shared.nbytes, int)
+
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)
 

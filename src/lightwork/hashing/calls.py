@@ -186,11 +186,17 @@ class CallKeys:
 
     def _sealed(self, names: Sequence[str], tokens: list[bytes], framed: bytes, met: list[Any]) -> "CallKey":
         """The key of a call from the tokens of its arguments; `framed` is ``frame(b"A", tokens)``."""
-        code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
-        if self.depends is not None:
-            code = BLAKE3.of(code + self.depends.token())
+        code = self._code(met)
         key = self.prefix + BLAKE3.of(self._head + code + framed)[:24]
         return _new_tuple(CallKey, (key, names, tokens, code, met))  # half the time of `CallKey(...)`
+
+    def carried(self, made: Sequence[Any]) -> "CallKey | None":
+        """A key that was made in another process, without `CallKey.met`, which was empty.
+
+        ``None`` if the code is another one here: then it is no key of this function.
+        """
+        key = CallKey._make([*made, []])
+        return key if key.code == self._code([]) else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What was read off the function is read again where it arrives."""
@@ -227,6 +233,10 @@ class CallKeys:
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The call as text of at most 200 characters; values of foreign types by type and shape only."""
         return summarise_call(self._function, args, kwargs)
+
+    def _code(self, met: list[Any]) -> bytes:
+        code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
+        return code if self.depends is None else BLAKE3.of(code + self.depends.token())
 
     def _bound_tokens(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], met: list[Any]

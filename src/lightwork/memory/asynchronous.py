@@ -69,6 +69,10 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
                 return cast(R, old)
         return await self._ask(call, args, kwargs, moved or waited)
 
+    def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """Nothing is known: the result of a call is a coroutine."""
+        return None
+
     async def call(  # type: ignore[override]  # awaited, as with joblib
         self, /, *args: P.args, **kwargs: P.kwargs
     ) -> tuple[R, Metadata]:

@@ -75,6 +75,14 @@ class BoundCachedFunction(Generic[S, P, R]):
         """As `CachedFunction.call_and_shelve`."""
         return self.__func__.call_and_shelve(self.__self__, *args, **kwargs)
 
+    def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """As `CachedFunction.recall`."""
+        return self.__func__.recall((self.__self__, *args), kwargs)
+
+    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """As `CachedFunction.resume`."""
+        return self.__func__.resume(key, (self.__self__, *args), kwargs)
+
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.check_call_in_cache`."""
         return self.__func__.check_call_in_cache(self.__self__, *args, **kwargs)

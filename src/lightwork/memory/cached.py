@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from .. import memory
 from ..errors import StoreUnavailable, UnhashableError
 from ..hashing.dependencies import Dependencies
-from ..protocols import Record, StatelessCallable
+from ..protocols import Known, Record, StatelessCallable
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
@@ -37,6 +37,8 @@ Q = ParamSpec("Q")
 _clock = time.perf_counter
 _LONGEST_WAIT = 3600.0
 _SHORTEST_WAIT = 60.0
+_SMALL = 256 << 10
+"""Bytes that are hashed in less time than a task takes to a worker and back."""
 
 
 class CachedFunction(StatelessCallable, Generic[P, R]):
@@ -84,6 +86,26 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
                     self._warn_of_loss()
                 return value
         self._counts.hashing += keyed - begun
+        return self._miss(call, args, kwargs)
+
+    def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """The result of a call as `Known` if it is kept; else the key for `resume`, or ``None``.
+
+        ``None`` also for arguments of more than 256 KiB: `Parallel`, which asks, has workers to hash those.
+        """
+        if not memory.sizes.are_small(*args, *kwargs.values(), limit=_SMALL):
+            return None
+        call, value = self._look(args, kwargs)
+        if value is not ABSENT:
+            return Known(value)
+        # What the key says of functions and classes in the arguments is told by those, where they arrive.
+        return None if call.met else tuple(call[:-1])
+
+    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """The result of a call that `recall` gave a key for, without making the key again."""
+        call = self._keys.carried(key)
+        if call is None:  # this process has another version of the code
+            return self(*args, **kwargs)
         return self._miss(call, args, kwargs)
 
     @overload
@@ -212,6 +234,24 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         if _is_named(self, getattr(self, "__module__", None), name):
             return cast(str, name)
         return type(self), (self.func, self._keeper, self._options)
+
+    def _look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "tuple[CallKey, Any]":
+        """The key of a call, and its value if that is kept, else `ABSENT`.
+
+        `__call__` has it written out: the hit of one call is worth the repetition.
+        """
+        begun = _clock()
+        call = self._key(args, kwargs)
+        keyed = _clock()
+        record = self._read(call.key)
+        if record is not None:
+            value = self._accept(record)
+            if value is not ABSENT:
+                if self._counts.hit(begun, keyed, _clock(), record):
+                    self._warn_of_loss()
+                return call, value
+        self._counts.hashing += keyed - begun
+        return call, ABSENT
 
     def _accept(self, record: Record) -> Any:  # Any: the user's value, or ABSENT
         """The value of a record, if it is valid and can be built."""

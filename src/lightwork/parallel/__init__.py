@@ -11,6 +11,9 @@
 `task`             what travels to the workers, and the only module of this package that they load
 `watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
+`recall`           results that are known before a task is sent
+`checkpoint`       those that an earlier run has kept
+`sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 =================  ==========================================================================================
 
@@ -29,14 +32,17 @@ if TYPE_CHECKING:
         batching,
         cancelling,
         carried,
+        checkpoint,
         displays,
         driver,
         flow,
         loop,
         progress,
+        recall,
         report,
         results,
         retrying,
+        sharing,
         trace,
         watch,
         workers,
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from .failures import Failure
     from .parallel import Parallel
     from .retrying import Retry
+    from .sharing import share
 
 __all__ = [
     "Failure",
@@ -56,6 +63,7 @@ __all__ = [
     "batching",
     "cancelling",
     "carried",
+    "checkpoint",
     "delayed",
     "displays",
     "driver",
@@ -64,9 +72,12 @@ __all__ = [
     "loop",
     "parallel_config",
     "progress",
+    "recall",
     "report",
     "results",
     "retrying",
+    "share",
+    "sharing",
     "trace",
     "watch",
     "workers",
@@ -81,6 +92,7 @@ __getattr__ = on_first_use(
         "Retry": "retrying",
         "delayed": "calls",
         "effective_n_jobs": "config",
+        "share": "sharing",
         "parallel_config": "config",
     },
 )

@@ -1,10 +1,11 @@
 """`delayed`: write a call down instead of making it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from itertools import repeat
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 
-__all__ = ["TypedCall", "delayed"]
+__all__ = ["TypedCall", "delayed", "mapped"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,6 +21,18 @@ def delayed(function: Callable[P, R]) -> Callable[P, TypedCall[R]]:
     A type checker sees the parameters of `function`.
     """
     return _Delayed(_write_down, function)
+
+
+def mapped(
+    function: Callable[..., R], iterables: tuple[Iterable[Any], ...]
+) -> Iterable[TypedCall[R]]:  # Any: arguments of users' functions
+    """The calls that ``map(function, *iterables)`` makes; as a list if all of those are lists or tuples."""
+    # Nobody changes the keywords: a call copies them.
+    calls = zip(repeat(function), zip(*iterables, strict=False), repeat(_NO_KEYWORDS), strict=False)
+    return list(calls) if all(isinstance(each, list | tuple) for each in iterables) else calls
+
+
+_NO_KEYWORDS: Final[dict[str, Any]] = {}
 
 
 def _write_down(

@@ -13,7 +13,7 @@ is advanced by that thread only. Per event there are a handful of slices; per ta
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal, TypeAlias
 
 from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
@@ -34,6 +34,7 @@ from .moves import (
     Settle,
     TakeBack,
 )
+from .recall import CachedCalls, Recall, read
 from .retrying import Retry, chance
 from .sheet import Sheet
 from .window import Window
@@ -75,6 +76,9 @@ class Driver:
         Told at the start and of each change in the number of finished tasks, in the driving thread.
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
+    recall
+        Asked for results before tasks are sent, and told those of tasks that were. Without one, functions
+        that remember their results are asked.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Driver:
         switch: Switch | None = None,
         observer: Observer | None = None,
         listener: Listener | None = None,
+        recall: Recall | None = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -104,6 +109,8 @@ class Driver:
         self._sheet = sheet
         self._observer = observer
         self._listener = listener
+        self._recall = recall
+        self._cached = CachedCalls()
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -134,13 +141,16 @@ class Driver:
             self._sheet.read(0, len(tasks), begin, exhausted=False)
         if self._observer is not None:
             self._observer(0, self._total, 0)
-        if isinstance(tasks, list | tuple):
+        if isinstance(tasks, list | tuple) and self._asked_first(checked(tasks, 0)) is None:
             self._sheet.exhausted()
-            self._calls.put(0, checked(tasks, 0))
+            self._calls.put(0, tasks)
             self._read = len(tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
+            # What is looked up may be large: a list is read as it is needed, like any other input.
+            self._tasks = iter(tasks)
             self._feed([Arrived(0, exhausted=False)])
+        self._observe(0)
 
     def step(self, timeout: float | None = None) -> bool:
         """Wait for events, at most `timeout` seconds, and act on them; whether there were any.
@@ -158,11 +168,12 @@ class Driver:
                 self._results.put(start, values)
                 self._calls.drop(start, start + count)
                 self._done += count
+                if self._recall is not None:
+                    self._recall.keep(start, values)
         try:
             self._feed([*events, *self._due()] if self._later else events)
         finally:  # an error ends the call; what has ended before it counts all the same
-            if self._observer is not None and self._done != before:
-                self._observer(self._done, self._total, self._failed)
+            self._observe(before)
         return bool(events)
 
     def consumed(self, count: int) -> None:
@@ -187,6 +198,10 @@ class Driver:
             due.append(Due(heappop(self._later)[1]))
         return due
 
+    def _observe(self, before: int) -> None:
+        if self._observer is not None and self._done != before:
+            self._observer(self._done, self._total, self._failed)
+
     def _heard(self, events: Sequence[Event]) -> list[Report]:
         """What became of tasks, after what the runners said was passed on."""
         reports: list[Report] = []
@@ -208,7 +223,7 @@ class Driver:
                 elif kind is Emit:
                     self._emit(action)  # type: ignore[arg-type]  # just tested
                 elif kind is Read:
-                    following = [self._read_more(action.count)]  # type: ignore[arg-type]  # just tested
+                    following = [self._read_more(action)]  # type: ignore[arg-type]  # just tested
                 else:
                     self._act(action)
 
@@ -249,21 +264,48 @@ class Driver:
         else:
             self.out = values
 
-    def _read_more(self, count: int) -> Arrived:
+    def _read_more(self, action: Read) -> Arrived:
         self._flush()
+        count, start = action.count, self._read
         self.reading = True
         begin = self._sheet.clock()
         try:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
+            recall = self._asked_first(calls)
+            if recall is not None:
+                return self._look(recall, chain(calls, self._tasks), action)
         finally:
             self.reading = False
         exhausted = len(calls) < count
-        self._sheet.read(self._read, len(calls), begin, exhausted=exhausted)
-        self._calls.put(self._read, checked(calls, self._read))
-        self._read += len(calls)
+        self._sheet.read(start, len(calls), begin, exhausted=exhausted)
+        self._calls.put(start, checked(calls, start))
+        return self._arrived(len(calls), exhausted)
+
+    def _arrived(self, count: int, exhausted: bool, known: Sequence[tuple[int, int]] = ()) -> Arrived:
+        self._read += count
         if exhausted:
             self._total = self._read
-        return Arrived(len(calls), exhausted)
+        return Arrived(count, exhausted, known)
+
+    def _asked_first(self, calls: Sequence[Any]) -> Recall | None:  # Any: they were not looked at yet
+        """Who is asked before these calls are sent; the first of them tells of all."""
+        if self._recall is not None:
+            return self._recall
+        first = calls[0] if calls else None
+        if isinstance(first, tuple) and first and self._cached.can_tell(first):
+            return self._cached
+        return None
+
+    def _look(self, recall: Recall, tasks: Iterator[Call], action: Read) -> Arrived:
+        """Read tasks of which some may be known."""
+        calls, known, exhausted = read(recall, tasks, self._read, count=action.count, most=action.most)
+        self._calls.put(self._read, calls)
+        ranges = [(start, start + len(values)) for start, values in known]
+        for (start, stop), (_, values) in zip(ranges, known, strict=True):
+            self._calls.drop(start, stop)
+            self._results.put(start, values)
+            self._done += stop - start
+        return self._arrived(len(calls), exhausted, ranges)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

@@ -5,6 +5,7 @@ import reprlib
 from typing import Any, NamedTuple
 
 from ..protocols import Call
+from .task import Resumed
 
 __all__ = ["Failure", "add_note", "all_of", "brief", "describe", "not_a_call"]
 
@@ -86,6 +87,8 @@ def not_a_call(index: int, call: object) -> TypeError:
 
 def _text(call: Call) -> str:
     function, args, kwargs = call
+    if isinstance(function, Resumed):  # the key is none of the user's arguments
+        args = args[1:]
     short = _Brief()
     parts = [short.repr(value) for value in args[:8]]
     parts += [f"{name}={short.repr(value)}" for name, value in list(kwargs.items())[:8]]
@@ -95,6 +98,8 @@ def _text(call: Call) -> str:
 
 
 def _name(function: object) -> str:
+    if isinstance(function, Resumed):
+        return _name(function.function)
     for name in ("__qualname__", "__name__"):
         found = getattr(function, name, None)
         if isinstance(found, str):

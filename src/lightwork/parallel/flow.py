@@ -17,6 +17,7 @@ What it promises, for any order of events that a correct session may report:
 
 * each task is emitted exactly once, or the flow aborts; in input order if `ordered`;
 * at most ``limit()`` tasks are read and not finished (`bounded`: nor consumed);
+* what is known when it arrives is never sent;
 * tasks that were queued at a lost worker are sent again; if it is not known which task ran when the worker
   was lost, its tasks are sent one by one, and given up after `MAX_LOSSES` losses;
 * a task that failed is tried again as `Retry` says; one that ran out of memory then runs with no other
@@ -53,6 +54,8 @@ __all__ = ["MAX_LOSSES", "Flow"]
 
 MAX_LOSSES = 3
 
+_MOST_KNOWN = 256
+"""Tasks that are looked up in a row while workers may wait: 5 ms."""
 
 # How a range came to lie in the backlog: from the input, taken back, or (1, 2, ...) so many losses ago.
 _FRESH = 0
@@ -165,7 +168,7 @@ class Flow:
         if kind is Done:
             self._on_done(event, actions)  # type: ignore[arg-type]  # just tested
         elif kind is Arrived:
-            self._on_arrived(event)  # type: ignore[arg-type]  # just tested
+            self._on_arrived(event, actions)  # type: ignore[arg-type]  # just tested
         elif kind is Consumed:
             self._unread -= event.count  # type: ignore[operator]  # just tested
             self._readable -= event.count  # type: ignore[operator]  # just tested
@@ -186,14 +189,22 @@ class Flow:
 
     # Events ----------------------------------------------------------------------------------------------
 
-    def _on_arrived(self, event: Arrived) -> None:
+    def _on_arrived(self, event: Arrived, actions: list[Action]) -> None:
         self._reading = False
         self._exhausted = event.exhausted
-        if event.count:
-            start = self._arrived
-            self._arrived += event.count
-            self._backlog.append(_Span(start, self._arrived, _FRESH))
-            self._waiting += event.count
+        start = self._arrived
+        self._arrived += event.count
+        for known in event.known:
+            self._queue(start, known[0])
+            start = known[1]
+            self._finish(*known, actions)
+        self._queue(start, self._arrived)
+
+    def _queue(self, start: int, stop: int) -> None:
+        """Put tasks that were read behind all others."""
+        if start < stop:
+            self._backlog.append(_Span(start, stop, _FRESH))
+            self._waiting += stop - start
 
     def _on_done(self, event: Done, actions: list[Action]) -> None:
         count = len(event.values)
@@ -397,7 +408,9 @@ class Flow:
             size = self._sizes.size
             if min(self._held):  # nobody waits, so there is time to read for all who could do with more
                 size = max(size, self._slots * self._sizes.queued - self._outstanding)
-            actions.append(Read(min(size, room)))
+            count = min(size, room)
+            # What is known takes no worker's time, and room only if a reader has to come for it.
+            actions.append(Read(count, room if self._bounded else max(count, _MOST_KNOWN)))
 
     def _balance(self, actions: list[Action]) -> None:
         """With nothing more that may be sent, let idle slots have what others have queued."""

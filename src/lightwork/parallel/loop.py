@@ -7,11 +7,12 @@ from types import TracebackType
 from typing import Any
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
-from ..protocols import Call, Run
+from ..protocols import Call, Known, Run
 from .around import Around, entered
 from .cancelling import Switch
 from .driver import Observer, OnError
 from .failures import Failure, add_note, all_of, describe, not_a_call
+from .recall import Recall, asked
 from .retrying import Retry, chance
 from .sheet import Sheet
 
@@ -99,6 +100,7 @@ def run_lazily(
     observer: Observer | None,
     total: int | None,
     chunk: int,
+    recall: Recall | None = None,
 ) -> Generator[Any, None, None]:
     """The results one by one; task i runs when result i is asked for.
 
@@ -112,19 +114,21 @@ def run_lazily(
         Which errors are tried again; the pauses are slept.
     chunk
         Tasks are taken from the input so many at a time.
+    recall
+        Asked for the result of each task before it runs, and told of it afterwards.
     """
     with entered(around) as run:
         attempts = _Attempts(run, retry, switch)
-        account, clock, recorded = sheet.accounts[0], sheet.clock, sheet.recording is not None
         index = 0
         errors: list[BaseException] = []
         if observer is not None:
             observer(0, total, 0)
         for call in _in_chunks(iter(tasks), chunk, sheet):
             switch.check()
-            begin = clock()
+            known = None if recall is None else asked(recall, index, call)
+            begin = sheet.clock()
             try:
-                result = attempts.run(index, call)
+                result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
                 sheet.ran(index, call, begin, error)
                 _explain(error, index, call)
@@ -134,18 +138,15 @@ def run_lazily(
                 errors.append(error)
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
-                seconds = clock() - begin
-                if seconds > sheet.floor or recorded:
-                    sheet.ran(index, call, begin)
-                else:  # the same, at a third of the price
-                    account.tasks += 1
-                    account.here += seconds
+                sheet.passed(index, call, begin)
+                if recall is not None and type(known) is not Known:
+                    recall.keep(index, [result])
             index += 1
             if observer is not None:
                 observer(index, total, len(errors))
             if result is not _SKIPPED:
                 yield result
-            result = None  # the caller's from now on: do not keep it alive until the next one is there
+            result = known = None  # the caller's from now on: do not keep it alive until the next is there
         if errors and on_error == "group":
             raise all_of(errors, index)
 

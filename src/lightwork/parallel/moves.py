@@ -3,6 +3,7 @@
 The other events are those of a session: `Done`, `Failed`, `Lost`, `Returned`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..protocols import Report
@@ -29,6 +30,8 @@ class Arrived(NamedTuple):
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
     exhausted: bool
+    known: Sequence[tuple[int, int]] = ()
+    """Ranges of them, in order, whose results are there already, so that they are not sent."""
 
 
 class Due(NamedTuple):
@@ -50,6 +53,8 @@ class Read(NamedTuple):
     """Read up to `count` tasks from the input and feed `Arrived`."""
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    most: int
+    """Up to so many, ``>= count``, if no more than `count` of them are to be sent."""
 
 
 class Send(NamedTuple):

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, SupportsInt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning, TaskTimeout
@@ -16,6 +16,8 @@ from ..protocols import Call, Engine, Session, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
+from ..system.optional import loaded
+from .calls import mapped
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -46,12 +48,16 @@ if TYPE_CHECKING:
     from .around import Around
     from .cancelling import Switch
     from .driver import Driver, Observer, OnError
+    from .recall import Recall
     from .report import Report
     from .retrying import Retry
     from .watch import Watch
     from .workers import Environments, Workers
 
 __all__ = ["Parallel"]
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Parallel:
@@ -107,6 +113,11 @@ class Parallel:
         Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
         task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
         run in one worker.
+    checkpoint
+        A folder where the results of finished tasks are kept as they arrive. A later call with the same
+        folder, after a crash say, computes only what is missing. A task is found again by its function, with
+        the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
+        each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -163,6 +174,7 @@ class Parallel:
         on_error: "OnError" = "raise",
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Literal['rich'] | Observer" = False,
         trace: str | os.PathLike[str] | None = None,
@@ -189,6 +201,7 @@ class Parallel:
         self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.progress = progress
+        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
         wanted = parallel.workers.Wanted(
@@ -235,6 +248,9 @@ class Parallel:
             This object runs a call already, or its generator has not ended.
         WorkerDied, TaskTimeout, EngineError
             See ``errors``. Errors of tasks and of the input are raised unchanged.
+        StoreUnavailable, UnhashableError
+            The checkpoint cannot be written; a task cannot be identified in it. Nothing has run if the input
+            is a list.
         """
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
         switch = self._claim()
@@ -247,10 +263,13 @@ class Parallel:
             watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
+            path = self.checkpoint
+            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks)
+            job = _Job(switch, total, watch, recall)
             if workers == 1 and self._may_run_here():
-                result = self._run_here(tasks, switch, total, watch)
+                result = self._run_here(tasks, job)
             else:
-                result = self._share_out(tasks, switch, total, watch, workers)
+                result = self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
@@ -261,6 +280,29 @@ class Parallel:
             if watch is not None and not isinstance(result, Generator):
                 watch.close()
             self._calling = False
+
+    @overload
+    def map(self, function: Callable[[A], Any], first: Iterable[A], /) -> Any: ...
+
+    @overload
+    def map(self, function: Callable[[A, B], Any], first: Iterable[A], second: Iterable[B], /) -> Any: ...
+
+    @overload
+    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any: ...
+
+    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any:
+        """The results of ``function(x, y, ...)`` for the items that the built-in `map` would take together.
+
+        The shortest iterable ends it. Returns and raises what calling this object does.
+
+        Raises
+        ------
+        TypeError
+            There is no iterable, or one that cannot be iterated.
+        """
+        if not iterables:
+            raise TypeError("map() must have at least one iterable: parallel.map(f, xs)")
+        return self(mapped(function, iterables))
 
     def cancel(self) -> None:
         """Give up the call that runs, from any thread; without effect if none does.
@@ -320,7 +362,7 @@ class Parallel:
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
         return not is_bounded and self.task_timeout is None and not self._workers.need_processes
 
-    def _run_here(self, tasks: Iterable[Call], switch: "Switch", total: int | None, watch: "Watch") -> Any:
+    def _run_here(self, tasks: Iterable[Call], job: "_Job") -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -329,8 +371,10 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        around = (*self._workers.here(), *self._around())
-        is_plain = self.on_error == "raise" and self._retry is None and not watch.is_close and not around
+        switch, total, watch, recall = job
+        around = (*self._workers.here(), *self._around(in_process=True))
+        is_plain = self.on_error == "raise" and self._retry is None and recall is None
+        is_plain = is_plain and not watch.is_close and not around
         if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks, switch, watch.sheet)
         results = parallel.loop.run_lazily(
@@ -343,24 +387,23 @@ class Parallel:
             observer=watch.progress,
             total=total,
             chunk=chunk,
+            recall=recall,
         )
         return list(results) if self.return_as == "list" else parallel.loop.Lazy(_watched(results, watch))
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
 
-    def _around(self) -> "Around":
+    def _around(self, *, in_process: bool) -> "Around":
         """What is done around each task of the next call."""
-        return ()
+        # Handles among the arguments can come from this module only.
+        sharing = loaded("lightwork.parallel.sharing")
+        if sharing is None:
+            return ()
+        return (parallel.around.Feature(sharing.layer(in_process=in_process)),)
 
-    def _share_out(
-        self,
-        tasks: Iterator[Call] | Sequence[Call],
-        switch: "Switch",
-        total: int | None,
-        watch: "Watch",
-        workers: int,
-    ) -> Any:
+    def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "_Job", workers: int) -> Any:
+        switch, total, watch, recall = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
         inner = self._workers.inner
@@ -375,7 +418,10 @@ class Parallel:
             retry=self._retry,
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = (*self._workers.there(self._engine, share), *self._around())
+        around = (
+            *self._workers.there(self._engine, share),
+            *self._around(in_process=self._engine.shares_memory),
+        )
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
         options = {**self._engine_options(), **self._workers.options(workers)}
@@ -391,12 +437,22 @@ class Parallel:
             switch=switch,
             observer=watch.progress,
             listener=parallel.around.listener(around),
+            recall=recall,
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to
         if self.return_generator:
             return parallel.results.stream(driver, session, self.timeout, watch.close)
         return _collect(driver, session, self.timeout)
+
+
+class _Job(NamedTuple):
+    """What belongs to one call beside its tasks."""
+
+    switch: "Switch"
+    total: int | None
+    watch: "Watch"
+    recall: "Recall | None"
 
 
 def _collect(driver: "Driver", session: Session, timeout: float | None) -> list[Any]:

@@ -303,6 +303,15 @@ class Sheet:
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 
+    def passed(self, index: int, call: Call, begin: float) -> None:
+        """As `ran`, for a task that ended well: at a third of the price if it was a short one."""
+        seconds = self.clock() - begin
+        if seconds > self.floor or self.recording is not None:
+            self.ran(index, call, begin)
+        else:
+            self.accounts[0].tasks += 1
+            self.accounts[0].here += seconds
+
     def note_slow(self, seconds: float, index: int, text: str) -> None:
         """Keep a call if it is one of the slowest."""
         if seconds <= self.floor:

@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import hashing
-from ..protocols import Call, Run, Tell
+from ..protocols import Call, Run, StatelessCallable, SupportsRecall, Tell
 from ..system.computing import COMPUTING, SHARE
 
 if TYPE_CHECKING:
     from ..hashing.registered import Pickled
 
-__all__ = ["Layer", "TaskRunner", "enter", "nesting_level"]
+__all__ = ["Layer", "Resumed", "TaskRunner", "enter", "nesting_level"]
 
 _LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
 
@@ -49,6 +49,19 @@ def enter(layers: Sequence[Layer], tell: Tell) -> Run:
 def _run(index: int, call: Call) -> Any:  # Any: the result of the user's function
     function, args, kwargs = call
     return function(*args, **kwargs)
+
+
+class Resumed(StatelessCallable):
+    """A function that remembers, called with the key of the call in front, so that nobody hashes twice."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: SupportsRecall) -> None:
+        self.function = function
+
+    def __call__(self, key: object, /, *args: Any, **kwargs: Any) -> Any:  # Any: of users' functions
+        """What `function` returns for the arguments after the key."""
+        return self.function.resume(key, args, kwargs)
 
 
 class TaskRunner:

@@ -6,9 +6,10 @@ A segment is a ``memfd``: it lives as long as a descriptor or a mapping of it, t
 
 import mmap
 import os
+import weakref
 from collections.abc import Sequence
 
-__all__ = ["create_segment", "map_private", "map_shared", "write_segment"]
+__all__ = ["PublishedMap", "create_segment", "map_private", "map_shared", "publish", "write_segment"]
 
 _LARGEST_WRITE = 1 << 30  # Linux writes at most 2 GiB - 4 KiB in one call
 
@@ -37,6 +38,38 @@ def write_segment(descriptor: int, parts: Sequence[memoryview]) -> int:
             view = view[written:]
     os.ftruncate(descriptor, position)
     return position
+
+
+class PublishedMap(mmap.mmap):
+    """A read-only mapping of a segment whose content is final. It owns the segment's descriptor.
+
+    Attributes
+    ----------
+    descriptor
+        For who passes the segment on; closed with the last reference to the mapping or to a view on it.
+    """
+
+    descriptor: int
+
+
+def publish(name: str, parts: Sequence[memoryview]) -> PublishedMap:
+    """A new segment with `parts`, which hold at least a byte, one after the other.
+
+    Raises
+    ------
+    OSError
+        No memory, or no descriptor, is left. Nothing stays behind.
+    """
+    descriptor = create_segment(name)
+    try:
+        nbytes = write_segment(descriptor, parts)
+        mapping = PublishedMap(descriptor, nbytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    mapping.descriptor = descriptor
+    weakref.finalize(mapping, os.close, descriptor).atexit = False
+    return mapping
 
 
 def map_private(descriptor: int, nbytes: int) -> mmap.mmap:

@@ -20,7 +20,7 @@ import weakref
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ...system.optional import loaded
-from ...system.segments import create_segment, write_segment
+from ...system.segments import PublishedMap, create_segment, write_segment
 from ..workers.wire import NBYTES, Placed
 
 __all__ = ["SHARED_FROM", "Publisher", "Segment"]
@@ -71,12 +71,16 @@ class Publisher:
         self._held_nbytes = 0
         self.segments: dict[int, Segment] = {}
         self._published = 0
+        self._passed_on: dict[int, tuple[PublishedMap, Segment]] = {}  # by the id of the mapping
 
     def place(self, buffer: pickle.PickleBuffer) -> Placed:
         """The bytes of a buffer, or the number of the segment where they were published."""
         view = buffer.raw()
         if view.nbytes < SHARED_FROM:
             return view
+        exporter = _exporter(view)
+        if isinstance(exporter, PublishedMap) and view.nbytes == len(exporter):
+            return self._pass_on(exporter, view)
         found = self._identity(view)
         if found is None:
             return view
@@ -106,6 +110,7 @@ class Publisher:
     def close(self) -> None:
         """Close all segments. Workers that mapped one keep it."""
         segments, self.segments = self.segments, {}
+        self._passed_on = {}
         self._seen, self._held, self._held_nbytes = {}, {}, 0
         for segment in segments.values():
             os.close(segment.descriptor)
@@ -151,7 +156,23 @@ class Publisher:
             if error.errno in _FULL:
                 return None
             raise
-        segment = Segment(self._published, descriptor, view.nbytes)
+        return self._add(descriptor, view.nbytes)
+
+    def _pass_on(self, mapping: PublishedMap, view: memoryview) -> Placed:
+        """The number of what was published before, by somebody else."""
+        found = self._passed_on.get(id(mapping))
+        if found is None:
+            try:
+                segment = self._add(os.dup(mapping.descriptor), view.nbytes)
+            except OSError as error:
+                if error.errno in _FULL:
+                    return view
+                raise
+            found = self._passed_on[id(mapping)] = mapping, segment
+        return found[1].number
+
+    def _add(self, descriptor: int, nbytes: int) -> Segment:
+        segment = Segment(self._published, descriptor, nbytes)
         self._published += 1
         self.segments[segment.number] = segment
         return segment

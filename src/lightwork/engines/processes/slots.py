@@ -110,7 +110,10 @@ class Slot:
             wanted += item.stop - item.start
             start = item.start
         taken = link.take_tokens(wanted)
-        self.rationed = self.rationed or taken > 0
+        if taken:
+            self.rationed = True
+            for item in sent:  # before the place that is to be passed now: their answers tell nothing of it
+                item.probe = False
         stop, left = sent[-1].stop, taken
         while left:
             item = sent[-1]

@@ -141,6 +141,7 @@ class Answers:
         body = pickle.dumps((self._seconds(), began, _encode_error(index, error), _trace(error)))
         self._pieces += make_frame(ERROR, self._session, body, start=index, length=1)
         self._first = index + 1
+        _let_go(error)
 
     def send(self) -> None:
         """Send what was encoded. What tasks printed goes out before their results."""
@@ -340,6 +341,17 @@ def _trace(error: BaseException) -> str:
     except Exception as exc:  # noqa: BLE001 - users' code in __str__ or a source that cannot be read
         return f"{_describe(error)}\n(its traceback cannot be printed: {_describe(exc)})\n"
     return "".join(lines)
+
+
+def _let_go(error: BaseException) -> None:
+    """Clear the frames of an error: in a cycle with it they would keep the task's arguments in memory."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            traceback.clear_frames(found.__traceback__)
+            waiting += [other for other in (found.__cause__, found.__context__) if other is not None]
 
 
 def _skip_own(trace: TracebackType | None) -> TracebackType | None:
