@@ -172,11 +172,26 @@ def _serve(
     slot: int, runner: Runner, inbox: "SimpleQueue[_Work | None]", events: "SimpleQueue[Event | None]"
 ) -> None:
     """The life of a thread."""
-    run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
+    stop = runner.stop
+    try:
+        run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
+    except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
+        run, stop = _failing(error), _nothing
     while (work := inbox.get()) is not None:
         _run(slot, run, work, events)
         del work  # not kept alive while waiting for the next
-    runner.stop()
+    stop()
+
+
+def _failing(error: Exception) -> Run:
+    def run(index: int, call: Call) -> None:
+        raise error
+
+    return run
+
+
+def _nothing() -> None:
+    """What was not started has no end."""
 
 
 def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]") -> None:
