@@ -18,7 +18,15 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself would tri
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after
-    from .parallel import Failure, Parallel, delayed, effective_n_jobs, parallel_config
+    from .parallel import (
+        Failure,
+        Parallel,
+        delayed,
+        effective_n_jobs,
+        parallel_config,
+        register_context,
+        task_rng,
+    )
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.cpu import cpu_count
@@ -43,8 +51,10 @@ _HOMES = {
     "open": "persistence",
     "parallel_config": "parallel",
     "register_compressor": "persistence",
+    "register_context": "parallel",
     "register_hash": "hashing",
     "register_safe": "persistence",
+    "task_rng": "parallel",
 }
 
 __all__ = [
@@ -67,8 +77,10 @@ __all__ = [
     "loads",
     "parallel_config",
     "register_compressor",
+    "register_context",
     "register_hash",
     "register_safe",
+    "task_rng",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 

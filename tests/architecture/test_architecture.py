@@ -200,8 +200,10 @@ def test_public_names_are_a_list() -> None:
         "loads",
         "parallel_config",
         "register_compressor",
+        "register_context",
         "register_hash",
         "register_safe",
+        "task_rng",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)
 

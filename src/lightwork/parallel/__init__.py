@@ -9,6 +9,9 @@
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
+`features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
+                   `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
+                   `global_seeding`; `shared_generators` refuses)
 =================  ==========================================================================================
 
 The names, and the parts that only a call needs, are imported on first use: a worker imports
@@ -20,11 +23,33 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import around, batching, carried, driver, flow, loop, progress, results
+    from . import (
+        around,
+        batching,
+        carried,
+        descriptors,
+        driver,
+        features,
+        flow,
+        global_seeding,
+        hearing,
+        loop,
+        output,
+        progress,
+        records,
+        results,
+        routed_output,
+        seeding,
+        shared_generators,
+        surroundings,
+        taken,
+    )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
+    from .contexts import register_context
     from .failures import Failure
     from .parallel import Parallel
+    from .seeding import task_rng
 
 __all__ = [
     "Failure",
@@ -33,13 +58,26 @@ __all__ = [
     "batching",
     "carried",
     "delayed",
+    "descriptors",
     "driver",
     "effective_n_jobs",
+    "features",
     "flow",
+    "global_seeding",
+    "hearing",
     "loop",
+    "output",
     "parallel_config",
     "progress",
+    "records",
+    "register_context",
     "results",
+    "routed_output",
+    "seeding",
+    "shared_generators",
+    "surroundings",
+    "taken",
+    "task_rng",
 ]
 
 __getattr__ = on_first_use(
@@ -51,5 +89,7 @@ __getattr__ = on_first_use(
         "delayed": "calls",
         "effective_n_jobs": "config",
         "parallel_config": "config",
+        "register_context": "contexts",
+        "task_rng": "seeding",
     },
 )

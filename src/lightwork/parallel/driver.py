@@ -20,7 +20,7 @@ from .flow import Flow
 from .moves import Abort, Arrived, Consumed, Emit, End, FlowEvent, Read, Send, Settle, TakeBack
 from .window import Window
 
-__all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
+__all__ = ["Driver", "Examine", "Listener", "Observer", "OnError", "checked", "total_of"]
 
 OnError: TypeAlias = Literal["raise", "return", "skip"]
 
@@ -29,6 +29,9 @@ Observer: TypeAlias = Callable[[int, int | None, int], object]
 
 Listener: TypeAlias = Callable[[int, object], None]
 """Called with the index of a task and what the runner said of it, before its result is emitted."""
+
+Examine: TypeAlias = Callable[[Sequence[Call], int], None]
+"""Called with tasks that were read, and the index of the first."""
 
 _SKIPPED = object()
 
@@ -51,6 +54,8 @@ class Driver:
         Told of each change in the number of finished tasks, in the driving thread.
     listener
         Gets what the runner of the session says of tasks, in the driving thread.
+    examine
+        Gets the calls as they are read; what it raises ends the call.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Driver:
         on_error: OnError,
         observer: Observer | None = None,
         listener: Listener | None = None,
+        examine: Examine | None = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -71,6 +77,7 @@ class Driver:
         self._on_error = on_error
         self._observer = observer
         self._listener = listener
+        self._examine = examine
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -97,7 +104,7 @@ class Driver:
             tasks = list(tasks)  # pre_dispatch="all"
             self._total = len(tasks)
         if isinstance(tasks, list | tuple):
-            self._calls.put(0, checked(tasks, 0))
+            self._put(0, tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
             self._feed([Arrived(0, exhausted=False)])
@@ -189,12 +196,17 @@ class Driver:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
         finally:
             self.reading = False
-        self._calls.put(self._read, checked(calls, self._read))
+        self._put(self._read, calls)
         self._read += len(calls)
         exhausted = len(calls) < count
         if exhausted:
             self._total = self._read
         return Arrived(len(calls), exhausted)
+
+    def _put(self, start: int, calls: Sequence[Any]) -> None:  # Any: what the input gave
+        self._calls.put(start, checked(calls, start))
+        if self._examine is not None:
+            self._examine(calls, start)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

@@ -29,10 +29,13 @@ from .config import (
     given,
 )
 from .options import (
+    CaptureOutput,
     ReturnAs,
     Unset,
     check_choice,
     parse_batch_size,
+    parse_capture,
+    parse_seed,
     parse_timeout,
     parse_verbose,
     read_ahead,
@@ -97,6 +100,16 @@ class Parallel:
     progress
         ``True``: a bar on standard error (a line now and then if that is no terminal). A function is called
         with ``(done, total, failed)`` whenever tasks have ended; `total` is ``None`` while it is not known.
+    capture_output
+        ``False``: worker processes print to where this process was started. ``True``: each line that a task
+        prints with Python comes here, before its result, and is printed behind ``[task 7]``. A function gets
+        ``(index, stream, text)`` instead; `stream` is ``"stdout"`` or ``"stderr"``. ``"fd"``: also what C
+        code and child processes print; only with processes, and ``n_jobs=1`` is one process then. Log records
+        of worker processes come here in any case, if this process has log handlers.
+    seed
+        A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
+        `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
+        states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
 
     Raises
     ------
@@ -129,6 +142,8 @@ class Parallel:
         on_error: "OnError" = "raise",
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Observer" = False,
+        capture_output: CaptureOutput = False,
+        seed: int | None = None,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -157,6 +172,8 @@ class Parallel:
             check_inner(inner_max_num_threads, self._engine)
             self._inner = inner_max_num_threads
         parallel.progress.observers(progress, 0, "")
+        self.capture_output: CaptureOutput = parse_capture(capture_output, self._engine)
+        self.seed = parse_seed(seed)
         self._lock = threading.Lock()
         self._calling = False
         self._results: Callable[[], Generator[Any, None, None] | None] = _nothing  # a weak reference
@@ -200,7 +217,7 @@ class Parallel:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             watching = parallel.progress.observers(self.progress, self.verbose, repr(self))
             total = parallel.driver.total_of(iterable)
-            if workers == 1:
+            if workers == 1 and self.capture_output != "fd":
                 result = self._run_here(tasks, total, watching)
             else:
                 result = self._share_out(tasks, total, watching, workers)
@@ -242,7 +259,7 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        around = self._around()
+        around = self._around(here=True)
         is_plain = self.on_error == "raise" and watching is None and not around
         if is_plain and self.return_as == "list" and chunk == 1:
             return parallel.loop.run_all(tasks)
@@ -253,9 +270,13 @@ class Parallel:
             results = _watched(results, watching)
         return list(results) if self.return_as == "list" else results
 
-    def _around(self) -> "Around":
-        """What is done around each task of the next call."""
-        return ()
+    def _around(self, *, here: bool) -> "Around":
+        """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
+        if here and self.seed is None and self.capture_output is False:
+            return ()
+        features, shared = parallel.features, self._engine.shares_memory
+        where = features.HERE if here else features.THREADS if shared else features.PROCESSES
+        return features.around(where, self.capture_output, self.seed)
 
     def _share_out(
         self,
@@ -278,7 +299,7 @@ class Parallel:
             fatal=self.on_error == "raise",
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = self._around()
+        around = self._around(here=False)
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers)
         session = self._engine.open(SessionRequest(workers, runner, inner, {}))
@@ -289,6 +310,7 @@ class Parallel:
             on_error=self.on_error,
             observer=watching,
             listener=parallel.around.listener(around),
+            examine=parallel.shared_generators.refusal(),
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         reader,
         segments,
         sources,
+        variables,
         writer,
     )
 
@@ -38,6 +39,7 @@ __all__ = [
     "reader",
     "segments",
     "sources",
+    "variables",
     "writer",
 ]
 
