@@ -6,11 +6,13 @@ from typing import Final
 
 from .. import parallel  # parts that only some calls need are loaded by those
 from ..system import log
+from ..system.optional import loaded
 from .around import Around, Feature
+from .driver import Examine
 from .options import CaptureOutput
 from .taken import has_handlers, surroundings
 
-__all__ = ["HERE", "PROCESSES", "THREADS", "around"]
+__all__ = ["HERE", "PROCESSES", "THREADS", "around", "refusal"]
 
 HERE: Final = "here"
 """Tasks run in the caller's thread."""
@@ -25,6 +27,11 @@ def around(where: str, capture: CaptureOutput, seed: int | None) -> Around:
     return (*_context(where), *_records(where), *_output(where, capture), *_randomness(where, seed))
 
 
+def refusal() -> Examine | None:
+    """What looks at all tasks before they are sent, if that may find something."""
+    return None if loaded("numpy.random") is None else parallel.shared_generators.refusal()
+
+
 def _context(where: str) -> Iterator[Feature]:
     if where != HERE:  # there the tasks are in the midst of it
         layer = surroundings(shares_memory=where == THREADS)
@@ -35,8 +42,7 @@ def _context(where: str) -> Iterator[Feature]:
 def _records(where: str) -> Iterator[Feature]:
     # Who has set up logging wants to see what is logged. Who has not sees warnings on standard error.
     if where == PROCESSES and has_handlers():
-        records = parallel.records
-        yield Feature(records.ForwardedRecords(), {records.Logged: parallel.hearing.hear_record})
+        yield Feature(parallel.records.ForwardedRecords(), {tuple: parallel.hearing.hear_record})
 
 
 def _output(where: str, capture: CaptureOutput) -> Iterator[Feature]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from .output import Printed
-from .records import Logged
+from .records import Logged, record_of
 
 __all__ = ["hear_record", "print_tagged", "to_function"]
 
@@ -31,10 +31,7 @@ def to_function(function: Callable[[int, str, str], object]) -> Callable[[int, P
 
 def hear_record(index: int, logged: Logged) -> None:
     """Handle a record as if it had been made here; its attribute `task` is the index."""
-    record = logging.makeLogRecord({})
-    made = record.created
-    record.__dict__.update(logged.attributes)
-    record.relativeCreated -= (made - record.created) * 1000
+    record = record_of(logged)
     record.task = index
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):

@@ -310,7 +310,7 @@ class Parallel:
             on_error=self.on_error,
             observer=watching,
             listener=parallel.around.listener(around),
-            examine=parallel.shared_generators.refusal(),
+            examine=parallel.features.refusal(),
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to

@@ -3,23 +3,61 @@
 import logging
 import os
 import pickle
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from ..protocols import Call, Run, Tell
 
-__all__ = ["ForwardedRecords", "Logged"]
+__all__ = ["ForwardedRecords", "Logged", "record_of"]
 
-_PLAIN = frozenset({bool, float, int, str, type(None)})
+_TEXTS = logging.Formatter()
+"""Makes texts of tracebacks."""
 
-_LEFT = frozenset({"args", "asctime", "exc_info", "message", "relativeCreated"})
-"""What of a record stays here: parts that may not travel, and are made into texts instead, and what is made
-anew on the other side."""
+_NAMES = (
+    *(
+        "name",
+        "levelno",
+        "levelname",
+        "pathname",
+        "filename",
+        "module",
+        "lineno",
+        "funcName",
+        "created",
+        "msecs",
+    ),
+    *("thread", "threadName", "processName", "process", "stack_info", "exc_text"),
+)
+_LEFT = frozenset({*_NAMES, "args", "asctime", "exc_info", "message", "msg", "relativeCreated"})
+_EMPTY = logging.makeLogRecord({})
+_USUAL = len(_EMPTY.__dict__)
+"""Attributes of a record to which nobody has added one."""
+
+_BEGAN = _EMPTY.created - _EMPTY.relativeCreated / 1000
+
+_values = attrgetter(*_NAMES)
+
+# Any: attributes that each record has, and those that users put into records.
+Logged: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any] | None]"
+"""A log record as it is told. Its message and its traceback are texts, for their parts may not travel. It is
+the only plain tuple that anybody tells: a class of its own would double the time that pickling takes."""
 
 
-class Logged(NamedTuple):
-    """A record: what `logging.makeLogRecord` takes."""
-
-    attributes: dict[str, Any]  # Any: what users put into records
+def record_of(logged: Logged) -> logging.LogRecord:
+    """The record, as this process makes them."""
+    message, values, others = logged
+    if logging.getLogRecordFactory() is logging.LogRecord:
+        # Without `__init__`, which asks for all that is known already, and takes four times as long.
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__.update(_EMPTY.__dict__)
+    else:
+        record = logging.makeLogRecord({})
+    record.msg = message
+    record.__dict__.update(zip(_NAMES, values, strict=True))
+    if others is not None:
+        record.__dict__.update(others)
+    record.relativeCreated = (record.created - _BEGAN) * 1000
+    return record
 
 
 class ForwardedRecords:
@@ -58,21 +96,16 @@ class _Forward(logging.Handler):
         self.index = 0
         self._tell = tell
         self._pid = os.getpid()
-        self._texts = logging.Formatter()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Send the record. No filters, and no lock: what sends has its own."""
         # A child that a task has forked must not use the worker's connection.
-        if os.getpid() != self._pid or self._is_handled(record.name):
-            return
-        attributes = {
-            name: value if type(value) in _PLAIN else _travelling(value)
-            for name, value in record.__dict__.items()
-            if name not in _LEFT
-        }
-        attributes["msg"] = record.getMessage()
-        if record.exc_info:
-            attributes["exc_text"] = record.exc_text or self._texts.formatException(record.exc_info)
-        self._tell(self.index, Logged(attributes))
+        if os.getpid() == self._pid and not self._is_handled(record.name):
+            if record.exc_info and not record.exc_text:
+                record.exc_text = _TEXTS.formatException(record.exc_info)
+            others = None if len(record.__dict__) <= _USUAL else _others(record)
+            self._tell(self.index, (record.getMessage(), _values(record), others))
+        return True
 
     def _is_handled(self, name: str) -> bool:
         logger: logging.Logger | None = logging.getLogger(name)
@@ -82,6 +115,11 @@ class _Forward(logging.Handler):
                     return True
             logger = logger.parent if logger.propagate else None
         return False
+
+
+def _others(record: logging.LogRecord) -> dict[str, Any] | None:  # Any: as in `Logged`
+    others = {name: value for name, value in record.__dict__.items() if name not in _LEFT}
+    return {name: _travelling(value) for name, value in others.items()} or None
 
 
 def _travelling(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..protocols import Call
-from ..system.optional import loaded
+from ..system.optional import require
 from .driver import Examine
 
 __all__ = ["refusal"]
@@ -16,14 +16,14 @@ _positional = itemgetter(1)
 _keywords = itemgetter(2)
 
 
-def refusal() -> Examine | None:
+def refusal() -> Examine:
     """What refuses a `numpy.random.Generator` or ``RandomState`` that is an argument of two tasks of a call.
 
-    ``None`` if there can be no such argument. About 40 ns per task, as much as looking at its form.
+    About 40 ns per task, as much as looking at its form.
     """
-    random = loaded("numpy.random")
-    if random is None:
-        return None
+    random: Any = require(
+        "numpy.random", purpose="looking for its generators", extra="numpy"
+    )  # Any: optional
     kinds = {random.Generator, random.RandomState}
     seen: dict[int, tuple[int, Any]] = {}  # Any: a generator, kept so that nothing else gets its `id`
 

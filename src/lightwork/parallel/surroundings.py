@@ -5,6 +5,7 @@ Workers import this module if there is something to put in place. The caller's s
 """
 
 import builtins
+import functools
 import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -92,21 +93,26 @@ class Variable(NamedTuple):
         return lambda: variable.reset(token)
 
 
-Filter: TypeAlias = "tuple[str, Any, tuple[str, str], Any, int]"
-"""As in ``warnings.filters``, with module and qualified name of the category. Any: a pattern or None."""
-
-
 class Filters(NamedTuple):
     """The warning filters. Not for threads, which share them."""
 
-    filters: tuple[Filter, ...]
+    data: str
+    """The pickle of ``warnings.filters``, with module and qualified name of each category. In hexadecimal,
+    since a text ``__main__`` in the runner's pickle would have it pickled again, by value."""
 
     def put(self) -> Back:
         before = list(warnings.filters)
-        _filter(
-            [(action, text, _category(*kind), module, line) for action, text, kind, module, line in self[0]]
-        )
+        _filter(_filters(self.data))
         return lambda: _filter(before)
+
+
+@functools.lru_cache(maxsize=4)
+def _filters(data: str) -> list[Any]:  # Any: as `warnings` has them
+    # Those of one call and the next are the same, as a rule, and patterns take long to build.
+    return [
+        (action, message, _category(*kind), module, line)
+        for action, message, kind, module, line in pickle.loads(bytes.fromhex(data))
+    ]
 
 
 def _filter(filters: Sequence[Any]) -> None:  # Any: as `warnings` has them

@@ -4,6 +4,8 @@ What is as a new worker has it anyway stays behind: looking costs microseconds p
 nothing of it.
 """
 
+import functools
+import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from contextvars import Context, ContextVar, copy_context
@@ -13,9 +15,9 @@ from .. import parallel, parcel  # the parts of both are loaded when there is so
 from ..errors import UnpicklableError
 from ..system import log
 from ..system.optional import loaded
-from .contexts import CONTEXTS
 
 if TYPE_CHECKING:
+    from .contexts import Getter, Setter
     from .surroundings import Decimals, Errors, Filters, Levels, Part, Registered, Surroundings, Variable
 
 __all__ = ["has_handlers", "surroundings"]
@@ -73,6 +75,9 @@ _FILTERS: Final = [
 ]
 """What Python starts with."""
 
+_NUMPYS: Final = frozenset(f"numpy.{kind} size changed" for kind in ("dtype", "ndarray", "ufunc"))
+"""The beginnings of warnings that numpy tells Python to ignore."""
+
 _ERRORS: Final = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _DECIMALS: Final = (28, "ROUND_HALF_EVEN", -999999, 999999, 1, 0)
 _TRAPS: Final = frozenset({"InvalidOperation", "DivisionByZero", "Overflow"})
@@ -92,7 +97,7 @@ def surroundings(*, shares_memory: bool) -> "Surroundings | None":
     context = copy_context()
     parts: list[Part] = [*_decimals(context), *_errors()]
     if shares_memory:
-        parts += [parallel.surroundings.Shared(setter, getter()) for _, getter, setter in CONTEXTS.all()]
+        parts += [parallel.surroundings.Shared(setter, getter()) for _, getter, setter in _contexts()]
     else:
         parts += [*_variables(context), *_filters(), *_levels(), *_registered()]
     return parallel.surroundings.Surroundings(parts) if parts else None
@@ -168,13 +173,25 @@ def _pickled(variable: ContextVar[Any], value: object) -> "Variable | None":
 
 def _filters() -> "Iterator[Filters]":
     filters: Sequence[Any] = warnings.filters  # Any: typeshed has no type for their patterns
-    if filters != _FILTERS:
-        yield parallel.surroundings.Filters(
-            tuple(
-                (action, message, (category.__module__, category.__qualname__), module, line)
-                for action, message, category, module, line in filters
-            )
-        )
+    if filters != _FILTERS and [one for one in filters if not _is_numpys(*one)] != _FILTERS:
+        yield _pickled_filters(tuple(filters))
+
+
+def _is_numpys(action: str, message: Any, category: type, module: object, line: int) -> bool:
+    """Whether numpy sets a filter when it is imported, in any process. Any: a pattern or None."""
+    if message is None:
+        return category.__name__ == "RankWarning" and action == "always"
+    return action == "ignore" and message.pattern in _NUMPYS
+
+
+@functools.lru_cache(maxsize=4)
+def _pickled_filters(filters: tuple[Any, ...]) -> "Filters":  # Any: as above
+    # The same from call to call, as a rule.
+    named = [
+        (action, message, (category.__module__, category.__qualname__), module, line)
+        for action, message, category, module, line in filters
+    ]
+    return parallel.surroundings.Filters(pickle.dumps(named, pickle.HIGHEST_PROTOCOL).hex())
 
 
 def _levels() -> "Iterator[Levels]":
@@ -194,8 +211,13 @@ def _levels() -> "Iterator[Levels]":
 
 
 def _registered() -> "Iterator[Registered]":
-    for name, getter, setter in CONTEXTS.all():
+    for name, getter, setter in _contexts():
         taken = parcel.parcels.split((getter, setter, getter()), by_value=True, path=f"the context {name!r}")
         yield parallel.surroundings.Registered(
             name, taken.skeleton, [bytearray(buffer) for buffer in taken.buffers]
         )
+
+
+def _contexts() -> "list[tuple[str, Getter, Setter]]":
+    contexts = loaded("lightwork.parallel.contexts")
+    return [] if contexts is None else contexts.CONTEXTS.all()  # nothing was registered before it was loaded

@@ -8,14 +8,18 @@ from pathlib import Path
 __all__ = ["run"]
 
 
-def run(folder: Path, text: str, **files: str) -> list[str]:
-    """The lines that a script prints, which neither fails nor warns; `files` are modules beside it."""
+def run(folder: Path, text: str, *, timeout: float = 50, **files: str) -> list[str]:
+    """The lines that a script prints, which neither fails nor warns; `files` are modules beside it. `timeout` in seconds."""
     for name, content in files.items():
         (folder / f"{name}.py").write_text(textwrap.dedent(content))
     script = folder / "script.py"
     script.write_text(textwrap.dedent(text))
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script)], cwd=folder, capture_output=True, text=True, timeout=50
+        [sys.executable, "-W", "error", str(script)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
