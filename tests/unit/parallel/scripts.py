@@ -9,7 +9,7 @@ __all__ = ["run"]
 
 
 def run(folder: Path, text: str, *, timeout: float = 50, **files: str) -> list[str]:
-    """The lines that a script prints, which neither fails nor warns; `files` are modules beside it. `timeout` in seconds."""
+    """The lines that a script prints, which neither fails nor warns. `files` are modules beside it."""
     for name, content in files.items():
         (folder / f"{name}.py").write_text(textwrap.dedent(content))
     script = folder / "script.py"

@@ -216,3 +216,18 @@ def in_a_thread() -> str:
 def test_a_thread_of_a_task_has_no_generator_of_its_own() -> None:
     """It would share the task's: what each of them gets would depend on who comes first."""
     assert many(in_a_thread, n_jobs=2, seed=1) == ["none"] * 7
+
+
+def draw_torch() -> float:
+    torch = pytest.importorskip("torch")
+    return float(torch.rand(1))
+
+
+def test_torch_is_seeded_for_each_task() -> None:
+    """And the caller's state is what it was."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_rng_state()
+    expected = many(draw_torch, n_jobs=1, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert many(draw_torch, n_jobs=2, seed=1) == expected
+    assert len(set(expected)) == 7
