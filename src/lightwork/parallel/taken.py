@@ -12,7 +12,6 @@ from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import parallel, parcel  # the parts of both are loaded when there is something to take along
-from ..errors import UnpicklableError
 from ..system import log
 from ..system.optional import loaded
 
@@ -95,7 +94,7 @@ def surroundings(*, shares_memory: bool) -> "Surroundings | None":
         record of level DEBUG for all of them.
     """
     context = copy_context()
-    parts: list[Part] = [*_decimals(context), *_errors()]
+    parts: list[Part] = [*_decimals(context, shared=shares_memory), *_errors(shared=shares_memory)]
     if shares_memory:
         parts += [parallel.surroundings.Shared(setter, getter()) for _, getter, setter in _contexts()]
     else:
@@ -118,7 +117,7 @@ def has_handlers() -> bool:
     )
 
 
-def _decimals(context: Context) -> "Iterator[Decimals]":
+def _decimals(context: Context, *, shared: bool) -> "Iterator[Decimals]":
     decimal = loaded("decimal")
     if decimal is None:
         return
@@ -126,17 +125,22 @@ def _decimals(context: Context) -> "Iterator[Decimals]":
     current = mine[0] if mine else decimal.DefaultContext
     values = (current.prec, current.rounding, current.Emin, current.Emax, current.capitals, current.clamp)
     traps = {signal.__name__ for signal, trapped in current.traps.items() if trapped}
-    if values != _DECIMALS or traps != _TRAPS:
+    # A thread begins with the variables of the caller, hence with his very context: it gets a copy of it.
+    if (shared and mine) or values != _DECIMALS or traps != _TRAPS:
         clean = current.copy()
         clean.clear_flags()
         yield parallel.surroundings.Decimals(clean)
 
 
-def _errors() -> "Iterator[Errors]":
+def _errors(*, shared: bool) -> "Iterator[Errors]":
     numpy = loaded("numpy")
     if numpy is None:
         return
     states, function = numpy.geterr(), numpy.geterrcall()
+    if function is not None and not shared and parcel.parcels.split_small(function, _LARGEST) is None:
+        log.debug("the function of numpy.seterrcall does not reach the workers: %r", function)
+        function = None
+        states = {kind: "warn" if state in ("call", "log") else state for kind, state in states.items()}
     if states != _ERRORS or function is not None:
         yield parallel.surroundings.Errors(states, function)
 
@@ -161,13 +165,10 @@ def _variables(context: Context) -> "Iterator[Variable]":
 
 def _pickled(variable: ContextVar[Any], value: object) -> "Variable | None":
     """``None`` for what does not travel."""
-    try:
-        taken = parcel.parcels.split((parcel.variables.reduce_variable(variable), value), by_value=True)
-    except UnpicklableError:
+    taken = parcel.parcels.split_small((parcel.variables.reduce_variable(variable), value), _LARGEST)
+    if taken is None:
         return None
     buffers = [bytearray(buffer) for buffer in taken.buffers]
-    if len(taken.skeleton) + sum(map(len, buffers)) > _LARGEST:
-        return None
     return parallel.surroundings.Variable(variable.name, taken.skeleton, buffers)
 
 
@@ -181,7 +182,7 @@ def _is_numpys(action: str, message: Any, category: type, module: object, line: 
     """Whether numpy sets a filter when it is imported, in any process. Any: a pattern or None."""
     if message is None:
         return category.__name__ == "RankWarning" and action == "always"
-    return action == "ignore" and message.pattern in _NUMPYS
+    return action == "ignore" and getattr(message, "pattern", None) in _NUMPYS
 
 
 @functools.lru_cache(maxsize=4)

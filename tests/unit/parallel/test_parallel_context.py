@@ -133,6 +133,18 @@ def test_the_decimal_context_reaches_tasks(backend: str) -> None:
     assert [text for text, _ in each(third, backend)] == ["0." + "3" * 28] * 3
 
 
+def change_the_decimal_context() -> int:
+    decimal.getcontext().prec += 1
+    return decimal.getcontext().prec
+
+
+def test_a_thread_does_not_change_the_context_of_the_caller() -> None:
+    """Not even one that is as Python makes it."""
+    with decimal.localcontext(decimal.Context(prec=28)) as context:
+        assert each(change_the_decimal_context, "threads", count=1) == [29]
+        assert context.prec == 28
+
+
 def divide() -> str:
     try:
         numpy.float64(1) / numpy.float64(0)
@@ -147,6 +159,13 @@ def test_the_error_state_of_numpy_reaches_tasks(backend: str) -> None:
     with numpy.errstate(divide="raise"):
         assert each(divide, backend) == ["raised"] * 3
     with numpy.errstate(divide="ignore"):
+        assert each(divide, backend) == ["passed"] * 3
+    seen: list[str] = []
+    with numpy.errstate(divide="call", call=lambda kind, flag: seen.append(kind)):
+        assert each(divide, backend) == ["passed"] * 3
+    assert seen == (["divide by zero"] * 3 if backend == "threads" else [])
+    lock = threading.Lock()
+    with numpy.errstate(divide="ignore", call=lambda kind, flag: lock.locked()):  # cannot travel
         assert each(divide, backend) == ["passed"] * 3
 
 

@@ -109,6 +109,27 @@ def test_a_library_that_a_task_imports_is_seeded_too(tmp_path: Path, n_jobs: int
     assert lines == ["True 4 []"]
 
 
+def test_without_numpy_there_is_a_generator_of_python(tmp_path: Path) -> None:
+    """The same everywhere too."""
+    lines = run(
+        tmp_path,
+        """
+        import sys
+        sys.modules["numpy"] = None  # as if it were not installed
+        from lightwork import Parallel, delayed, task_rng
+
+        def task():
+            return type(task_rng()).__name__, task_rng().random()
+
+        one, two = (
+            Parallel(n_jobs=n_jobs, backend="threads", seed=1)(delayed(task)() for _ in range(4)) for n_jobs in (1, 2)
+        )
+        print(one == two, len(set(one)), one[0][0])
+        """,
+    )
+    assert lines == ["True 4 Random"]
+
+
 def inner() -> Any:
     return many(draw, count=2, n_jobs=2, backend="threads", seed=int(task_rng().integers(2**63)))
 
