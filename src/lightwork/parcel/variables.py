@@ -27,7 +27,7 @@ class Variables:
     """Where the context variables of this process are found.
 
     The table is made when a variable is first looked for, and extended when another one is: a scan of all
-    loaded modules takes 5 µs for each.
+    loaded modules takes 5 µs for each. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
@@ -45,15 +45,15 @@ class Variables:
             if place is None or getattr(sys.modules.get(place[0]), place[1], None) is variable:
                 return place
             del self._places[variable]
-        self._scan()
+        self._scan([name for name in list(sys.modules) if name not in self._scanned])
+        if variable not in self._places:
+            self._scan(list(sys.modules))  # a module that was known has made it, or was loaded again
         return self._places.setdefault(variable, None)
 
     def tokened(self, variable: ContextVar[Any]) -> Tokened:
         """What another process needs to have the variable too."""
-        token = self._tokens.get(variable)
-        if token is None:
-            token = self._tokens[variable] = os.urandom(12)
-            self._made[token] = variable
+        token = self._tokens.setdefault(variable, os.urandom(12))
+        self._made[token] = variable
         try:
             return Tokened(token, variable.name, (Context().run(variable.get),))
         except LookupError:
@@ -68,12 +68,10 @@ class Variables:
             self._tokens[variable] = tokened.token
         return variable
 
-    def _scan(self) -> None:
-        names = [name for name in list(sys.modules) if name not in self._scanned and name != MAIN]
+    def _scan(self, names: list[str]) -> None:
         self._scanned.update(names)
-        # `__main__` comes last: what it has imported from a module is that module's. And it comes each time:
-        # the cells of a notebook go on making variables.
-        for name in [*names, MAIN]:
+        # `__main__` comes last: what it has imported from a module is that module's.
+        for name in sorted(names, key=MAIN.__eq__):
             for key, value in list(getattr(sys.modules.get(name), "__dict__", {}).items()):
                 if type(value) is ContextVar and self._places.get(value) is None:
                     self._places[value] = name, key

@@ -1,7 +1,9 @@
 """Random numbers that depend on the seed and the task alone."""
 
 import functools
+import os
 import random
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy
 import pytest
 
-from lightwork import Parallel, delayed, task_rng
+from lightwork import Failure, Parallel, delayed, task_rng
 from lightwork.errors import InvalidOption, ParallelError
 from tests.unit.parallel.scripts import run
 
@@ -75,6 +77,22 @@ def test_the_caller_keeps_his_own_states() -> None:
     assert found == expected
 
 
+def draw_or_die(index: int) -> tuple[float, float, float]:
+    values = draw_globals()
+    if index == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return values
+
+
+def test_tasks_that_run_again_draw_the_same_numbers() -> None:
+    """Those that were in the batch of one that has killed its worker."""
+    expected = many(draw_globals, n_jobs=1, seed=5)
+    parallel = Parallel(n_jobs=2, seed=5, batch_size=7, on_error="return")
+    found = parallel(delayed(draw_or_die)(index) for index in range(7))
+    assert isinstance(found[3], Failure)
+    assert [*found[:3], *found[4:]] == [*expected[:3], *expected[4:]]
+
+
 def globals_only() -> tuple[float, float]:
     return random.random(), float(numpy.random.random())
 
@@ -121,9 +139,10 @@ def test_without_numpy_there_is_a_generator_of_python(tmp_path: Path) -> None:
         def task():
             return type(task_rng()).__name__, task_rng().random()
 
-        one, two = (
-            Parallel(n_jobs=n_jobs, backend="threads", seed=1)(delayed(task)() for _ in range(4)) for n_jobs in (1, 2)
-        )
+        def call(n_jobs):
+            return Parallel(n_jobs=n_jobs, backend="threads", seed=1)(delayed(task)() for _ in range(4))
+
+        one, two = call(1), call(2)
         print(one == two, len(set(one)), one[0][0])
         """,
     )

@@ -1,6 +1,9 @@
 """Context variables in pickles for workers."""
 
+import importlib
+import sys
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,22 @@ def test_a_token_stands_for_one_variable() -> None:
     assert here.made(tokened) is with_default
     with pytest.raises(LookupError):
         there.made(here.tokened(bare)).get()
+
+
+def test_a_module_that_is_loaded_again_has_other_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new ones are found, the old ones are nobody's; what is imported from a module is that module's."""
+    (tmp_path / "reloaded_here.py").write_text(
+        "from contextvars import ContextVar\nvar = ContextVar('var')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("reloaded_here")
+    table, old = Variables(), module.var
+    monkeypatch.setattr(sys.modules["__main__"], "imported", old, raising=False)
+    assert table.place(old) == ("reloaded_here", "var")
+    importlib.reload(module)
+    assert table.place(module.var) == ("reloaded_here", "var")
+    monkeypatch.undo()
+    assert table.place(old) is None
+    del sys.modules["reloaded_here"]
