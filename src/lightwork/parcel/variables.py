@@ -70,8 +70,11 @@ class Variables:
 
     def _scan(self, names: list[str]) -> None:
         self._scanned.update(names)
-        # `__main__` comes last: what it has imported from a module is that module's.
+        # `__main__` comes last: what it has imported from a module is that module's. It may have a second name.
+        main = sys.modules.get(MAIN)
         for name in sorted(names, key=MAIN.__eq__):
+            if sys.modules.get(name) is main and name != MAIN:
+                continue
             for key, value in list(getattr(sys.modules.get(name), "__dict__", {}).items()):
                 if type(value) is ContextVar and self._places.get(value) is None:
                     self._places[value] = name, key
