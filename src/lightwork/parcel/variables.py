@@ -70,7 +70,7 @@ class Variables:
 
     def _scan(self, names: list[str]) -> None:
         self._scanned.update(names)
-        # `__main__` comes last: what it has imported from a module is that module's. It may have a second name.
+        # `__main__` comes last: what it has imported from a module is that module's. It may have two names.
         main = sys.modules.get(MAIN)
         for name in sorted(names, key=MAIN.__eq__):
             if sys.modules.get(name) is main and name != MAIN:
