@@ -18,7 +18,17 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself would tri
 if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after, register_store_backend
-    from .parallel import Failure, Parallel, Retry, delayed, effective_n_jobs, parallel_config, share
+    from .parallel import (
+        Failure,
+        Parallel,
+        Retry,
+        delayed,
+        effective_n_jobs,
+        parallel_config,
+        register_context,
+        share,
+        task_rng,
+    )
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
     from .system.computing import worker_id
@@ -45,10 +55,12 @@ _HOMES = {
     "open": "persistence",
     "parallel_config": "parallel",
     "register_compressor": "persistence",
+    "register_context": "parallel",
     "register_hash": "hashing",
     "register_safe": "persistence",
     "register_store_backend": "memory",
     "share": "parallel",
+    "task_rng": "parallel",
     "worker_id": "system.computing",
 }
 
@@ -73,10 +85,12 @@ __all__ = [
     "loads",
     "parallel_config",
     "register_compressor",
+    "register_context",
     "register_hash",
     "register_safe",
     "register_store_backend",
     "share",
+    "task_rng",
     "worker_id",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 

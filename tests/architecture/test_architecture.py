@@ -201,10 +201,12 @@ def test_public_names_are_a_list() -> None:
         "loads",
         "parallel_config",
         "register_compressor",
+        "register_context",
         "register_hash",
         "register_safe",
         "register_store_backend",
         "share",
+        "task_rng",
         "worker_id",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)

@@ -23,9 +23,11 @@ from lightwork import (
     loads,
     parallel_config,
     register_compressor,
+    register_context,
     register_safe,
     register_store_backend,
     share,
+    task_rng,
     worker_id,
 )
 from lightwork.memory import CallStats, Explanation
@@ -197,3 +199,11 @@ class Point:
 
 register_safe(Point, lambda held: Point(float(held["x"])))
 register_safe(Point, lambda held: 3)  # type: ignore[arg-type, return-value]  # makes no point
+
+Parallel(n_jobs=2, seed=3, capture_output="fd")(delayed(double)(i) for i in range(3))
+Parallel(capture_output=lambda index, stream, text: None)
+Parallel(capture_output="all")  # type: ignore[arg-type]  # no such way
+Parallel(seed="3")  # type: ignore[arg-type]  # a number
+assert_type(float(task_rng().random()), float)
+register_context("mine", int, print)
+register_context("mine", 3, print)  # type: ignore[arg-type]  # no function

@@ -179,16 +179,20 @@ def _serve(
     events: "SimpleQueue[Event | None]",
 ) -> None:
     """The life of a thread."""
-    runner = request.runner
+    runner, stop = request.runner, request.runner.stop
     WORKER.set(slot)
     try:
         run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
     except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
-        run = _refuse(error)
+        run, stop = _refuse(error), _nothing
     while (work := inbox.get()) is not None:
         _run(slot, run, work, events, timed=request.timed)
         del work  # not kept alive while waiting for the next
-    runner.stop()
+    stop()
+
+
+def _nothing() -> None:
+    """What was not started has no end."""
 
 
 def _refuse(error: Exception) -> Run:

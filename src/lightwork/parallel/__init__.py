@@ -4,6 +4,7 @@
 `flow`             the pure state machine: which tasks are read, sent, taken back, emitted, given up
 `batching`         the pure policy of batch sizes
 `driver`           carries out what the flow decides, against a session of an engine
+`calling`          one call from its beginning to its end
 `results`          the generator that a call returns, and its pump thread; `awaiting`: in an event loop
 `retrying`         the pure policy of further attempts; `cancelling`: how a call is given up
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
@@ -15,6 +16,9 @@
 `checkpoint`       those that an earlier run has kept
 `sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
+`features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
+                   `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
+                   `global_seeding`; `shared_generators` refuses)
 =================  ==========================================================================================
 
 The names, and the parts that only a call needs, are imported on first use: a worker imports
@@ -30,28 +34,42 @@ if TYPE_CHECKING:
         around,
         awaiting,
         batching,
+        calling,
         cancelling,
         carried,
         checkpoint,
+        descriptors,
         displays,
         driver,
+        features,
         flow,
+        global_seeding,
+        hearing,
         loop,
+        output,
         progress,
         recall,
+        records,
         report,
         results,
         retrying,
+        routed_output,
+        seeding,
+        shared_generators,
         sharing,
+        surroundings,
+        taken,
         trace,
         watch,
         workers,
     )
     from .calls import delayed
     from .config import effective_n_jobs, parallel_config
+    from .contexts import register_context
     from .failures import Failure
     from .parallel import Parallel
     from .retrying import Retry
+    from .seeding import task_rng
     from .sharing import share
 
 __all__ = [
@@ -61,23 +79,37 @@ __all__ = [
     "around",
     "awaiting",
     "batching",
+    "calling",
     "cancelling",
     "carried",
     "checkpoint",
     "delayed",
+    "descriptors",
     "displays",
     "driver",
     "effective_n_jobs",
+    "features",
     "flow",
+    "global_seeding",
+    "hearing",
     "loop",
+    "output",
     "parallel_config",
     "progress",
     "recall",
+    "records",
+    "register_context",
     "report",
     "results",
     "retrying",
+    "routed_output",
+    "seeding",
     "share",
+    "shared_generators",
     "sharing",
+    "surroundings",
+    "taken",
+    "task_rng",
     "trace",
     "watch",
     "workers",
@@ -94,5 +126,7 @@ __getattr__ = on_first_use(
         "effective_n_jobs": "config",
         "share": "sharing",
         "parallel_config": "config",
+        "register_context": "contexts",
+        "task_rng": "seeding",
     },
 )

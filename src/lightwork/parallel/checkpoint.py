@@ -8,9 +8,10 @@ those of a store: whole or not there, whatever kills a run, and as many runs at 
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import hashing, parcel, stores
+from .. import hashing, parallel, parcel, stores
 from ..errors import InvalidOption, ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
 from ..protocols import Call, Known, Record, Store
 from .failures import add_note, describe, not_a_call
@@ -33,8 +34,8 @@ def checked_path(path: object) -> str:
     return found
 
 
-def open_checkpoint(path: str, tasks: Iterable[Call]) -> "Checkpoint":
-    """The checkpoint of a call that begins now.
+def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None = None) -> "Checkpoint":
+    """The checkpoint of a call that begins now. With a `seed` it is part of each key.
 
     The tasks of a list are identified here, those of any other input when they are read.
 
@@ -48,7 +49,8 @@ def open_checkpoint(path: str, tasks: Iterable[Call]) -> "Checkpoint":
     store = stores.open_store(path)
     # Now, and not after hours of work that could not be kept.
     store.put(hashing.digests.BLAKE3.of(_OURS), Record(b"", [], b"{}"))
-    checkpoint = Checkpoint(store)
+    by_index = None if seed is None else partial(parallel.seeding.digest, seed)
+    checkpoint = Checkpoint(store, seed=by_index)
     if isinstance(tasks, list | tuple):
         checkpoint.identify(tasks)
     return checkpoint

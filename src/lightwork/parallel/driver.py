@@ -39,7 +39,7 @@ from .retrying import Retry, chance
 from .sheet import Sheet
 from .window import Window
 
-__all__ = ["Driver", "Listener", "Observer", "OnError", "checked", "total_of"]
+__all__ = ["Driver", "Examine", "Listener", "Observer", "OnError", "checked", "total_of"]
 
 OnError: TypeAlias = Literal["raise", "return", "skip", "group"]
 
@@ -48,6 +48,9 @@ Observer: TypeAlias = Callable[[int, int | None, int], object]
 
 Listener: TypeAlias = Callable[[int, object], None]
 """Called with the index of a task and what the runner said of it, before its result is emitted."""
+
+Examine: TypeAlias = Callable[[Sequence[Call], int], None]
+"""Called with tasks that were read, and the index of the first."""
 
 _SKIPPED = object()
 
@@ -79,6 +82,8 @@ class Driver:
     recall
         Asked for results before tasks are sent, and told those of tasks that were. Without one, functions
         that remember their results are asked.
+    examine
+        Gets the calls as they are read; what it raises ends the call.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Driver:
         observer: Observer | None = None,
         listener: Listener | None = None,
         recall: Recall | None = None,
+        examine: Examine | None = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -111,6 +117,7 @@ class Driver:
         self._listener = listener
         self._recall = recall
         self._cached = CachedCalls()
+        self._examine = examine
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -143,7 +150,7 @@ class Driver:
             self._observer(0, self._total, 0)
         if isinstance(tasks, list | tuple) and self._asked_first(checked(tasks, 0)) is None:
             self._sheet.exhausted()
-            self._calls.put(0, tasks)
+            self._put(0, tasks)
             self._read = len(tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
         else:
@@ -278,7 +285,7 @@ class Driver:
             self.reading = False
         exhausted = len(calls) < count
         self._sheet.read(start, len(calls), begin, exhausted=exhausted)
-        self._calls.put(start, checked(calls, start))
+        self._put(start, checked(calls, start))
         return self._arrived(len(calls), exhausted)
 
     def _arrived(self, count: int, exhausted: bool, known: Sequence[tuple[int, int]] = ()) -> Arrived:
@@ -299,13 +306,18 @@ class Driver:
     def _look(self, recall: Recall, tasks: Iterator[Call], action: Read) -> Arrived:
         """Read tasks of which some may be known."""
         calls, known, exhausted = read(recall, tasks, self._read, count=action.count, most=action.most)
-        self._calls.put(self._read, calls)
+        self._put(self._read, calls)
         ranges = [(start, start + len(values)) for start, values in known]
         for (start, stop), (_, values) in zip(ranges, known, strict=True):
             self._calls.drop(start, stop)
             self._results.put(start, values)
             self._done += stop - start
         return self._arrived(len(calls), exhausted, ranges)
+
+    def _put(self, start: int, calls: Sequence[Call]) -> None:
+        self._calls.put(start, calls)
+        if self._examine is not None:
+            self._examine(calls, start)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

@@ -1,7 +1,7 @@
 """The options of `Parallel`, checked one by one before anything happens."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
 from ..errors import InvalidOption
@@ -9,11 +9,14 @@ from ..protocols import Engine
 from .arithmetic import evaluate
 
 __all__ = [
+    "CaptureOutput",
     "ReturnAs",
     "Unset",
     "check_choice",
     "parse_batch_size",
+    "parse_capture",
     "parse_n_jobs",
+    "parse_seed",
     "parse_task_timeout",
     "parse_timeout",
     "parse_verbose",
@@ -26,6 +29,9 @@ _FOR_EVER: Final = 2_000_000.0
 """Seconds, 23 days: about as long as the system waits at most. A longer timeout is none."""
 
 ReturnAs: TypeAlias = Literal["list", "generator", "generator_unordered"]
+
+CaptureOutput: TypeAlias = "bool | Literal['fd'] | Callable[[int, str, str], object]"
+"""A function gets the index of the task, ``"stdout"`` or ``"stderr"``, and the text."""
 
 
 class Unset:
@@ -65,6 +71,33 @@ def parse_batch_size(batch_size: object) -> int | None:
         number = 0
     if number < 1:
         raise InvalidOption(f'batch_size={batch_size!r}: give "auto" or a positive integer')
+    return number
+
+
+def parse_capture(capture: object, engine: Engine) -> Any:  # Any: a `CaptureOutput`
+    """Whether, and how, output of tasks is brought to the caller."""
+    if capture == "fd" and engine.shares_memory:
+        raise InvalidOption(
+            f"capture_output='fd': with backend={engine.name!r} all tasks write to the descriptors of this "
+            'process; use backend="processes", or capture_output=True'
+        )
+    if isinstance(capture, bool) or capture == "fd" or callable(capture):
+        return capture
+    raise InvalidOption(
+        f'capture_output={capture!r}: give False, True, "fd", or a function of (index, stream, text)'
+    )
+
+
+def parse_seed(seed: object) -> int | None:
+    """A number that is not negative, of any size, or ``None``."""
+    if seed is None:
+        return None
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)  # type: ignore[arg-type]  # this is the test
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InvalidOption(f"seed={seed!r}: give a whole number, 0 or more, or None")
     return number
 
 

@@ -1,18 +1,16 @@
 """`Parallel`: a loop over all cores, by changing one line."""
 
-import contextlib
 import os
 import threading
-import time
 import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsInt, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
-from ..errors import AlreadyRunning, ParallelError, ParallelWarning, TaskTimeout
-from ..protocols import Call, Engine, Session, SessionRequest
+from ..errors import AlreadyRunning, ParallelError, ParallelWarning
+from ..protocols import Call, Engine, SessionRequest
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -31,10 +29,13 @@ from .config import (
     given,
 )
 from .options import (
+    CaptureOutput,
     ReturnAs,
     Unset,
     check_choice,
     parse_batch_size,
+    parse_capture,
+    parse_seed,
     parse_task_timeout,
     parse_timeout,
     parse_verbose,
@@ -46,9 +47,9 @@ from .task import TaskRunner, nesting_level
 
 if TYPE_CHECKING:
     from .around import Around
+    from .calling import Job
     from .cancelling import Switch
-    from .driver import Driver, Observer, OnError
-    from .recall import Recall
+    from .driver import Observer, OnError
     from .report import Report
     from .retrying import Retry
     from .watch import Watch
@@ -142,6 +143,16 @@ class Parallel:
     max_tasks_per_worker
         A worker process is replaced after so many tasks. With this and the two options before, one worker is
         a process, too; threads refuse them.
+    capture_output
+        ``False``: worker processes print to where this process was started. ``True``: each line that a task
+        prints with Python comes here, before its result, and is printed behind ``[task 7]``. A function gets
+        ``(index, stream, text)`` instead; `stream` is ``"stdout"`` or ``"stderr"``. ``"fd"``: also what C
+        code and child processes print; only with processes, and ``n_jobs=1`` is one process then. Log records
+        of worker processes come here in any case, if this process has log handlers.
+    seed
+        A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
+        `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
+        states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
 
     Raises
     ------
@@ -183,6 +194,8 @@ class Parallel:
         worker_env: "Environments | None" = None,
         max_worker_memory: int | str | None = None,
         max_tasks_per_worker: int | None = None,
+        capture_output: CaptureOutput = False,
+        seed: int | None = None,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -211,10 +224,12 @@ class Parallel:
         parallel.progress.check_progress(progress)
         self._trace = None if trace is None else parallel.trace.check_path(trace)
         self._watch: Watch | None = None
+        self.capture_output: CaptureOutput = parse_capture(capture_output, self._engine)
+        self.seed = parse_seed(seed)
         self._lock = threading.Lock()
         self._switch: Switch | None = None
         self._calling = False
-        self._results: Callable[[], Generator[Any, None, None] | None] = _nothing  # a weak reference
+        self._results: weakref.ref[Generator[Any, None, None]] | None = None
 
     @property
     def backend(self) -> str:
@@ -264,8 +279,8 @@ class Parallel:
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
-            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks)
-            job = _Job(switch, total, watch, recall)
+            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks, self.seed)
+            job = parallel.calling.Job(switch, total, watch, recall)
             if workers == 1 and self._may_run_here():
                 result = self._run_here(tasks, job)
             else:
@@ -340,14 +355,14 @@ class Parallel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        results = self._results()
+        results = self._latest()
         if results is not None:
             results.close()
 
     def _claim(self) -> "Switch":
         with self._lock:
-            results = self._results()
-            if self._calling or (results is not None and _goes_on(results)):
+            results = self._latest()
+            if self._calling or (results is not None and parallel.calling.goes_on(results)):
                 raise AlreadyRunning(
                     f"This Parallel instance is already running: let the call of {self!r} end first, "
                     "exhaust or close its generator, or make another Parallel"
@@ -356,13 +371,18 @@ class Parallel:
             self._switch = switch = parallel.cancelling.Switch()
             return switch
 
+    def _latest(self) -> Generator[Any, None, None] | None:
+        """The generator of the last call, if somebody still holds it."""
+        return None if self._results is None else self._results()
+
     def _may_run_here(self) -> bool:
         """Whether one worker may be the caller's thread."""
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
-        return not is_bounded and self.task_timeout is None and not self._workers.need_processes
+        needs_process = self.task_timeout is not None or self.capture_output == "fd"
+        return not (is_bounded or needs_process or self._workers.need_processes)
 
-    def _run_here(self, tasks: Iterable[Call], job: "_Job") -> Any:
+    def _run_here(self, tasks: Iterable[Call], job: "Job") -> Any:
         if self.timeout is not None:
             warnings.warn(
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
@@ -372,7 +392,7 @@ class Parallel:
             )
         chunk = self._batch or 1
         switch, total, watch, recall = job
-        around = (*self._workers.here(), *self._around(in_process=True))
+        around = (*self._workers.here(), *self._around(here=True))
         is_plain = self.on_error == "raise" and self._retry is None and recall is None
         is_plain = is_plain and not watch.is_close and not around
         if is_plain and self.return_as == "list" and chunk == 1:
@@ -389,20 +409,27 @@ class Parallel:
             chunk=chunk,
             recall=recall,
         )
-        return list(results) if self.return_as == "list" else parallel.loop.Lazy(_watched(results, watch))
+        if self.return_as == "list":
+            return list(results)
+        return parallel.loop.Lazy(parallel.calling.watched(results, watch))
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
 
-    def _around(self, *, in_process: bool) -> "Around":
-        """What is done around each task of the next call."""
-        # Handles among the arguments can come from this module only.
+    def _around(self, *, here: bool) -> "Around":
+        """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
+        # Handles of `share` among the arguments can come from its module only.
         sharing = loaded("lightwork.parallel.sharing")
-        if sharing is None:
+        if here and self.seed is None and self.capture_output is False and sharing is None:
             return ()
-        return (parallel.around.Feature(sharing.layer(in_process=in_process)),)
+        features, shared = parallel.features, self._engine.shares_memory
+        where = features.HERE if here else features.THREADS if shared else features.PROCESSES
+        found = features.around(where, self.capture_output, self.seed)
+        if sharing is None:
+            return found
+        return (*found, parallel.around.Feature(sharing.layer(in_process=here or shared)))
 
-    def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "_Job", workers: int) -> Any:
+    def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "Job", workers: int) -> Any:
         switch, total, watch, recall = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
@@ -418,10 +445,7 @@ class Parallel:
             retry=self._retry,
         )
         rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
-        around = (
-            *self._workers.there(self._engine, share),
-            *self._around(in_process=self._engine.shares_memory),
-        )
+        around = (*self._workers.there(self._engine, share), *self._around(here=False))
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
         options = {**self._engine_options(), **self._workers.options(workers)}
@@ -438,63 +462,10 @@ class Parallel:
             observer=watch.progress,
             listener=parallel.around.listener(around),
             recall=recall,
+            examine=parallel.features.refusal(),
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to
         if self.return_generator:
             return parallel.results.stream(driver, session, self.timeout, watch.close)
-        return _collect(driver, session, self.timeout)
-
-
-class _Job(NamedTuple):
-    """What belongs to one call beside its tasks."""
-
-    switch: "Switch"
-    total: int | None
-    watch: "Watch"
-    recall: "Recall | None"
-
-
-def _collect(driver: "Driver", session: Session, timeout: float | None) -> list[Any]:
-    """Drive a call to its end in this thread. Whatever happens, Ctrl-C too, leaves no task running."""
-    try:
-        driver.start()
-        if timeout is None:
-            while not driver.ended:
-                driver.step()
-        else:
-            _step_within(driver, timeout)
-    except BaseException:
-        session.close(abort=True)
-        driver.release()
-        raise
-    session.close(abort=False)
-    return driver.out
-
-
-def _step_within(driver: "Driver", timeout: float) -> None:
-    """Drive to the end, waiting at most `timeout` seconds for the result that is next in order."""
-    waited_for, since = driver.emitted, time.monotonic()
-    while not driver.ended:
-        left = since + timeout - time.monotonic()
-        if left <= 0:
-            raise TaskTimeout(
-                f"task {waited_for} had no result within timeout={timeout} s; all tasks were given up"
-            )
-        driver.step(left)
-        if driver.emitted != waited_for:
-            waited_for, since = driver.emitted, time.monotonic()
-
-
-def _watched(results: Iterator[Any], watch: "Watch") -> Generator[Any, None, None]:
-    with contextlib.closing(watch):
-        yield from results
-
-
-def _goes_on(results: Generator[Any, None, None]) -> bool:
-    """Whether a generator that was returned has not ended yet."""
-    return isinstance(results, parallel.results.Results | parallel.loop.Lazy) and results.running
-
-
-def _nothing() -> None:
-    """Nobody watches."""
+        return parallel.calling.collect(driver, session, self.timeout)

@@ -39,10 +39,17 @@ class Layer(Protocol):
 
 
 def enter(layers: Sequence[Layer], tell: Tell) -> Run:
-    """What runs a task inside of all layers, the first of them outermost."""
+    """What runs a task inside of all layers, the first of them outermost. If one fails, none is entered."""
     run: Run = _run
-    for layer in reversed(layers):
-        run = layer.enter(run, tell)
+    inside: list[Layer] = []
+    try:
+        for layer in reversed(layers):
+            run = layer.enter(run, tell)
+            inside.append(layer)
+    except BaseException:
+        for layer in reversed(inside):
+            layer.leave()
+        raise
     return run
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         reader,
         segments,
         sources,
+        variables,
         writer,
     )
 
@@ -42,6 +43,7 @@ __all__ = [
     "reader",
     "segments",
     "sources",
+    "variables",
     "writer",
 ]
 

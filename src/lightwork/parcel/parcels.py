@@ -15,7 +15,7 @@ from .pickling import PROTOCOL, locate_unpicklable, make_packer, needs_value_pic
 from .rebuild import ARRAY_TYPE, NAMED
 from .reducers import Source, as_bytes
 
-__all__ = ["Parcel", "join", "join_with", "split", "unpicklable"]
+__all__ = ["Parcel", "join", "join_with", "split", "split_small", "unpicklable"]
 
 _SCALARS = frozenset((int, float, complex, bool, str, type(None)))
 
@@ -63,9 +63,47 @@ def split(value: object, *, by_value: bool = False, path: str = "value") -> Parc
         raise unpicklable(value, path, exc, by_value=True) from exc
 
 
-def _split(value: object, *, by_value: bool) -> Parcel:
+def split_small(value: object, limit: int) -> Parcel | None:
+    """As `split` by value, if that works and gives at most `limit` bytes; else ``None``, and soon.
+
+    It is given up where the skeleton passes the limit, and nobody looks for the part that is to blame.
+    """
+    for by_value in (False, True):
+        try:
+            parcel = _split(value, by_value=by_value, file=_Limited(limit))
+        except _TooLarge:
+            return None
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - users' code, and `None` says all
+            continue
+        if by_value or not needs_value_pickling(parcel.skeleton):
+            nbytes = len(parcel.skeleton) + sum(buffer.nbytes for buffer in parcel.buffers)
+            return parcel if nbytes <= limit else None
+    return None
+
+
+class _TooLarge(Exception):
+    """A skeleton has passed its limit."""
+
+
+class _Limited(io.BytesIO):
+    """Takes so many bytes and no more."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._left = limit
+
+    def write(self, data: Any, /) -> int:  # Any: whatever exports a buffer
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLarge
+        return super().write(data)
+
+
+def _split(value: object, *, by_value: bool, file: io.BytesIO | None = None) -> Parcel:
     sources: list[Source] = []
-    file = io.BytesIO()
+    file = io.BytesIO() if file is None else file
     make_packer(file, sources.append, by_value=by_value).dump(value)
     return Parcel(file.getvalue(), [as_bytes(source) for source in sources])
 

@@ -8,9 +8,11 @@ import io
 import pickle
 from collections import ChainMap
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import CodeType
 from typing import Any, Protocol
 
+from .. import parcel  # its `variables` are loaded when one is met
 from ..system.optional import require
 from .locate import failing_part
 from .reducers import Inline, Packed, Source, Table, as_buffer
@@ -79,7 +81,8 @@ def _value_pickler(file: PickleFile, reducers: Packed | Inline) -> Any:  # Any: 
     kind = _cloudpickle().Pickler
     # The C pickler reads its table once, in `__init__`; the instance must have it before.
     pickler = kind.__new__(kind)
-    pickler.dispatch_table = Table(reducers, ChainMap({CodeType: _code_with_file}, kind.dispatch_table))
+    special = {CodeType: _code_with_file, ContextVar: _variable_by_name}
+    pickler.dispatch_table = Table(reducers, ChainMap(special, kind.dispatch_table))
     pickler.__init__(file, protocol=PROTOCOL, buffer_callback=reducers.buffer_callback)
     return pickler
 
@@ -101,6 +104,10 @@ def _code_with_file(code: CodeType) -> tuple[Any, ...]:  # Any: a reduction
         tuple(code.co_filename if type(part) is str and part == _NO_FILE else part for part in parts),
         *rest,
     )
+
+
+def _variable_by_name(variable: ContextVar[Any]) -> tuple[Any, ...]:  # Any: whatever it holds; a reduction
+    return parcel.variables.reduce_variable(variable)
 
 
 def dump_by_value(value: object, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> bytes:

@@ -5,7 +5,13 @@
 
 from .optional import loaded, on_demand
 
-__all__ = ["info", "warning"]
+__all__ = ["debug", "info", "warning"]
+
+
+def debug(message: str, *args: object) -> None:
+    """A record of level DEBUG. As `info`, without `logging` nobody can have asked for it."""
+    if loaded("logging") is not None:
+        _log("DEBUG", message, args)
 
 
 def info(message: str, *args: object) -> None:

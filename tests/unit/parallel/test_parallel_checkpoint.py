@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightwork import File, Memory, Parallel, delayed
+from lightwork import File, Memory, Parallel, delayed, task_rng
 from lightwork.errors import InvalidOption, ParallelWarning, StoreUnavailable, UnhashableError
 from lightwork.parallel import Failure
 from lightwork.parallel.checkpoint import Checkpoint
@@ -396,3 +396,19 @@ def test_a_changed_function_finds_nothing(tmp_path: Path) -> None:
         space: dict[str, Any] = {"__name__": "made"}
         exec(f"def change(x): return {text}", space)
         assert Parallel(1, checkpoint=tmp_path)(delayed(space["change"])(i) for i in range(3)) == expected
+
+
+def test_a_seed_is_part_of_what_is_kept(tmp_path: Path) -> None:
+    """Another seed gives other numbers, the same one those that were kept; and equal tasks differ."""
+
+    def draw() -> float:
+        return float(task_rng().random())
+
+    def run(seed: int) -> list[float]:
+        found: list[float] = Parallel(2, seed=seed, checkpoint=tmp_path / "kept")([delayed(draw)()] * 4)
+        return found
+
+    first = run(1)
+    assert len(set(first)) == 4
+    assert run(2) != first
+    assert run(1) == first

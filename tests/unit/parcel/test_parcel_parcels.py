@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lightwork.errors import UnpicklableError
-from lightwork.parcel.parcels import join, join_with, split
+from lightwork.parcel.parcels import join, join_with, split, split_small
 from tests.unit.parcel.parcel_samples import ARRAYS, FOREIGN, same
 
 
@@ -149,3 +149,30 @@ def test_values_without_arrays_have_no_buffers() -> None:
     parcel = split(value)
     assert not parcel.buffers
     assert join(*parcel) == value
+
+
+def test_only_small_values_are_small() -> None:
+    """By the bytes of skeleton and buffers together; a function of nowhere goes by value."""
+    array = np.zeros(1000)
+    assert split_small(array, 7_000) is None
+    assert split_small("x" * 1000, 999) is None
+    assert split_small(threading.Lock(), 1000) is None
+    parcel = split_small({"a": array}, 9_000)
+    assert parcel is not None
+    assert join(*parcel)["a"].tolist() == array.tolist()
+    by_value = split_small(lambda: 7, 9_000)
+    assert by_value is not None
+    assert join(*by_value)() == 7
+
+
+def test_a_large_value_is_given_up_early() -> None:
+    """The parts behind the limit are not looked at."""
+    seen: list[int] = []
+
+    class Part:
+        def __reduce__(self) -> tuple[Any, ...]:
+            seen.append(1)
+            return bytes, (b"x" * 10_000,)
+
+    assert split_small([Part() for _ in range(1000)], 64 << 10) is None
+    assert len(seen) < 100
