@@ -1,0 +1,1 @@
+"""Other libraries' faces on lightwork: `lightwork.compat.joblib`. Nothing below imports this package."""
