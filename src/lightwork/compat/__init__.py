@@ -1,1 +1,9 @@
-"""Other libraries' faces on lightwork: `lightwork.compat.joblib`. Nothing below imports this package."""
+"""Other libraries' faces on lightwork. Nothing below imports this package.
+
+``import lightwork.compat.joblib as joblib`` in one module, ``lightwork.compat.install()`` for a whole process
+before anything imports joblib, or ``python -m lightwork.compat script.py`` for a program that shall not change.
+"""
+
+from .alias import install, installed, uninstall
+
+__all__ = ["install", "installed", "uninstall"]
