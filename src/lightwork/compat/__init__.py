@@ -1,7 +1,7 @@
 """Other libraries' faces on lightwork. Nothing below imports this package.
 
 ``import lightwork.compat.joblib as joblib`` in one module, ``lightwork.compat.install()`` for a whole process
-before anything imports joblib, or ``python -m lightwork.compat script.py`` for a program that shall not change.
+before anything imports joblib, or ``python -m lightwork.compat script.py`` for a whole program.
 """
 
 from .alias import install, installed, uninstall
