@@ -25,10 +25,10 @@ param = pytest.param
 def warnings_to_stdout() -> None:
     """Print warnings to standard output, where doctests see them."""
 
-    def show(message: Warning | str, *rest: Any) -> None:  # Any: where the warning came from
+    def show(message: Warning | str, *rest: Any, **more: Any) -> None:  # Any: where the warning came from
         print(message)
 
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]  # takes all that it must
 
 
 def check_subprocess_call(
