@@ -28,7 +28,7 @@ def warnings_to_stdout() -> None:
     def show(message: Warning | str, *rest: Any, **more: Any) -> None:  # Any: where the warning came from
         print(message)
 
-    warnings.showwarning = show  # type: ignore[assignment]  # takes all that it must
+    warnings.showwarning = show
 
 
 def check_subprocess_call(
