@@ -53,7 +53,7 @@ def look() -> Environment:
         folder: str | None = os.getcwd()
     except FileNotFoundError:
         folder = None
-    return Environment(folder, tuple(sys.path), tuple(sys.argv), _editable_finders(), dict(os.environ))
+    return Environment(folder, tuple(sys.path), tuple(sys.argv), _travelling_finders(), dict(os.environ))
 
 
 def difference(old: Environment | None, new: Environment) -> Change | None:
@@ -101,8 +101,14 @@ def apply_change(change: Change, *, first: bool) -> None:
         importlib.import_module(name).install()
 
 
-def _editable_finders() -> tuple[str, ...]:
+def _travelling_finders() -> tuple[str, ...]:
+    """Modules whose `install` puts into ``sys.meta_path`` what is in the parent's."""
     # setuptools installs `__editable___<name>_finder.install()` through a .pth file; an interpreter without
     # `site` has none of them, and the packages behind them would be missing in the workers.
-    modules = (getattr(finder, "__module__", "") for finder in sys.meta_path)
-    return tuple(dict.fromkeys(name for name in modules if name.startswith("__editable__")))
+    modules = [
+        str(getattr(finder, "__module__", ""))
+        for finder in sys.meta_path
+        if getattr(finder, "travels_to_workers", False)
+        or getattr(finder, "__module__", "").startswith("__editable__")
+    ]
+    return tuple(dict.fromkeys(modules))

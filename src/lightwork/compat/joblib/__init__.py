@@ -1,0 +1,1 @@
+"""joblib's face: its names, defaults and corner cases, on lightwork."""

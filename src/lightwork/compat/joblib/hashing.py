@@ -1,0 +1,202 @@
+"""joblib's digests, bit for bit: ``hash``, `Hasher`, `NumpyHasher`.
+
+What is hashed is side data (the bytes of arrays) and then a pickle of protocol 3, as Python's own pickler
+writes it, with a few changes that make equal values give equal bytes: sorted dicts and sets, texts that are
+never referred to, arrays by content and layout. So keys that somebody has written down stay valid.
+
+Two defects of joblib are not repeated, so the digests differ there: an array of a subclass counts with its
+attributes (a masked one with its mask), and dict subclasses with keys of several types with all their items.
+"""
+
+import decimal
+import hashlib
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["Hasher", "NumpyHasher", "Pickler", "hash"]
+
+Pickler: Any = vars(pickle)["_Pickler"]  # Any: the one in Python, whose parts can be overridden
+
+_METHODS = (types.MethodType, types.BuiltinFunctionType)
+
+
+class _ConsistentSet:
+    """A set, by its sorted elements, or by their sorted digests if they have no order."""
+
+    def __init__(self, elements: Iterable[Any]) -> None:  # Any: elements of users' sets
+        elements = list(elements)
+        try:
+            self._sequence = sorted(elements)
+        except (TypeError, decimal.InvalidOperation):
+            self._sequence = sorted(map(hash, elements))
+
+
+class _MyHash:
+    """A bound method or a builtin function, by its parts."""
+
+    def __init__(self, *args: Any) -> None:  # Any: name, instance, class
+        self.args = args
+
+
+# The names are part of the digests.
+_ConsistentSet.__module__ = _MyHash.__module__ = "joblib.hashing"
+
+
+class Hasher(Pickler):  # type: ignore[misc]  # Any, see there
+    """A pickler whose output is hashed. One object makes one digest.
+
+    Parameters
+    ----------
+    hash_name
+        Any algorithm of `hashlib`.
+    """
+
+    dispatch = Pickler.dispatch.copy()
+
+    def __init__(self, hash_name: str = "md5") -> None:
+        self.stream = io.BytesIO()
+        super().__init__(self.stream, protocol=3)
+        self._hash = hashlib.new(hash_name, usedforsecurity=False)
+
+    def hash(self, obj: object, return_digest: bool = True) -> str | None:
+        """The digest of a value in hexadecimal, or ``None`` if it was not asked for.
+
+        Raises
+        ------
+        pickle.PicklingError
+            A part has no name to be found by, such as a lambda. Other errors of pickling pass through.
+        """
+        try:
+            self.dump(obj)
+        except pickle.PicklingError as error:
+            error.args += (f"PicklingError while hashing {obj!r}: {error!r}",)
+            raise
+        self._hash.update(self.stream.getvalue())
+        return self._hash.hexdigest() if return_digest else None
+
+    def save(self, obj: Any) -> None:
+        """Write one value; methods and builtin functions by their parts."""
+        if isinstance(obj, _METHODS):
+            obj = _parts_of_method(obj)
+        super().save(obj)
+
+    def memoize(self, obj: Any) -> None:
+        """Let later occurrences refer to this one, but for texts: two may be one object or not."""
+        if not isinstance(obj, bytes | str):
+            super().memoize(obj)
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        """Write a class or function by its name. The names of our own helpers are those that joblib has."""
+        if obj is _ConsistentSet or obj is _MyHash:
+            self.write(pickle.GLOBAL + f"joblib.hashing\n{obj.__name__}\n".encode())
+            self.memoize(obj)
+        else:
+            super().save_global(obj, name)
+
+    dispatch[type] = save_global
+
+    def save_set(self, obj: set[Any]) -> None:
+        """Write a set by its sorted elements."""
+        self.save(_ConsistentSet(obj))
+
+    dispatch[set] = save_set
+
+    def _batch_setitems(self, items: Iterable[tuple[Any, Any]], *rest: Any) -> None:
+        """Write the items of a dict, in the order of their keys or of the digests of those."""
+        items = list(items)
+        try:
+            ordered = sorted(items)
+        except TypeError:
+            ordered = sorted((hash(key), value) for key, value in items)
+        super()._batch_setitems(iter(ordered), *rest)
+
+
+def _parts_of_method(method: Any) -> _MyHash:  # Any: a bound method or builtin function
+    name = method.__func__.__name__ if hasattr(method, "__func__") else method.__name__
+    owner = method.__self__
+    if owner is None:
+        return _MyHash(name, None)
+    if isinstance(owner, types.ModuleType):
+        return _MyHash(name, owner.__name__)
+    return _MyHash(name, owner, type(owner))
+
+
+class NumpyHasher(Hasher):
+    """A `Hasher` that takes arrays by dtype, shape, strides and content.
+
+    Parameters
+    ----------
+    hash_name
+        Any algorithm of `hashlib`.
+    coerce_mmap
+        A `numpy.memmap` counts as the array of the same content.
+    """
+
+    def __init__(self, hash_name: str = "md5", coerce_mmap: bool = False) -> None:
+        super().__init__(hash_name=hash_name)
+        self.coerce_mmap = coerce_mmap
+        self.np: Any = sys.modules["numpy"]  # Any: a module that may be absent
+
+    def save(self, obj: Any) -> None:
+        """Write one value; arrays go into the hash first."""
+        np = self.np
+        if isinstance(obj, np.dtype):
+            # Nothing of it is written: a dtype pickles differently before and after it was pickled.
+            self._hash.update(b"_HASHED_DTYPE")
+            self._hash.update(pickle.dumps(obj))
+            return
+        if isinstance(obj, np.ndarray) and not obj.dtype.hasobject:
+            obj = self._taken_apart(obj)
+        super().save(obj)
+
+    def _taken_apart(self, array: Any) -> tuple[Any, ...]:  # Any: a numpy array
+        np = self.np
+        data = np.asarray(array)
+        if data.shape != () and data.flags.f_contiguous and not data.flags.c_contiguous:
+            data = data.T
+        elif data.shape == () or not data.flags.c_contiguous:
+            data = data.flatten()
+        self._hash.update(data.view(np.uint8).data)
+        cls = np.ndarray if self.coerce_mmap and isinstance(array, np.memmap) else type(array)
+        parts = (cls, ("HASHED", array.dtype, array.shape, array.strides))
+        if isinstance(array, np.ma.MaskedArray):
+            return (*parts, np.ma.getmaskarray(array), array.fill_value)
+        if isinstance(array, np.memmap | np.matrix):  # what they hold beside the content says nothing of it
+            return parts
+        attributes = getattr(array, "__dict__", None)
+        return (*parts, attributes) if attributes else parts
+
+
+def hash(obj: object, hash_name: str = "md5", coerce_mmap: bool = False) -> str | None:
+    """The digest that joblib gives to a value, in hexadecimal.
+
+    Parameters
+    ----------
+    obj
+        Any value that can be pickled without lambdas.
+    hash_name
+        ``"md5"`` or ``"sha1"``.
+    coerce_mmap
+        A `numpy.memmap` counts as the array of the same content.
+
+    Raises
+    ------
+    ValueError
+        Another `hash_name`.
+    pickle.PicklingError
+        A part has no name to be found by.
+    """
+    if hash_name not in ("md5", "sha1"):
+        raise ValueError(
+            f"Valid options for 'hash_name' are ('md5', 'sha1'). Got hash_name={hash_name!r} instead."
+        )
+    make: Callable[[], Hasher] = (
+        (lambda: NumpyHasher(hash_name, coerce_mmap))
+        if "numpy" in sys.modules
+        else (lambda: Hasher(hash_name))
+    )
+    return make().hash(obj)
