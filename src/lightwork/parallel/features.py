@@ -60,6 +60,10 @@ def _output(where: str, capture: CaptureOutput) -> Iterator[Feature]:
 
 def _randomness(where: str, seed: int | None) -> Iterator[Feature]:
     if seed is None:
+        seeding = loaded("lightwork.parallel.seeding")
+        # In a task that has a stream: the tasks of this call have none, wherever they run.
+        if where == HERE and seeding is not None and seeding.has_stream():
+            yield Feature(seeding.Seeding(None))
         return
     yield Feature(parallel.seeding.Seeding(seed))
     if where == THREADS:

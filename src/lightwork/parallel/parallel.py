@@ -223,12 +223,16 @@ class Parallel:
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
         self._trace = None if trace is None else parallel.trace.check_path(trace)
-        self._watch: Watch | None = None
         self.capture_output: CaptureOutput = parse_capture(capture_output, self._engine)
         self.seed = parse_seed(seed)
+        self._be_idle()
+
+    def _be_idle(self) -> None:
+        """The state before the first call."""
         self._lock = threading.Lock()
-        self._switch: Switch | None = None
         self._calling = False
+        self._switch: Switch | None = None
+        self._watch: Watch | None = None
         self._results: weakref.ref[Generator[Any, None, None]] | None = None
 
     @property
@@ -420,7 +424,9 @@ class Parallel:
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
         # Handles of `share` among the arguments can come from its module only.
         sharing = loaded("lightwork.parallel.sharing")
-        if here and self.seed is None and self.capture_output is False and sharing is None:
+        seeding = loaded("lightwork.parallel.seeding")
+        is_seeded = self.seed is not None or (seeding is not None and seeding.has_stream())
+        if here and not is_seeded and self.capture_output is False and sharing is None:
             return ()
         features, shared = parallel.features, self._engine.shares_memory
         where = features.HERE if here else features.THREADS if shared else features.PROCESSES

@@ -19,7 +19,7 @@ from .task import nesting_level
 if TYPE_CHECKING:
     import numpy
 
-__all__ = ["Seeding", "digest", "task_rng"]
+__all__ = ["Seeding", "digest", "has_stream", "task_rng"]
 
 
 class _Stream:
@@ -68,12 +68,18 @@ def task_rng() -> "numpy.random.Generator":
     return generator
 
 
+def has_stream() -> bool:
+    """Whether `task_rng` gives a generator here."""
+    stream = _STREAM.get()
+    return stream is not None and stream.level == nesting_level()
+
+
 class Seeding:
-    """`task_rng` for each task. A `Layer`."""
+    """`task_rng` for each task; without a seed none has it. A `Layer`."""
 
     __slots__ = ("_seed",)
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | None) -> None:
         self._seed = seed
 
     def enter(self, inner: Run, tell: Tell) -> Run:
@@ -81,7 +87,7 @@ class Seeding:
         seed, level = self._seed, nesting_level()
 
         def run(index: int, call: Call) -> Any:  # Any: the result of the user's function
-            before = _STREAM.set(_Stream(seed, index, level))
+            before = _STREAM.set(None if seed is None else _Stream(seed, index, level))
             try:
                 return inner(index, call)
             finally:
