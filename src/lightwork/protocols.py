@@ -224,6 +224,14 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsWarmUp(Protocol):
+    """An engine whose first session takes long to begin."""
+
+    def warm_up(self) -> None:
+        """Begin now what the first task will wait for; returns at once. A call is about to open a session."""
+
+
+@runtime_checkable
 class Engine(Protocol):
     """A place where calls run. One engine may have several sessions open at once, from several threads."""
 

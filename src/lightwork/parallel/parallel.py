@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, SessionRequest
+from ..protocols import Call, Engine, SessionRequest, SupportsWarmUp
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -277,6 +277,9 @@ class Parallel:
         result: object = None
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
+            is_here = workers == 1 and self._may_run_here()
+            if not is_here and isinstance(self._engine, SupportsWarmUp):
+                self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
             watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
@@ -285,10 +288,7 @@ class Parallel:
             path = self.checkpoint
             recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks, self.seed)
             job = parallel.calling.Job(switch, total, watch, recall)
-            if workers == 1 and self._may_run_here():
-                result = self._run_here(tasks, job)
-            else:
-                result = self._share_out(tasks, job, workers)
+            result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result

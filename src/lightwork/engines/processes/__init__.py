@@ -7,9 +7,18 @@
 `encoding`       batches as frames; `functions` and `publishing`: what travels once, not with each task
 ===============  ====================================================================================
 
+All but the engine is imported on first use: the template starts first, and they are loaded while it starts.
 The workers' side is `lightwork.engines.workers`.
 """
 
-from .engine import ProcessEngine
+from typing import TYPE_CHECKING
 
-__all__ = ["ProcessEngine"]
+from ...system.optional import on_first_use
+
+if TYPE_CHECKING:
+    from . import launcher, options, pool, session
+    from .engine import ProcessEngine
+
+__all__ = ["ProcessEngine", "launcher", "options", "pool", "session"]
+
+__getattr__ = on_first_use(__name__, parts=__all__, names={"ProcessEngine": "engine"})

@@ -1,13 +1,17 @@
 """The process engine: what `lightwork.protocols.Engine` asks for, over a pool of worker processes."""
 
 import weakref
+from typing import TYPE_CHECKING
 
 from ...errors import InvalidOption
 from ...protocols import SessionRequest
 from ...system.cpu import workers_for
-from .options import parse
-from .pool import Pool
-from .session import ProcessSession
+from .. import processes  # its parts are loaded by the first call
+
+if TYPE_CHECKING:
+    from .launcher import Template
+    from .pool import Pool
+    from .session import ProcessSession
 
 __all__ = ["ProcessEngine"]
 
@@ -33,9 +37,7 @@ class ProcessEngine:
     """
 
     def __init__(self) -> None:
-        self._pool = Pool()
-        # When the engine is collected, and at exit: nothing stays open, so nothing warns.
-        weakref.finalize(self, self._pool.end)
+        self._pools: dict[str, Pool] = {}  # at most one, set by whichever thread comes first
 
     @property
     def name(self) -> str:
@@ -61,7 +63,12 @@ class ProcessEngine:
             raise InvalidOption("n_jobs=0 has no meaning: give a number of workers, or -1 for one per core")
         return workers_for(n_jobs)
 
-    def open(self, request: SessionRequest) -> ProcessSession:
+    def warm_up(self) -> None:
+        """Start the template, unless there was one before, and load what a session needs meanwhile."""
+        if not self._pools:
+            self._take(processes.launcher.Template())
+
+    def open(self, request: SessionRequest) -> "ProcessSession":
         """Begin a session. Starts nothing.
 
         Raises
@@ -75,9 +82,23 @@ class ProcessEngine:
             raise InvalidOption(f"n_jobs={request.n_jobs!r} is not a number of slots: give 1 or more")
         if request.inner_threads is not None and request.inner_threads < 1:
             raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
-        options = parse(request.options, slots=request.n_jobs)
-        return ProcessSession(self._pool, request, options, engine=self)
+        options = processes.options.parse(request.options, slots=request.n_jobs)
+        pool = self._pools.get("pool") or self._take(None)
+        return processes.session.ProcessSession(pool, request, options, engine=self)
 
     def shutdown(self) -> None:
         """End idle workers, and the template too unless a session is open. The engine starts anew on use."""
-        self._pool.shutdown()
+        pool = self._pools.get("pool")
+        if pool is not None:
+            pool.shutdown()
+
+    def _take(self, template: "Template | None") -> "Pool":
+        """The pool of this engine, which begins with that template if it is made now."""
+        mine = processes.pool.Pool(template)
+        pool = self._pools.setdefault("pool", mine)
+        if pool is mine:
+            # When the engine is collected, and at exit: nothing stays open, so nothing warns.
+            weakref.finalize(self, pool.end)
+        else:
+            mine.end()
+        return pool

@@ -42,13 +42,14 @@ _BURIAL: Final = 2.0
 class Pool:
     """Workers by number. Rule: a worker leaves the table when its end was reported, or the template's was."""
 
-    def __init__(self) -> None:
+    def __init__(self, template: Template | None = None) -> None:
+        """With a template that was started before, the pool begins with that one."""
         self._lock = threading.RLock()
-        self._template: Template | None = None
+        self._template = template
         self._links: dict[int, WorkerLink] = {}
         self._holders: set[Holder] = set()
-        self._oom_kills: int | None = None
-        self.generation = 0
+        self._oom_kills = None if template is None else oom_kills()
+        self.generation = 0 if template is None else 1
         """Counts the templates that came and went."""
 
         self._numbers = itertools.count(1)
