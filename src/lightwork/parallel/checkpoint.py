@@ -26,7 +26,7 @@ _OURS = b"lightwork checkpoint\n"
 
 def checked_path(path: object) -> str:
     """The folder of a checkpoint as an absolute path."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
         raise InvalidOption(f"checkpoint={path!r}: give the path of a folder, or None")
     found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
     if os.path.exists(found) and not os.path.isdir(found):

@@ -185,7 +185,11 @@ class Driver:
 
     def consumed(self, count: int) -> None:
         """Tell the flow that the reader took `count` of the emitted tasks."""
-        self._feed([Consumed(count)])
+        before = self._done
+        try:
+            self._feed([Consumed(count)])
+        finally:  # now there is room for more of the input, of which some may be known
+            self._observe(before)
 
     def release(self) -> None:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""

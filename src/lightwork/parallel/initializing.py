@@ -5,11 +5,11 @@ Workers import this module when a call has one.
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import EngineError, RemoteTraceback
 from ..parcel.parcels import join, split
-from ..protocols import Run, Tell
+from ..protocols import Call, Run, Tell
 
 __all__ = ["Broken", "Initializer", "RemoteInitializer"]
 
@@ -44,6 +44,11 @@ def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str) -> Bro
     return Broken(error)
 
 
+def _refuse(index: int, call: Call) -> NoReturn:
+    """Stands for what runs tasks until the call has heard that it is at its end."""
+    raise EngineError("the initializer of this worker failed")
+
+
 class Initializer:
     """Runs in each thread of a call, or in the caller's own."""
 
@@ -61,6 +66,7 @@ class Initializer:
             self._function(*self._args)
         except BaseException as error:  # noqa: BLE001 - whatever it raises is the error of the call
             tell(0, Broken(error))
+            return _refuse
         return inner
 
     def leave(self) -> None:
@@ -87,8 +93,8 @@ class RemoteInitializer:
                 function(*args)
             except BaseException as error:  # noqa: BLE001 - as above
                 tell(0, Broken(error))
-            else:
-                LAST.digest = self._digest
+                return _refuse
+            LAST.digest = self._digest
         return inner
 
     def leave(self) -> None:

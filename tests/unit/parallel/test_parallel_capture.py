@@ -282,6 +282,26 @@ def test_records_of_workers_arrive_once_with_their_task(kept: list[logging.LogRe
     assert len([record for record in kept if record.name == "tasks.log"]) == 12
 
 
+class Unfinished(Exception):
+    """Can be pickled, and not be built again."""
+
+    def __init__(self, text: str, more: int) -> None:
+        super().__init__(text)
+
+
+def log_unfinished(index: int) -> int:
+    logging.getLogger("tasks.log").warning("x", extra={"error": Unfinished("a", 1)})
+    return index
+
+
+def test_attributes_that_cannot_be_built_again_are_told_in_words(kept: list[logging.LogRecord]) -> None:
+    """They do not end the call."""
+    assert Parallel(2)(delayed(log_unfinished)(i) for i in range(2)) == [0, 1]
+    assert [record.__dict__["error"] for record in kept if record.name == "tasks.log"] == [
+        "Unfinished('a')"
+    ] * 2
+
+
 @pytest.mark.parametrize("options", [{"n_jobs": 1}, {"n_jobs": 2, "backend": "threads"}])
 def test_records_of_this_process_are_tagged_too(
     kept: list[logging.LogRecord], options: dict[str, Any]

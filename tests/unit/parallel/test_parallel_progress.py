@@ -40,6 +40,25 @@ def test_there_is_one_event_per_task(n_jobs: int, backend: str | None, return_as
     assert {total for _, total, _ in seen} <= ({200} if kind is list else {None, 200})
 
 
+@pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
+@pytest.mark.parametrize("return_as", ["list", "generator", "generator_unordered"])
+def test_tasks_that_a_checkpoint_knows_are_told(
+    n_jobs: int, backend: str | None, return_as: Any, tmp_path: Path
+) -> None:
+    """One event each, also of those that are looked up when the reader has made room for them."""
+    for _ in range(2):
+        seen: list[int] = []
+        parallel = Parallel(
+            n_jobs,
+            backend,
+            return_as,
+            checkpoint=tmp_path / "kept",
+            progress=lambda done, total, failed, seen=seen: seen.append(done),
+        )
+        assert len(list(parallel([delayed(parse)(str(i)) for i in range(20)]))) == 20
+        assert seen == list(range(1, 21))
+
+
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES[:3])
 def test_tasks_that_ended_before_an_error_are_told(n_jobs: int, backend: str | None) -> None:
     """The error of a task ends the call; the tasks that ended before it have had their events."""
