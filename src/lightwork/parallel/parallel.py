@@ -421,7 +421,7 @@ class Parallel:
         )
         if self.return_as == "list":
             return list(results)
-        return parallel.loop.Lazy(parallel.calling.watched(results, watch))
+        return parallel.loop.Lazy(results, switch, watch.close)
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         options = {} if self.task_timeout is None else {"task_timeout": self.task_timeout}

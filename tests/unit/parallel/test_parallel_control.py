@@ -109,7 +109,17 @@ def interrupt() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [-1, True, "3", None, Retry(-1), Retry(1, on="x"), Retry(1, backoff=-1.0), Retry(1, jitter=2.0)],  # type: ignore[arg-type]
+    [
+        -1,
+        True,
+        "3",
+        None,
+        Retry(-1),
+        Retry(float("inf")),
+        Retry(1, on="x"),
+        Retry(1, backoff=-1.0),
+        Retry(1, jitter=2.0),
+    ],  # type: ignore[arg-type]
 )
 def test_impossible_retries_are_refused(bad: Any) -> None:
     """Before anything runs, with the name of the option."""
@@ -354,6 +364,56 @@ def test_cancelling_the_task_that_waits_ends_the_work(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert not (tmp_path / "2").exists()
+
+
+def test_cancelling_the_task_that_waits_ends_a_loop_too(tmp_path: Path) -> None:
+    """With one worker the task that runs ends first, and no further one begins."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def task(number: int) -> None:
+        (tmp_path / str(number)).touch()
+        started.set()
+        go_on.wait(20)
+
+    async def main() -> None:
+        parallel = Parallel(n_jobs=1, return_as="generator")
+
+        async def consume() -> None:
+            async for _ in parallel([delayed(task)(k) for k in range(10)]):
+                pass
+
+        consumer = asyncio.create_task(consume())
+        await asyncio.to_thread(started.wait, 20)
+        consumer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await consumer
+        go_on.set()
+        assert [value async for value in parallel([delayed(square)(3)])] == [9]
+
+    asyncio.run(main())
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+def test_a_loop_can_be_closed_while_a_task_runs(tmp_path: Path) -> None:
+    """`aclose` returns at once; whoever waits for the next value hears that there is none."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def task() -> None:
+        started.set()
+        go_on.wait(20)
+
+    async def main() -> None:
+        path = tmp_path / "run.json"
+        results = Parallel(n_jobs=1, return_as="generator", trace=path)([delayed(task)()] * 3)
+        waiting = asyncio.create_task(anext(results))
+        await asyncio.to_thread(started.wait, 20)
+        await results.aclose()
+        go_on.set()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+        assert path.exists()
+
+    asyncio.run(main())
 
 
 def test_async_errors_and_timeouts_are_raised() -> None:
