@@ -128,8 +128,13 @@ def run_lazily(
             observer(0, total, 0)
         for call in _in_chunks(iter(tasks), chunk, sheet):
             switch.check()
-            known = None if recall is None else asked(recall, index, call)
             begin = sheet.clock()
+            known = None
+            if recall is not None:
+                known = asked(recall, index, call)
+                now = sheet.clock()
+                sheet.input += now - begin
+                begin = now
             try:
                 result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
@@ -141,9 +146,10 @@ def run_lazily(
                 errors.append(error)
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
-                sheet.passed(index, call, begin)
-                if recall is not None and type(known) is not Known:
-                    recall.keep(index, [result])
+                if type(known) is not Known:
+                    sheet.passed(index, call, begin)
+                    if recall is not None:
+                        recall.keep(index, [result])
             index += 1
             if observer is not None:
                 observer(index, total, len(errors))

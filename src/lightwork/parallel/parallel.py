@@ -292,7 +292,11 @@ class Parallel:
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
-            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks, self.seed)
+            recall = (
+                None
+                if path is None
+                else parallel.checkpoint.open_checkpoint(path, tasks, self.seed, watch.sheet)
+            )
             job = parallel.calling.Job(switch, total, watch, recall)
             result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):

@@ -89,7 +89,7 @@ def test_deaths_and_errors_have_budgets_apart(tmp_path: Path) -> None:
 def test_attempts_wait_and_others_go_on(tmp_path: Path) -> None:
     """While one task waits for its next attempt, the others run: it ends last."""
     parallel = Parallel(
-        n_jobs=2, retries=Retry(1, backoff=0.2), return_as="generator_unordered", batch_size=1
+        n_jobs=2, retries=Retry(1, backoff=1.0), return_as="generator_unordered", batch_size=1
     )
     calls = [delayed(flaky)(tmp_path, number, int(number == 0)) for number in range(30)]
     order = list(parallel(calls))
