@@ -120,7 +120,7 @@ def run_lazily(
     recall
         Asked for the result of each task before it runs, and told of it afterwards.
     """
-    with entered(around) as run:
+    with entered(around, switch) as run:
         attempts = _Attempts(run, retry, switch)
         index = 0
         errors: list[BaseException] = []
@@ -156,6 +156,8 @@ def run_lazily(
             if result is not _SKIPPED:
                 yield result
             result = known = None  # the caller's from now on: do not keep it alive until the next is there
+        if switch.error is not None:
+            raise switch.error
         if errors and on_error == "group":
             raise all_of(errors, index)
 

@@ -245,6 +245,28 @@ class Keep(logging.Handler):
         self.records.append(record)
 
 
+def swallow(index: int) -> int:
+    with contextlib.suppress(Exception):
+        print(index)
+    return index
+
+
+@pytest.mark.parametrize("task", [print, swallow])
+@pytest.mark.parametrize("options", PLACES)
+def test_what_the_function_raises_ends_the_call(options: dict[str, Any], task: Any) -> None:
+    """It is no error of a task: nothing is tried again or skipped."""
+    heard: list[int] = []
+
+    def hear(index: int, stream: str, text: str) -> None:
+        heard.append(index)
+        raise LookupError("nobody listens")
+
+    parallel = Parallel(capture_output=hear, on_error="return", retries=3, **options)
+    with pytest.raises(LookupError, match="nobody listens"):
+        parallel([delayed(task)(0)])
+    assert heard == [0]
+
+
 @pytest.fixture
 def kept() -> Iterator[list[logging.LogRecord]]:
     """The records that the root logger gets, from DEBUG on."""

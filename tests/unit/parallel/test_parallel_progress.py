@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,15 @@ def test_tasks_that_a_checkpoint_knows_are_told(
 ) -> None:
     """One event each, also of those that are looked up when the reader has made room for them."""
     for _ in range(2):
-        seen: list[int] = []
-        parallel = Parallel(
-            n_jobs,
-            backend,
-            return_as,
-            checkpoint=tmp_path / "kept",
-            progress=lambda done, total, failed, seen=seen: seen.append(done),
-        )
+        seen: list[Counts] = []
+        note = partial(_note, seen)
+        parallel = Parallel(n_jobs, backend, return_as, checkpoint=tmp_path / "kept", progress=note)
         assert len(list(parallel([delayed(parse)(str(i)) for i in range(20)]))) == 20
-        assert seen == list(range(1, 21))
+        assert [done for done, _, _ in seen] == list(range(1, 21))
+
+
+def _note(seen: list[Counts], *counts: Any) -> None:
+    seen.append(counts)
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES[:3])
