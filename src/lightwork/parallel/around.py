@@ -55,6 +55,8 @@ def entered(around: Around, switch: Switch) -> Iterator[Run]:
     run = enter(layers, tell)
     try:
         yield run
+        if switch.error is not None:
+            raise switch.error
     finally:
         for layer in layers:
             layer.leave()

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ..errors import EngineError, RemoteTraceback
 from ..parcel.parcels import join, split
 from ..protocols import Call, Run, Tell
+from ..system.optional import loaded
 
 __all__ = ["Broken", "Initializer", "RemoteInitializer"]
 
@@ -49,6 +50,11 @@ def _refuse(index: int, call: Call) -> NoReturn:
     raise EngineError("the initializer of this worker failed")
 
 
+def _call(function: Callable[..., object], args: Sequence[Any]) -> None:  # Any: as in `Initializer`
+    sharing = loaded("lightwork.parallel.sharing")  # without it there are no handles
+    function(*(args if sharing is None else sharing.resolved(tuple(args))))
+
+
 class Initializer:
     """Runs in each thread of a call, or in the caller's own."""
 
@@ -63,7 +69,7 @@ class Initializer:
     def enter(self, inner: Run, tell: Tell) -> Run:
         """Run it; tell if it fails, which ends the call."""
         try:
-            self._function(*self._args)
+            _call(self._function, self._args)
         except BaseException as error:  # noqa: BLE001 - whatever it raises is the error of the call
             tell(0, Broken(error))
             return _refuse
@@ -90,7 +96,7 @@ class RemoteInitializer:
             LAST.digest = b""
             try:
                 function, args = join(self._skeleton, self._buffers)
-                function(*args)
+                _call(function, args)
             except BaseException as error:  # noqa: BLE001 - as above
                 tell(0, Broken(error))
                 return _refuse

@@ -120,21 +120,15 @@ def run_lazily(
     recall
         Asked for the result of each task before it runs, and told of it afterwards.
     """
+    index, errors = 0, list[BaseException]()
     with entered(around, switch) as run:
         attempts = _Attempts(run, retry, switch)
-        index = 0
-        errors: list[BaseException] = []
         if observer is not None:
             observer(0, total, 0)
         for call in _in_chunks(iter(tasks), chunk, sheet):
             switch.check()
+            known = None if recall is None else _look(recall, index, call, sheet)
             begin = sheet.clock()
-            known = None
-            if recall is not None:
-                known = asked(recall, index, call)
-                now = sheet.clock()
-                sheet.input += now - begin
-                begin = now
             try:
                 result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
@@ -156,10 +150,16 @@ def run_lazily(
             if result is not _SKIPPED:
                 yield result
             result = known = None  # the caller's from now on: do not keep it alive until the next is there
-        if switch.error is not None:
-            raise switch.error
         if errors and on_error == "group":
             raise all_of(errors, index)
+
+
+def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call":
+    """What is known of a task. To look for it is part of reading the input."""
+    begin = sheet.clock()
+    known = asked(recall, index, call)
+    sheet.input += sheet.clock() - begin
+    return known
 
 
 class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
