@@ -58,6 +58,7 @@ def entered(around: Around, switch: Switch) -> Iterator[Run]:
         if switch.error is not None:
             raise switch.error
     finally:
+        switch.error = None  # its traceback would keep the tasks alive until the next call
         for layer in layers:
             layer.leave()
 
