@@ -61,8 +61,7 @@ def run_command(command: list[str], folder: Path, *, given: str | None = None, *
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise AssertionError(f"the watchdog had to end it: {process.communicate()}") from None
-    assert process.returncode == 0, errors
-    assert errors == ""
+    assert (process.returncode, errors) == (0, ""), f"{process.returncode}: {errors}"
     assert await_none(mark), carriers(mark)
     assert list(temporary.iterdir()) == []
     assert not shared_memory() - before
