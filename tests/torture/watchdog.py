@@ -31,12 +31,19 @@ def write(folder: Path, text: str) -> list[str]:
     return [sys.executable, "-W", "error", str(path)]
 
 
-def run(folder: Path, text: str, **variables: str) -> str:
+def run(folder: Path, text: str, *, patience: float = SECONDS, **variables: str) -> str:
     """Run a script to its end; what it printed. See `run_command`."""
-    return run_command(write(folder, text), folder, **variables)
+    return run_command(write(folder, text), folder, patience=patience, **variables)
 
 
-def run_command(command: list[str], folder: Path, *, given: str | None = None, **variables: str) -> str:
+def run_command(
+    command: list[str],
+    folder: Path,
+    *,
+    given: str | None = None,
+    patience: float = SECONDS,
+    **variables: str,
+) -> str:
     """Run a command to its end; what it printed.
 
     It must end with 0 and say nothing else, warnings of leaks included. Afterwards none of its processes is
@@ -57,7 +64,7 @@ def run_command(command: list[str], folder: Path, *, given: str | None = None, *
         start_new_session=True,
     )
     try:
-        printed, errors = process.communicate(given, timeout=SECONDS + 15)
+        printed, errors = process.communicate(given, timeout=patience + 15)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise AssertionError(f"the watchdog had to end it: {process.communicate()}") from None
