@@ -1,6 +1,7 @@
-"""The long form: ``LIGHTWORK_TORTURE=long`` repeats each test of the pool and of `Parallel`, since races are rare.
+"""The long form: ``LIGHTWORK_TORTURE=long`` repeats each test of the pool and of `Parallel`.
 
-Tests that are marked ``once``, and those of other files, have loops of their own that become longer.
+Races are rare. Tests that are marked ``once``, and those of other files, have loops of their own that
+become longer.
 """
 
 import os

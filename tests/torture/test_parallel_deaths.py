@@ -146,7 +146,7 @@ def test_a_block_that_ends_while_its_pool_breaks(tmp_path: Path, return_as: str)
         for turn in range(6):
             with Parallel(2, return_as="{return_as}", batch_size=1) as parallel:
                 try: next(parallel(delayed(work)(i) for i in range(40)))
-                except WorkerDied: pass  # the other worker has run five tasks before this one has run its first
+                except WorkerDied: pass  # task 4 ended on one worker before task 0 on the other
             with Parallel(2, return_as="{return_as}", batch_size=1, on_error="skip") as parallel:
                 worker, template = next(parallel(delayed(work)(i) for i in range(40)))
                 victims = [worker, template] if turn % 2 else [worker]

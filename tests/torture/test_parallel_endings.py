@@ -22,7 +22,7 @@ MOMENTS = {
     "sys.exit": "sys.exit(0)",
     "in a cycle": "c = [g]; c.append(c); del g",
     "another thread": "threading.Thread(target=list, args=(g,), daemon=True).start()",
-    "two pools": "h = Parallel(2, return_as='generator')(delayed(time.sleep)(0.05) for i in range(9)); next(h)",
+    "two pools": "h = Parallel(2, return_as='generator')(delayed(abs)(-i) for i in range(9)); next(h)",
     "closed": "g.close()",
 }
 
@@ -156,8 +156,10 @@ def test_nothing_survives_the_parent(tmp_path: Path, backend: str, return_as: st
             with open("log", "a") as file: file.write(str(i // 2))
             time.sleep(30)
         def middle(i):
-            Parallel(2, "processes", batch_size=1, inner_max_num_threads=1)(delayed(child)(i) for i in range(4))
-        list(Parallel(2, "{backend}", "{return_as}", inner_max_num_threads=2)(delayed(middle)(i) for i in range(9)))
+            inner = Parallel(2, "processes", batch_size=1, inner_max_num_threads=1)
+            inner(delayed(child)(i) for i in range(4))
+        outer = Parallel(2, "{backend}", "{return_as}", inner_max_num_threads=2)
+        list(outer(delayed(middle)(i) for i in range(9)))
         """,
         mark,
     )

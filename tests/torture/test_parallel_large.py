@@ -1,4 +1,4 @@
-"""Item 23 of the list in README.md, as far as `Parallel` goes: very large messages, and memory of any alignment."""
+"""Item 23 of the list in README.md, as `Parallel` meets it: very large messages, memory of any alignment."""
 
 import os
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_messages_beyond_the_numbers_of_32_bits(tmp_path: Path, gigabytes: int, 
 
 @pytest.mark.parametrize("offset", [1, 3, 4, 7])
 def test_arrays_of_any_alignment_reach_native_code_whole(tmp_path: Path, offset: int) -> None:
-    """Memory that begins at an odd address: native code gets the right numbers, and results come back right."""
+    """Memory that begins at an odd address: native code gets the right numbers, and so does the caller."""
     printed = run(
         tmp_path,
         f"""
@@ -69,8 +69,8 @@ def test_arrays_of_any_alignment_reach_native_code_whole(tmp_path: Path, offset:
             y = x.copy()
             y[0, 0] += i
             expected.append((y, float((y @ y.T).sum())))
-        for mode in ("c", "c", "c"):
-            found = Parallel(2, mmap_mode=mode)(delayed(product)(x, i) for i in range(6))
+        for turn in range(3):
+            found = Parallel(2)(delayed(product)(x, i) for i in range(6))
             for (y, s), (z, t) in zip(found, expected):
                 assert np.array_equal(y, z) and abs(s - t) <= 1e-9 * abs(t)
         print("done")

@@ -58,7 +58,8 @@ CALLS = """
         assert len(parallel(delayed(bytes)(300_000) for i in range(2))) == 2
         assert parallel([]) == []
         assert list(Parallel(2, backend, "generator")(delayed(abs)(i) for i in range(4))) == [0, 1, 2, 3]
-        assert sorted(Parallel(2, backend, "generator_unordered")(delayed(abs)(i) for i in range(4))) == [0, 1, 2, 3]
+        unordered = Parallel(2, backend, "generator_unordered")
+        assert sorted(unordered(delayed(abs)(i) for i in range(4))) == [0, 1, 2, 3]
         assert next(Parallel(2, backend, "generator")(delayed(abs)(i) for i in range(4))) == 0
         assert len(Parallel(2, backend, on_error="return")(delayed(fails)(i) for i in range(3))) == 3
         try: parallel(delayed(fails)(i) for i in range(3))
@@ -88,7 +89,7 @@ def test_ten_thousand_calls_leave_everything_flat(tmp_path: Path) -> None:
     after = measure()
     # The pool holds two to four workers at the moment of looking, each with three descriptors here.
     room = {{"processes": 2, "descriptors": 6, "descriptors of a worker": 2, "megabytes": 12}}
-    grown = {{name: (before[name], after[name]) for name in before if after[name] > before[name] + room.get(name, 0)}}
+    grown = {{k: (before[k], after[k]) for k in before if after[k] > before[k] + room.get(k, 0)}}
     print(grown or "flat")
         """,
         patience=1750,

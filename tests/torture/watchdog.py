@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["HEAD", "LONG", "carriers", "environment", "run", "run_command", "write"]
@@ -33,18 +34,19 @@ def write(folder: Path, text: str) -> list[str]:
 
 def run(folder: Path, text: str, *, patience: float = SECONDS, **variables: str) -> str:
     """Run a script to its end; what it printed. See `run_command`."""
-    return run_command(write(folder, text), folder, patience=patience, **variables)
+    return run_command(write(folder, text), folder, variables, patience=patience)
 
 
 def run_command(
     command: list[str],
     folder: Path,
+    variables: Mapping[str, str] | None = None,
     *,
+    cwd: Path | None = None,
     given: str | None = None,
     patience: float = SECONDS,
-    **variables: str,
 ) -> str:
-    """Run a command to its end; what it printed.
+    """Run a command to its end, in `folder` or else `cwd`; what it printed.
 
     It must end with 0 and say nothing else, warnings of leaks included. Afterwards none of its processes is
     alive, and there is no temporary file of it and no shared memory of ours.
@@ -59,8 +61,8 @@ def run_command(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=folder,
-        env=environment(mark, TMPDIR=str(temporary), **variables),
+        cwd=cwd or folder,
+        env=environment(mark, TMPDIR=str(temporary), **(variables or {})),
         start_new_session=True,
     )
     try:

@@ -32,7 +32,7 @@ _PATIENCE = 0.2
 """Seconds to wait for an input that is just being advanced."""
 
 _LONG_PATIENCE = 2.0
-"""Seconds to wait for a pump that is at something else: code of users too (pickling, hooks), or a large copy."""
+"""Seconds to wait for a pump that does something else: it may pickle, copy, or call a progress function."""
 
 Chunk: TypeAlias = list[Any] | BaseException | None
 """Values (Any: of users' functions); the error that ends the call, or ``None`` for its end."""
