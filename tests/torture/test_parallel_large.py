@@ -50,7 +50,7 @@ def test_messages_beyond_the_numbers_of_32_bits(tmp_path: Path, gigabytes: int, 
     assert printed == "[[1, 2, 3, 4, True]]\n[1, 2, 3, 4, True]\n"
 
 
-@pytest.mark.parametrize("offset", [1, 3, 4, 7])
+@pytest.mark.parametrize("offset", [1, 4])
 def test_arrays_of_any_alignment_reach_native_code_whole(tmp_path: Path, offset: int) -> None:
     """Memory that begins at an odd address: native code gets the right numbers, and so does the caller."""
     printed = run(

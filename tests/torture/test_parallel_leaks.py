@@ -72,9 +72,9 @@ CALLS = """
 def test_ten_thousand_calls_leave_everything_flat(tmp_path: Path) -> None:
     """Processes, descriptors, threads, mappings, temporary files and memory: as after the first 200 calls.
 
-    The short form makes 400 calls after those, the long form 10,000.
+    The short form makes 120 calls after those, the long form 10,000.
     """
-    turns = 500 if LONG else 20
+    turns = 500 if LONG else 6
     printed = run(
         tmp_path,
         MEASURE

@@ -79,7 +79,7 @@ def test_workers_that_want_to_leave_while_their_next_task_is_pickled() -> None:
     """Item 7: whether the idle worker leaves before, during or after, the task runs once and is not lost."""
     chance = random.Random()
     with running_engine() as engine:
-        for turn in range(20):
+        for turn in range(8):
             session = open_session(engine, slots=2, idle_worker_timeout=chance.choice([0.001, 0.004, 0.008]))
             for index in range(8):
                 argument = Slow(index, chance.uniform(0, 0.008))
@@ -306,7 +306,7 @@ def test_an_interrupt_that_only_a_worker_gets(tmp_path: Path) -> None:
                 except (OSError, ValueError, IndexError): pass
         thread = threading.Thread(target=interrupt)
         thread.start()
-        found = Parallel(2, on_error="return")(delayed(work)(i) for i in range(400))
+        found = Parallel(2, on_error="return")(delayed(work)(i) for i in range(150))
         over.set()
         thread.join()
         for i, each in enumerate(found):
