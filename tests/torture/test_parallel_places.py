@@ -1,42 +1,21 @@
 """Parallel calls from wherever people make them: daemons, forked servers, notebooks, small machines."""
 
-import os
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.torture.watchdog import environment, run, run_command
+
 HEAD = "from lightwork import Parallel, delayed\n"
 
 pytestmark = [
     pytest.mark.torture,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worker processes need Linux"),
 ]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
-
-
-def run(command: list[str], folder: Path, *, given: str | None = None, **more: str) -> str:
-    """Run a command to its end under a watchdog; what it printed. It must not say anything else."""
-    result = subprocess.run(
-        command, input=given, capture_output=True, text=True, timeout=45, env=environment(**more), cwd=folder
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    return result.stdout
-
-
-def script(folder: Path, text: str, **more: str) -> str:
-    path = folder / "script.py"
-    path.write_text(HEAD + textwrap.dedent(text))
-    return run([sys.executable, "-W", "error", str(path)], folder, **more)
 
 
 DOUBLE = HEAD + "def double(x): return 2 * x\nprint(Parallel(2)(delayed(double)(i) for i in range(4)))\n"
@@ -57,14 +36,14 @@ def test_however_python_was_started(way: str, tmp_path: Path) -> None:
         "a pipe": ([], DOUBLE),
         "a module of a package": (["-m", "package.inside"], None),
     }[way]
-    printed = run([sys.executable, "-W", "error", *command], tmp_path, given=given)
+    printed = run_command([sys.executable, "-W", "error", *command], tmp_path, given=given)
     assert printed == "[0, 2, 4, 6]\n"
 
 
 @pytest.mark.parametrize("backend", ["processes", "threads"])
 def test_threads_that_call_at_once(backend: str, tmp_path: Path) -> None:
     """Calls of several threads, none of them the main one, run at once and do not mix."""
-    printed = script(
+    printed = run(
         tmp_path,
         f"""
         import threading
@@ -84,7 +63,7 @@ def test_threads_that_call_at_once(backend: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", ["processes", "threads"])
 def test_a_pool_that_is_resized_with_work_in_flight(backend: str, tmp_path: Path) -> None:
     """12, 2, 1, 12, 6, 1, 8, 5 workers, from several threads at once."""
-    printed = script(
+    printed = run(
         tmp_path,
         f"""
         import threading, time
@@ -111,7 +90,7 @@ def test_a_pool_that_is_resized_with_work_in_flight(backend: str, tmp_path: Path
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_daemonic_process_has_real_workers(method: str, tmp_path: Path) -> None:
     """``multiprocessing`` forbids its daemons to have children of its kind; these are of another."""
-    printed = script(
+    printed = run(
         tmp_path,
         f"""
         import multiprocessing, os
@@ -134,7 +113,7 @@ def test_a_daemonic_process_has_real_workers(method: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("blas", [False, True])
 def test_children_of_a_prefork_server_share_out(blas: bool, tmp_path: Path) -> None:
     """As with Celery and gunicorn: the parent used a pool, threads and BLAS; its children serve, and fork."""
-    printed = script(
+    printed = run(
         tmp_path,
         f"""
         import os, signal, threading
@@ -168,7 +147,7 @@ def test_children_of_a_prefork_server_share_out(blas: bool, tmp_path: Path) -> N
 
 def test_a_pool_of_multiprocessing_that_was_forked_after_ours(tmp_path: Path) -> None:
     """Its daemonic workers, forked while our pool was warm, share out themselves."""
-    printed = script(
+    printed = run(
         tmp_path,
         """
         import multiprocessing, os
@@ -185,7 +164,7 @@ def test_a_pool_of_multiprocessing_that_was_forked_after_ours(tmp_path: Path) ->
 def test_a_notebook(tmp_path: Path) -> None:
     """Functions of cells, redefined ones too, in a real kernel, before and after it is restarted."""
     manager, client = start_new_kernel(
-        env=environment(IPYTHONDIR=str(tmp_path), JUPYTER_PLATFORM_DIRS="1"), cwd=str(tmp_path)
+        env=environment("notebook", IPYTHONDIR=str(tmp_path), JUPYTER_PLATFORM_DIRS="1"), cwd=str(tmp_path)
     )
     said: list[str] = []
 
@@ -246,7 +225,9 @@ def test_without_shared_memory_files(before: str, tmp_path: Path) -> None:
     ):
         pytest.skip("mounting in a private name space is not permitted here")
     work = f"({before}) 2>{tmp_path}/log; exec {sys.executable} -W error -c '{SHARED}'"
-    assert run([*isolated, work], Path("/"), OPENBLAS_NUM_THREADS="1") == "[0.0, 1.0, 2.0, 3.0]\n"
+    # From a folder that all of this leaves in its place.
+    printed = run_command([*isolated, work], tmp_path, {"OPENBLAS_NUM_THREADS": "1"}, cwd=Path("/"))
+    assert printed == "[0.0, 1.0, 2.0, 3.0]\n"
 
 
 RUNNABLE = """
@@ -304,6 +285,6 @@ with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
 def test_no_more_threads_run_than_there_are_cores(outer: str, inner: str, tmp_path: Path) -> None:
     """One worker per core, four in each of its tasks, and BLAS in those: all of them share the cores."""
     command = [sys.executable, "-W", "error", "-c", RUNNABLE, outer, inner]
-    cores, samples, median, most = map(int, run(command, tmp_path).split())
+    cores, samples, median, most = map(int, run_command(command, tmp_path).split())
     assert samples > 20
     assert 1 <= median <= most <= cores + 1

@@ -75,7 +75,7 @@ def test_arguments_are_let_go_with_their_tasks(n_jobs: int, backend: str) -> Non
     """Item 20: whoever has a result finds the arguments of its task, and of all before it, gone."""
     references: list[weakref.ref[Watched]] = []
     parallel = Parallel(n_jobs, backend, return_as="generator", batch_size=1)
-    for i, result in enumerate(parallel(watched(40, references, give))):
+    for i, result in enumerate(parallel(watched(12, references, give))):
         assert result == i
         gc.collect()
         alive = [place for place, reference in enumerate(references[:i]) if reference() is not None]
@@ -106,6 +106,7 @@ def test_workers_let_go_of_what_failed() -> None:
     assert max(parallel(delayed(peak)(i) for i in range(8))) < before + 150 * MB
 
 
+@pytest.mark.once
 def test_segments_end_with_their_call() -> None:
     """R18: fresh arrays in each of many calls of one context leave no segment, here or in a worker."""
     with Parallel(2) as parallel:

@@ -10,8 +10,9 @@ import pytest
 
 from lightwork import Parallel, Retry, delayed
 from lightwork.errors import CallCancelled
+from tests.torture.watchdog import LONG
 
-TASKS = 150 if os.environ.get("LIGHTWORK_TORTURE") == "long" else 40
+TASKS = 60 if LONG else 25
 
 
 def work(folder: str, seed: int, index: int) -> tuple[int, bytes]:
@@ -55,7 +56,7 @@ def test_retries_bring_every_task_home(tmp_path: Path, return_as: str) -> None:
 def test_cancelling_at_random_leaves_a_pool_that_works() -> None:
     """Calls are given up after a random while, from the reader and from outside; each next call is right."""
     chance = random.Random(os.urandom(8))
-    for turn in range(10):
+    for turn in range(6):
         parallel = Parallel(n_jobs=2, return_as="generator", retries=1)
         results = parallel(delayed(pow)(number, 2) for number in range(100_000))
         taken = [next(results) for _ in range(chance.randrange(200))]

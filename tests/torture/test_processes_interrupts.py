@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from lightwork.engines.processes import ProcessEngine
+from tests.torture.watchdog import LONG
 from tests.unit.engines.processes.driving import batches, collect, open_session, results, running_engine, task
 
-pytestmark = pytest.mark.torture
+pytestmark = [pytest.mark.torture, pytest.mark.once]
+TURNS = 100 if LONG else 6
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def raise_interrupt(signum: int, frame: object) -> None:
 
 
 def test_an_interrupt_at_any_moment_leaves_the_pool_whole(engine: ProcessEngine) -> None:
-    """Forty sessions interrupted at random moments, each aborted and followed by one that must be right."""
+    """Sessions interrupted at random moments, each aborted and followed by one that must be right."""
     moments = random.Random(4)
     array = np.arange(50_000.0)
     calls = [task(shape_and_sum, array, k) for k in range(60)]
@@ -47,7 +49,7 @@ def test_an_interrupt_at_any_moment_leaves_the_pool_whole(engine: ProcessEngine)
     assert results(engine, calls) == expected
     previous = signal.signal(signal.SIGALRM, raise_interrupt)
     try:
-        for _ in range(40):
+        for _ in range(TURNS):
             session = open_session(engine, slots=2)
             with contextlib.suppress(KeyboardInterrupt), interrupt_after(moments.uniform(0.0001, 0.02)):
                 for number, batch in enumerate(batches(calls, 3)):

@@ -31,6 +31,8 @@ __all__ = ["Channel", "Chunk", "Results", "no_result", "stream"]
 _PATIENCE = 0.2
 """Seconds to wait for an input that is just being advanced."""
 
+_LONG_PATIENCE = 2.0
+"""Seconds to wait for a pump that does something else: it may pickle, copy, or call a progress function."""
 
 Chunk: TypeAlias = list[Any] | BaseException | None
 """Values (Any: of users' functions); the error that ends the call, or ``None`` for its end."""
@@ -39,7 +41,7 @@ Chunk: TypeAlias = list[Any] | BaseException | None
 class Channel:
     """What the pump and the reader share."""
 
-    __slots__ = ("arrived", "chunks", "consumed", "driver", "session", "starved")
+    __slots__ = ("arrived", "chunks", "closing", "consumed", "driver", "session", "starved")
 
     def __init__(self, driver: Driver, session: Session) -> None:
         self.driver = driver
@@ -51,6 +53,8 @@ class Channel:
         """Values that the reader has taken. Written by the reader."""
         self.starved = False
         """The pump waits and would like to hear of values taken. Written by the pump."""
+        self.closing = False
+        """The pump closes the session, which no code of users can hold up. Written by the pump."""
 
     def put(self, chunk: Chunk) -> None:
         """Hand a chunk to the reader. Called by the pump."""
@@ -115,7 +119,8 @@ class Results(Generator[Any, None, None]):
     def close(self) -> None:
         """End the call, and wait until its workers are free again. Safe to call twice.
 
-        If the input is being advanced this waits 0.2 s at most: the input may never come back.
+        If the input is being advanced this waits 0.2 s at most, and two seconds if an argument is being
+        pickled, a result rebuilt or a progress function called: that code may never come back.
         """
         self._over = True
         self._chunk = []
@@ -193,7 +198,9 @@ def _stop(channel: Channel, pump: threading.Thread) -> None:
     # The finalizer may run inside the pump itself. And the pump looks at `cancelled` after it has set
     # `reading`, so either it sees that it is over, or we see that it is busy with the input.
     if pump is not threading.current_thread() and pump.ident is not None:
-        pump.join(_PATIENCE if channel.driver.reading else None)
+        pump.join(_PATIENCE if channel.driver.reading else _LONG_PATIENCE)
+        if channel.closing:
+            pump.join()
 
 
 def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
@@ -203,6 +210,7 @@ def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
         _run(driver, channel)
     except BaseException as error:  # noqa: BLE001 - carried to the reader, who raises it
         outcome = error
+    channel.closing = True
     try:
         channel.session.close(abort=outcome is not None or not driver.ended)
         ended()

@@ -122,11 +122,42 @@ def test_closing_does_not_wait_for_an_input_that_blocks() -> None:
         yield delayed(square)(1)
         there.set()
         gate.wait(30)
+        came_back.append(True)
 
+    came_back: list[bool] = []
     results = Parallel(2, "threads", return_as="generator")(calls())
     there.wait(30)
     results.close()
-    assert not gate.is_set()
+    assert not came_back
+    gate.set()
+    for pump in pumps():
+        pump.join()
+
+
+class Waiting:
+    """Blocks whoever takes it apart."""
+
+    def __init__(self, there: threading.Event, gate: threading.Event) -> None:
+        self.there = there
+        self.gate = gate
+        self.came_back = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        self.there.set()
+        self.gate.wait(30)
+        self.came_back = True
+        return int, ()
+
+
+def test_closing_does_not_wait_for_an_argument_that_blocks() -> None:
+    """Pickling that never comes back cannot hold up the end either; later calls are as ever."""
+    gate, there = threading.Event(), threading.Event()
+    argument = Waiting(there, gate)
+    results = Parallel(2, return_as="generator")([delayed(str)(argument)])
+    there.wait(30)
+    results.close()
+    assert not argument.came_back
+    assert Parallel(2)(delayed(square)(i) for i in range(3)) == [0, 1, 4]
     gate.set()
     for pump in pumps():
         pump.join()
