@@ -132,8 +132,8 @@ def run_lazily(
             try:
                 result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
-                sheet.ran(index, call, begin, error)
                 _explain(error, index, call)
+                sheet.ran(index, call, begin, error)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     raise

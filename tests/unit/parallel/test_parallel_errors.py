@@ -157,6 +157,8 @@ def test_a_forgotten_delayed_is_explained(n_jobs: int) -> None:
         Parallel(n_jobs)([give(3)])
     text = str(caught.value)
     assert "task 0 is of type int, not a call: write delayed(f)(x), not f(x)" in text
+    with pytest.raises(TypeError, match="task 0 is of type int, not a call"):
+        Parallel(n_jobs, seed=1)([give(3)])  # type: ignore[list-item]  # that is the mistake
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -84,7 +84,8 @@ def test_a_slow_call_among_tiny_ones_is_found_with_one_worker() -> None:
     slowest = parallel.report().slowest[0]
     assert slowest.seconds >= 0.1
     assert slowest.index <= 5000 < slowest.index + 1024
-    assert "one of the" in slowest.call
+    # On a busy machine it may have been timed by itself.
+    assert slowest.index == 5000 or "one of the" in slowest.call
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
