@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import (
     AsyncMemorizedFunc,
     CacheWarning,
@@ -115,6 +116,13 @@ def test_state_of_a_memory_is_joblib_s(tmp_path: Path) -> None:
     assert vars(ours.store_backend).keys() == vars(theirs.store_backend).keys()
 
 
+def test_digests_of_memories_are_joblib_s(tmp_path: Path) -> None:
+    """Estimators hold a `Memory`, and are arguments of cached functions."""
+    ours, theirs = Memory(str(tmp_path)), joblib.Memory(str(tmp_path))
+    assert hash([ours, ours.cache(same)]) == joblib.hash([theirs, theirs.cache(same)])
+    assert hash(NotMemorizedResult(1)) == joblib.hash(joblib.memory.NotMemorizedResult(1))
+
+
 def test_foreign_files_survive_a_clear(tmp_path: Path) -> None:
     """`clear` removes folders of results, not a file that somebody has put beside them."""
     memory = Memory(tmp_path, verbose=0)
@@ -128,6 +136,7 @@ def test_foreign_files_survive_a_clear(tmp_path: Path) -> None:
 STORING = """
 import sys, signal
 import numpy as np
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import Memory
 
 class Slow:
@@ -263,6 +272,7 @@ def test_threads_compute_a_call_once(tmp_path: Path) -> None:
 # Tells when it computes, and ends when a line arrives.
 WAITING = """
 import sys
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import Memory
 
 def waiting(x):

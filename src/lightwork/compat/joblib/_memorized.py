@@ -391,8 +391,9 @@ def _described(func: Callable[..., Any]) -> str:
     """A function as `pydoc` describes it: its signature and its docstring."""
     if not inspect.isfunction(func):
         return str(func.__doc__)
-    text = f"{func.__name__}{inspect.signature(func)}\n"
-    return f"{text}\n{textwrap.indent(inspect.getdoc(func) or '', '    ')}\n"
+    doc = inspect.getdoc(func)
+    text = f"{func.__name__}{inspect.signature(func)}\n\n"
+    return f"{text}{textwrap.indent(doc, '    ')}\n" if doc else text
 
 
 class NotMemorizedFunc:

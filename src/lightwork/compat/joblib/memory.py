@@ -66,6 +66,11 @@ __all__ = [
 
 # Any: functions, arguments, results and options are the user's.
 
+# Their home is here: pickles and digests hold it.
+for _kind in (AsyncMemorizedFunc, AsyncNotMemorizedFunc, MemorizedFunc, MemorizedResult, NotMemorizedFunc):
+    _kind.__module__ = __name__
+JobLibCollisionWarning.__module__ = NotMemorizedResult.__module__ = __name__
+
 
 class Memory(Logger):
     """Keeps results of functions in a folder, in joblib's layout.
