@@ -173,8 +173,9 @@ def test_what_cannot_be_stored_leaves_no_file(tmp_path: Path) -> None:
     """A value that fails halfway is returned, with a warning, and no part of it is kept."""
     memory = Memory(tmp_path, verbose=0)
     cached = memory.cache(unstorable)
-    with pytest.warns(CacheWarning, match="not today"):
+    with pytest.warns(CacheWarning, match="not today") as warned:
         assert len(cached(1)) == 2
+    assert [warning.filename for warning in warned] == [__file__]
     with pytest.warns(CacheWarning):
         shelved = cached.call_and_shelve(1)
     assert isinstance(shelved, NotMemorizedResult)
@@ -350,6 +351,18 @@ def test_positional_only_parameters_are_named(tmp_path: Path) -> None:
     assert cached(1.0, 2.0) == cached(1.0, 2.0) == (0.5, {})
     assert cached(1.0, 2.0, a=3.0) == (0.5, {"a": 3.0})
     assert CALLS == [(1.0, 2.0)] * 2
+
+
+def test_compressed_results_are_not_mapped(tmp_path: Path) -> None:
+    """What was stored compressed is loaded, where `mmap_mode` cannot map it."""
+    Memory(tmp_path, verbose=0, compress=True).cache(same)(np.ones(1000))
+    found = Memory(tmp_path, verbose=0, mmap_mode="r").cache(same)
+    with pytest.raises(ValueError, match="'q'"):
+        Memory(tmp_path / "none", mmap_mode="q")
+    assert not (tmp_path / "none").exists()
+    assert found.check_call_in_cache(np.ones(1000))
+    assert found(np.ones(1000)).sum() == 1000
+    assert len(CALLS) == 1
 
 
 def test_expired_results_are_computed_anew(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ class MemorizedFunc(Logger):
             warnings.warn(
                 f"Persisting input arguments took {lapse:.2f}s to run. The repr of large arguments may be "
                 "the reason: it is kept with each result.",
-                stacklevel=5,
+                stacklevel=6,
             )
         return metadata
 

@@ -45,12 +45,13 @@ __all__ = [
 CallId: TypeAlias = Sequence[str]
 """Parts of a path below the location: the function, or the function and the digest of its arguments."""
 
-_TO_THE_CALL = 6
+_TO_THE_CALL = 7
 """Frames between a warning about a result and the call of the cached function."""
 
 _SMALL = 32 << 10
 """Bytes that are read at once."""
 
+_MMAP_MODES = (None, "r", "r+", "w+", "c")
 _ITEM = re.compile("[a-f0-9]{32}")
 _GITIGNORE = "# Created by joblib automatically.\n*\n"
 
@@ -151,11 +152,11 @@ class StoreBackendMixin:
         if not self._item_exists(filename):
             raise KeyError(f"Non-existing item (may have been cleared).\nFile {filename} does not exist")
         mmap_mode = getattr(self, "mmap_mode", None)
-        if mmap_mode is not None:
-            with contextlib.suppress(InvalidOption):  # it is compressed: there is nothing to map
-                return load(filename, mmap_mode=mmap_mode)
         with self._open_item(filename, "rb") as file:
-            return _load(file)
+            begin = file.read(_SMALL)
+            if mmap_mode is None or not begin.startswith(pickle.PROTO):  # or compressed: nothing to map
+                return _load(begin, file)
+        return load(filename, mmap_mode=mmap_mode)
 
     def dump_item(self, call_id: CallId, item: Any, verbose: int = 1) -> None:
         """Store a result. One that cannot be stored is a warning."""
@@ -299,14 +300,13 @@ def _called(call_id: CallId, metadata: Mapping[str, Any] | None) -> str:
     return f"{name}({', '.join(f'{key}={value}' for key, value in metadata['input_args'].items())})"
 
 
-def _load(file: Any) -> Any:  # Any: an open file, whoever opened it
-    """A value from a file in joblib's format."""
-    begin = file.read(_SMALL)
+def _load(begin: bytes, file: Any) -> Any:  # Any: an open file, whoever opened it
+    """A value from a file in joblib's format, of which the first bytes were read."""
     if len(begin) == _SMALL:
         file.seek(0)
         return load(file)
     # Without arrays beside it, it is a pickle: a tenth of the time, and most results are small.
-    if begin[:1] == pickle.PROTO and b"ArrayWrapper" not in begin:
+    if begin.startswith(pickle.PROTO) and b"ArrayWrapper" not in begin:
         return pickle.loads(begin)
     return load(io.BytesIO(begin))
 
@@ -337,6 +337,8 @@ class FileSystemStoreBackend(StoreBackendBase, StoreBackendMixin):
         Of `backend_options` two are known: ``compress`` and ``mmap_mode``.
         """
         options = backend_options or {}
+        if options.get("mmap_mode") not in _MMAP_MODES:
+            raise InvalidOption(f"mmap_mode={options['mmap_mode']!r} is none of {_MMAP_MODES}")
         self.location = location
         self.compress = options.get("compress", False)
         self.mmap_mode = options.get("mmap_mode")
@@ -356,7 +358,8 @@ class FileSystemStoreBackend(StoreBackendBase, StoreBackendMixin):
     def clear_location(self, location: str) -> None:
         """Remove a folder; of the whole store what is in it, but for files right there."""
         if location == self.location:
-            rm_subdirs(location)
+            with contextlib.suppress(FileNotFoundError):
+                rm_subdirs(location)
         else:
             shutil.rmtree(location, ignore_errors=True)
 
