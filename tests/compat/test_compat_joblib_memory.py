@@ -179,6 +179,8 @@ def test_what_cannot_be_stored_leaves_no_file(tmp_path: Path) -> None:
     with pytest.warns(CacheWarning):
         shelved = cached.call_and_shelve(1)
     assert isinstance(shelved, NotMemorizedResult)
+    with pytest.warns(CacheWarning):
+        assert len(memory.cache(unstorable, mmap_mode="r")(1)) == 2
     assert [name for name in files(tmp_path) if "output" in name] == []
 
 
@@ -225,6 +227,38 @@ def test_a_result_is_not_stored_under_a_source_that_came_meanwhile(tmp_path: Pat
     assert new.check_call_in_cache(3)
     assert not new.check_call_in_cache(2)
     assert new(2) == "new"
+
+
+class Meddler:
+    """Lets another version of the function take the folder over while it is stored."""
+
+    def __init__(self, other: Callable[[int], object]) -> None:
+        self.other = other
+
+    def __reduce__(self) -> Any:
+        self.other(3)
+        return int, ()
+
+
+def test_a_result_is_removed_if_another_source_came_while_it_was_stored(tmp_path: Path) -> None:
+    """The other version does not find it."""
+    memory = Memory(tmp_path / "cache", verbose=0)
+    new = memory.cache(version(tmp_path / "2", "versions", "new").answer, ignore=["inside"])
+    module = version(tmp_path / "1", "versions", "old")
+    module.__dict__["Meddler"], module.__dict__["new"] = Meddler, new
+    source = tmp_path / "1" / "versions.py"
+    source.write_text("def answer(x, inside=None):\n    return Meddler(new)\n")
+    exec(compile(source.read_text(), str(source), "exec"), module.__dict__)
+    assert isinstance(memory.cache(module.answer)(2), Meddler)
+    assert new.check_call_in_cache(3)
+    assert not new.check_call_in_cache(2)
+
+
+def test_a_source_is_stored_in_each_folder(tmp_path: Path) -> None:
+    """A function that two memories of one process keep is compared in both."""
+    for name in "ab":
+        Memory(tmp_path / name, verbose=0).cache(same)(1)
+    assert len(list(tmp_path.rglob("func_code.py"))) == 2
 
 
 def test_damaged_result_is_computed_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -45,7 +45,7 @@ __all__ = [
 CallId: TypeAlias = Sequence[str]
 """Parts of a path below the location: the function, or the function and the digest of its arguments."""
 
-_TO_THE_CALL = 7
+_TO_THE_CALL = 8
 """Frames between a warning about a result and the call of the cached function."""
 
 _SMALL = 32 << 10
