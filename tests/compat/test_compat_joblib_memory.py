@@ -437,3 +437,37 @@ def test_a_removed_folder_is_made_again(tmp_path: Path) -> None:
     cached = memory.cache(removing)
     assert [cached(1), cached(1)] == [1, 1]
     assert 1 <= len(CALLS) <= 2
+
+
+# Calls of few arguments, while everybody clears now and then.
+CROWD = """
+import random, sys
+import numpy as np
+from lightwork.compat.joblib.memory import Memory
+
+def filled(x):
+    return np.full(2000, x), str(x)
+
+dice = random.Random(int(sys.argv[2]))
+cached = Memory(sys.argv[1], verbose=0).cache(filled)
+for _ in range(150):
+    x = dice.randrange(10)
+    array, text = cached(x)
+    assert (array == x).all() and text == str(x)
+    if dice.random() < 0.1:
+        cached.clear(warn=False)
+    if dice.random() < 0.1:
+        cached.store_backend.enforce_store_limits(0)
+"""
+
+
+def test_a_crowd_that_clears_never_fails(tmp_path: Path) -> None:
+    """Four processes store, load and remove at the same time: no error, no warning, no log line."""
+    script = tmp_path / "crowd.py"
+    script.write_text(CROWD)
+    command = [sys.executable, "-W", "error", str(script), str(tmp_path / "cache")]
+    crowd = [
+        subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for seed in range(4)
+    ]
+    assert [(process.communicate()[0], process.returncode) for process in crowd] == [("", 0)] * 4

@@ -223,6 +223,8 @@ class MemorizedFunc(Logger):
         try:
             value = self._load_item(call)
         except Exception:  # noqa: BLE001  # loading runs code of the value, and it can be computed
+            if not self.store_backend.contains_item(call.call_id):
+                return None  # somebody has removed it at this moment
             _, signature = format_signature(self.func, *call.args, **call.kwargs)
             self.warn(f"Exception while loading results for {signature}\n {traceback.format_exc()}")
             return _Found(None, is_whole=False)
