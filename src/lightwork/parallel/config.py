@@ -1,7 +1,7 @@
 """Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple, SupportsInt
@@ -10,7 +10,15 @@ from ..engines.registry import engine
 from ..errors import InvalidOption
 from ..protocols import Engine
 from ..system import log
-from .options import Unset, check_choice, parse_n_jobs, parse_verbose, refuse_memmapping, refuse_unknown
+from .options import (
+    Unset,
+    check_choice,
+    parse_mmap_mode,
+    parse_n_jobs,
+    parse_verbose,
+    refuse_memmapping,
+    refuse_unknown,
+)
 from .task import nesting_level
 
 __all__ = ["Place", "Settings", "active_settings", "choose", "effective_n_jobs", "parallel_config"]
@@ -39,7 +47,8 @@ class Settings(NamedTuple):
     require: str | Unset | None = REQUIRE
     inner_max_num_threads: int | None = None
     initializer: Callable[..., object] | None = None
-    initargs: Sequence[Any] = ()  # Any: arguments of the user's function
+    initargs: tuple[Any, ...] = ()  # Any: arguments of the user's function
+    mmap_mode: str | Unset | None = MMAP_MODE
     level: int = 0
     """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
 
@@ -149,11 +158,11 @@ class parallel_config:
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, ``"auto"``, or an `Engine`.
-    n_jobs, verbose, prefer, require
+    n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
         As for `Parallel`. Only together with `backend`.
-    temp_folder, max_nbytes, mmap_mode
+    temp_folder, max_nbytes
         Accepted with their defaults only, see `Parallel`.
 
     Raises
@@ -170,22 +179,24 @@ class parallel_config:
         verbose: int | Unset = VERBOSE,
         temp_folder: object = TEMP_FOLDER,
         max_nbytes: object = MAX_NBYTES,
-        mmap_mode: object = MMAP_MODE,
+        mmap_mode: str | Unset | None = MMAP_MODE,
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         inner_max_num_threads: int | None = None,
         initializer: Callable[..., object] | None = None,
-        initargs: Sequence[Any] = (),  # Any: arguments of the user's function
+        initargs: Iterable[Any] = (),  # Any: arguments of the user's function
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("parallel_config", refused)
-        refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
+        refuse_memmapping(given(temp_folder), given(max_nbytes))
+        parse_mmap_mode(given(mmap_mode))
         check_choice("prefer", given(prefer), _PREFER)
         check_choice("require", given(require), _REQUIRE)
         for name, value in (("inner_max_num_threads", inner_max_num_threads), ("initializer", initializer)):
             if value is not None and backend is None:
                 raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
         check_inner(inner_max_num_threads)
+        args = check_initializer(initializer, initargs)
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
@@ -196,7 +207,8 @@ class parallel_config:
             require=outer.require if isinstance(require, Unset) else require,
             inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
             initializer=initializer or outer.initializer,
-            initargs=initargs if initializer else outer.initargs,
+            initargs=args if initializer else outer.initargs,
+            mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
             level=nesting_level(),
         )
         _ACTIVE.set(self.settings)
@@ -217,6 +229,23 @@ class parallel_config:
 def given(value: object) -> Any:  # Any: what the option is
     """The value of an option, or its default."""
     return value.default if isinstance(value, Unset) else value
+
+
+def either(value: object, configured: object) -> Any:  # Any: what the option is
+    """The value of an option of a call: its own, else the configured one, else its default."""
+    return given(configured if isinstance(value, Unset) else value)
+
+
+def check_initializer(initializer: object, initargs: Iterable[Any]) -> tuple[Any, ...]:
+    """The arguments for an initializer. Refuses what cannot be called, and arguments without it."""
+    if initializer is not None and not callable(initializer):
+        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
+    if not isinstance(initargs, Iterable):
+        raise InvalidOption(f"initargs={initargs!r}: give a tuple of arguments for the initializer")
+    args = tuple(initargs)
+    if args and initializer is None:
+        raise InvalidOption(f"initargs={args!r}: there is no initializer= that they could be given to")
+    return args
 
 
 def check_inner(threads: object) -> None:

@@ -2,9 +2,11 @@
 
 from . import backports, disk, func_inspect, hashing, logger, memory
 from ._store_backends import StoreBackendBase, register_store_backend
+from .compressor import register_compressor
 from .hashing import hash
 from .logger import Logger, PrintTime
 from .memory import MemorizedResult, Memory, expires_after
+from .numpy_pickle import dump, load
 
 __all__ = [
     "Logger",
@@ -14,11 +16,14 @@ __all__ = [
     "StoreBackendBase",
     "backports",
     "disk",
+    "dump",
     "expires_after",
     "func_inspect",
     "hash",
     "hashing",
+    "load",
     "logger",
     "memory",
+    "register_compressor",
     "register_store_backend",
 ]
