@@ -158,7 +158,7 @@ def test_a_forgotten_delayed_is_explained(n_jobs: int) -> None:
     text = str(caught.value)
     assert "task 0 is of type int, not a call: write delayed(f)(x), not f(x)" in text
     with pytest.raises(TypeError, match="task 0 is of type int, not a call"):
-        Parallel(n_jobs, seed=1)([give(3)])  # type: ignore[list-item]  # that is the mistake
+        Parallel(n_jobs, seed=1)([give(3)])
 
 
 @pytest.mark.parametrize("seed", range(20))
