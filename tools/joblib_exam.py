@@ -15,14 +15,35 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+# What `import joblib` finds first, in the examined process and in those that the tests start.
 FACE = """
 import sys
-from lightwork.compat import install
+import joblib_exam_alias
 del sys.modules["joblib"]
-face = install()
-face.__file__ = __file__
-face.__path__.append({folder!r})
-sys.modules["joblib"] = face
+sys.modules["joblib"] = joblib_exam_alias.install()
+"""
+
+# The alias, and beside it the tests as `joblib.test`; workers get both.
+ALIAS = """
+import os, sys
+from importlib.machinery import PathFinder
+import lightwork.compat
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "joblib")
+
+class Tests:
+    travels_to_workers = True
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, [FOLDER]) if name == "joblib.test" else None
+
+def install():
+    face = lightwork.compat.install()
+    face.__file__ = os.path.join(FOLDER, "__init__.py")
+    if not any(isinstance(finder, Tests) for finder in sys.meta_path):
+        sys.meta_path.append(Tests())
+    return face
 """
 
 # What joblib's repository has beside its package, by what the tests need of it.
@@ -54,7 +75,8 @@ def make_package(folder: Path, on: str) -> Path:
         shutil.copytree(Path(spec.origin).parent, package)
     else:
         package.mkdir()
-        (package / "__init__.py").write_text(FACE.format(folder=str(package)))
+        (package / "__init__.py").write_text(FACE)
+        (folder / "joblib_exam_alias.py").write_text(ALIAS)
         shutil.copytree(Path(spec.origin).parent / "test", package / "test")
     (folder / "conftest.py").write_text(CONFTEST)
     return package
