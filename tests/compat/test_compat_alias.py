@@ -222,7 +222,7 @@ def test_the_public_names() -> None:
     assert face.__version__.split(".")[:2] == real.__version__.split(".")[:2]
     assert set(face.__all__) <= set(dir(face))
     with pytest.raises(AttributeError, match=r"lightwork\.compat\.joblib.*Parallell"):
-        face.Parallell  # noqa: B018  # the access is the point
+        face.Parallell  # the access is the point
 
 
 @pytest.mark.slow

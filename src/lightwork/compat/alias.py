@@ -84,7 +84,7 @@ def install() -> ModuleType:
 
 
 def uninstall() -> None:
-    """Undo `install` for imports to come. Modules that hold the face keep it; joblib itself is not touched."""
+    """Undo `install` for imports to come. Who holds the face keeps it; joblib itself is not touched."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     for name in [name for name in sys.modules if _is_joblibs(name) and _is_ours(name)]:
         del sys.modules[name]

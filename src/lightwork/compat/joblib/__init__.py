@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .logger import Logger, PrintTime
 
 __version__ = "1.6.0"
-"""The version of joblib whose interface this is, which others compare. lightwork's own: `lightwork.__version__`."""
+"""Of joblib, whose interface this is: others compare it. lightwork's own is `lightwork.__version__`."""
 
 _HOMES = {
     "Logger": "logger",
@@ -49,7 +49,7 @@ _MODULES = frozenset(
         *("numpy_pickle_utils", "parallel", "pool"),
     )
 )
-"""Modules that people use after ``import joblib`` alone. `testing` and `_dask` want to be imported, as in joblib."""
+"""Used after ``import joblib`` alone. `testing` and `_dask` want to be imported, as in joblib."""
 
 __all__ = [
     "Logger",
