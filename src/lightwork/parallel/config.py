@@ -10,7 +10,15 @@ from ..engines.registry import engine
 from ..errors import InvalidOption
 from ..protocols import Engine
 from ..system import log
-from .options import Unset, check_choice, parse_n_jobs, parse_verbose, refuse_memmapping, refuse_unknown
+from .options import (
+    Unset,
+    check_choice,
+    parse_mmap_mode,
+    parse_n_jobs,
+    parse_verbose,
+    refuse_memmapping,
+    refuse_unknown,
+)
 from .task import nesting_level
 
 __all__ = ["Place", "Settings", "active_settings", "choose", "effective_n_jobs", "parallel_config"]
@@ -40,6 +48,7 @@ class Settings(NamedTuple):
     inner_max_num_threads: int | None = None
     initializer: Callable[..., object] | None = None
     initargs: Sequence[Any] = ()  # Any: arguments of the user's function
+    mmap_mode: str | Unset | None = MMAP_MODE
     level: int = 0
     """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
 
@@ -149,11 +158,11 @@ class parallel_config:
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, ``"auto"``, or an `Engine`.
-    n_jobs, verbose, prefer, require
+    n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
         As for `Parallel`. Only together with `backend`.
-    temp_folder, max_nbytes, mmap_mode
+    temp_folder, max_nbytes
         Accepted with their defaults only, see `Parallel`.
 
     Raises
@@ -170,7 +179,7 @@ class parallel_config:
         verbose: int | Unset = VERBOSE,
         temp_folder: object = TEMP_FOLDER,
         max_nbytes: object = MAX_NBYTES,
-        mmap_mode: object = MMAP_MODE,
+        mmap_mode: str | Unset | None = MMAP_MODE,
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         inner_max_num_threads: int | None = None,
@@ -179,7 +188,8 @@ class parallel_config:
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("parallel_config", refused)
-        refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
+        refuse_memmapping(given(temp_folder), given(max_nbytes))
+        parse_mmap_mode(given(mmap_mode))
         check_choice("prefer", given(prefer), _PREFER)
         check_choice("require", given(require), _REQUIRE)
         for name, value in (("inner_max_num_threads", inner_max_num_threads), ("initializer", initializer)):
@@ -197,6 +207,7 @@ class parallel_config:
             inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
             initializer=initializer or outer.initializer,
             initargs=initargs if initializer else outer.initargs,
+            mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
             level=nesting_level(),
         )
         _ACTIVE.set(self.settings)
@@ -217,6 +228,11 @@ class parallel_config:
 def given(value: object) -> Any:  # Any: what the option is
     """The value of an option, or its default."""
     return value.default if isinstance(value, Unset) else value
+
+
+def either(value: object, configured: object) -> Any:  # Any: what the option is
+    """The value of an option of a call: its own, else the configured one, else its default."""
+    return given(configured if isinstance(value, Unset) else value)
 
 
 def check_inner(threads: object) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "check_choice",
     "parse_batch_size",
     "parse_capture",
+    "parse_mmap_mode",
     "parse_n_jobs",
     "parse_seed",
     "parse_task_timeout",
@@ -157,20 +158,24 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
         )
 
 
-def refuse_memmapping(temp_folder: object, max_nbytes: object, mmap_mode: object) -> None:
+def parse_mmap_mode(mmap_mode: object) -> bool:
+    """Whether large arrays arrive read-only. Otherwise they are private copies, shared until written to."""
+    if mmap_mode not in (None, "c", "r"):
+        raise InvalidOption(
+            f"mmap_mode={mmap_mode!r}: no task can change what others see; give "
+            "'c' (writable, private copies) or 'r' (read-only)"
+        )
+    return mmap_mode == "r"
+
+
+def refuse_memmapping(temp_folder: object, max_nbytes: object) -> None:
     """Refuse what speaks of joblib's memory-mapped files. There are none here.
 
-    Arrays of any size arrive in a worker as private, writable copies, large ones shared in memory until they
-    are written to. `None` and the defaults ask for nothing else, so they pass.
+    `None` and the defaults ask for nothing else, so they pass.
     """
     if temp_folder is not None:
         raise InvalidOption(
             f"temp_folder={temp_folder!r}: arrays travel in memory, no files are written; leave it out"
-        )
-    if mmap_mode not in (None, "c"):
-        raise InvalidOption(
-            f"mmap_mode={mmap_mode!r}: arrays arrive copy-on-write in every worker, "
-            'which is mmap_mode="c"; leave it out'
         )
     if max_nbytes not in (None, "1M"):
         raise InvalidOption(

@@ -26,6 +26,7 @@ from .config import (
     VERBOSE,
     active_settings,
     choose,
+    either,
     given,
 )
 from .options import (
@@ -35,6 +36,7 @@ from .options import (
     check_choice,
     parse_batch_size,
     parse_capture,
+    parse_mmap_mode,
     parse_seed,
     parse_task_timeout,
     parse_timeout,
@@ -95,9 +97,12 @@ class Parallel:
         Tasks that travel together: a number, or ``"auto"`` to have it follow from how long they take. Results
         do not depend on it: each task gets arguments of its own. A result may reach the caller only after the
         next task of its batch has ended; with 1 none waits.
-    temp_folder, max_nbytes, mmap_mode
-        Accepted with their defaults or ``None`` only, since no memory-mapped files are used: arrays arrive as
-        private, writable copies whatever their size.
+    temp_folder, max_nbytes
+        Accepted with their defaults or ``None`` only, since no memory-mapped files are used.
+    mmap_mode
+        ``"c"``: arrays arrive in worker processes as private, writable copies whatever their size. ``"r"``:
+        those of 64 KiB and more, in frames and models too, are read-only there. Tasks that run in this
+        process, in threads or with one worker, have the caller's own objects in any case.
     prefer
         ``"processes"`` or ``"threads"``: a hint that yields to a backend that was named here or configured.
     require
@@ -178,7 +183,7 @@ class Parallel:
         batch_size: int | str = "auto",
         temp_folder: object = TEMP_FOLDER,
         max_nbytes: object = MAX_NBYTES,
-        mmap_mode: object = MMAP_MODE,
+        mmap_mode: str | Unset | None = MMAP_MODE,
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         *,
@@ -199,12 +204,13 @@ class Parallel:
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
-        refuse_memmapping(*(given(value) for value in (temp_folder, max_nbytes, mmap_mode)))
+        refuse_memmapping(given(temp_folder), given(max_nbytes))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
-        self.verbose = parse_verbose(given(settings.verbose if isinstance(verbose, Unset) else verbose))
+        self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
+        self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as = return_as
         self.timeout = parse_timeout(timeout)
         self.pre_dispatch = pre_dispatch
@@ -418,7 +424,13 @@ class Parallel:
         return parallel.loop.Lazy(parallel.calling.watched(results, watch))
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
-        return {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
+        options = {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
+        # Another engine than ours need not know of it, and threads have the caller's own objects.
+        return (
+            {**options, "read_only": True}
+            if self._read_only and self._engine.name == "processes"
+            else options
+        )
 
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""

@@ -9,7 +9,15 @@ import os
 import weakref
 from collections.abc import Sequence
 
-__all__ = ["PublishedMap", "create_segment", "map_private", "map_shared", "publish", "write_segment"]
+__all__ = [
+    "PublishedMap",
+    "create_segment",
+    "map_private",
+    "map_read_only",
+    "map_shared",
+    "publish",
+    "write_segment",
+]
 
 _LARGEST_WRITE = 1 << 30  # Linux writes at most 2 GiB - 4 KiB in one call
 
@@ -75,6 +83,11 @@ def publish(name: str, parts: Sequence[memoryview]) -> PublishedMap:
 def map_private(descriptor: int, nbytes: int) -> mmap.mmap:
     """A writable mapping of ``nbytes >= 1`` bytes whose changes nobody else sees."""
     return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def map_read_only(descriptor: int, nbytes: int) -> mmap.mmap:
+    """A mapping of ``nbytes >= 1`` bytes that cannot be written to."""
+    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
 
 
 def map_shared(descriptor: int, nbytes: int) -> mmap.mmap:

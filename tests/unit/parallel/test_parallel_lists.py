@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightwork.errors import AlreadyRunning, TaskTimeout
-from lightwork.parallel import Parallel, delayed
+from lightwork.parallel import Parallel, delayed, parallel_config
 from lightwork.protocols import Batch, Call, Session, SessionRequest
 from lightwork.testing.engines import ScriptedEngine
 
@@ -262,3 +263,28 @@ def test_what_was_sent_is_let_go_before_the_input_is_read() -> None:
     assert Parallel(2, Engine(), batch_size=1)(tasks()) == [k * k for k in range(20)]
     assert log.count("read") == 20
     assert "send read" not in " ".join(log)
+
+
+def is_writable(array: "np.ndarray[Any, Any]") -> bool:
+    return array.flags.writeable
+
+
+def write_first(array: "np.ndarray[Any, Any]") -> float:
+    array[0] = 7.0
+    return float(array[0])
+
+
+@pytest.mark.parametrize("size", [100_000, 1_000_000])
+def test_large_arrays_are_read_only_if_asked_for(size: int) -> None:
+    """Sent once or published, alone or in a frame; the caller's array stays as it is."""
+    array = np.zeros(size)
+    for calls in ([delayed(is_writable)(array)] * 4, [delayed(is_writable)(array.copy()) for _ in range(2)]):
+        assert not any(Parallel(2, mmap_mode="r")(calls))
+        assert all(Parallel(2)(calls))
+    with parallel_config(backend="processes", mmap_mode="r"):
+        assert Parallel(2)([delayed(is_writable)(array)] * 2) == [False, False]
+        assert Parallel(2, mmap_mode="c")([delayed(is_writable)(array)] * 2) == [True, True]
+    (failure,) = Parallel(2, mmap_mode="r", on_error="return")([delayed(write_first)(array)])
+    assert isinstance(failure.error, ValueError)
+    assert Parallel(2)([delayed(write_first)(array)] * 2) == [7.0, 7.0]
+    assert array[0] == 0.0

@@ -170,7 +170,7 @@ def test_a_configuration_tells_what_it_set() -> None:
         ({"backend": "nowhere"}, "backend='nowhere'"),
         ({"prefer": "x"}, "prefer='x' is not a valid"),
         ({"n_jobs": 0}, "n_jobs == 0"),
-        ({"mmap_mode": "r"}, "mmap_mode='r'"),
+        ({"mmap_mode": "w+"}, r"mmap_mode='w\+'"),
         ({"colour": 1}, "parallel_config has no option colour=1"),
     ],
 )

@@ -24,6 +24,7 @@ class ProcessOptions(NamedTuple):
     max_tasks_per_worker: int | None = None
     max_worker_memory: int | None = None
     worker_env: Sequence[Mapping[str, str]] = ()
+    read_only: bool = False
 
 
 def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: what users give

@@ -74,6 +74,7 @@ class ProcessSession:
         bounds = (options.max_tasks_per_worker, options.max_worker_memory)
         self._wear = Wear(*bounds) if any(bounds) else None
         self._most_bytes = options.max_worker_memory
+        self._read_only = options.read_only
         runner = split(request.runner, by_value=True, path="runner")
         self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
         self._environment = look()
@@ -235,8 +236,8 @@ class ProcessSession:
         link.environment = environment
         link.patience = self._patience
         patience = self._patience + _LEEWAY
-        fields = (change, place.number, self._most_bytes, patience, self._timed, *self._runner)
-        body = pickle_scalars(fields)
+        fields = (change, place.number, self._most_bytes, patience, self._timed, self._read_only)
+        body = pickle_scalars((*fields, *self._runner))
         link.outbox.put(make_frame(BEGIN, self._number, body))
         return link
 

@@ -26,15 +26,15 @@ class Broken:
 def calls(
     frame: Frame,
     functions: Mapping[int, Any],  # Any: users' functions, or Broken
-    view: Callable[[int], memoryview],
+    place: Callable[[Placed], memoryview],
 ) -> Callable[[], Call]:
     """What gives the calls of a COLUMNS or STREAM frame, one by one, each built when it is asked for.
 
     A call that cannot be built raises `UnpicklableError`; the next one can be asked for all the same.
-    `view` gives a fresh view on a published segment.
+    `place` gives the memory of a buffer.
     """
     if frame.kind == STREAM:
-        return _StreamCalls(frame, functions, view).take
+        return _StreamCalls(frame, functions, place).take
     (number,) = NUMBER.unpack_from(frame.body)
     function = functions[number]
     if isinstance(function, Broken):
@@ -60,11 +60,11 @@ class _StreamCalls:
         self,
         frame: Frame,
         functions: Mapping[int, Any],  # Any: users' functions, or Broken
-        view: Callable[[int], memoryview],
+        place: Callable[[Placed], memoryview],
     ) -> None:
         table, self._pickles = entries(frame.body)
         self._entries = iter(table)
-        self._buffers = _views(frame.buffers, view)
+        self._buffers = _views(frame.buffers, place)
         self._functions = functions
 
     def take(self) -> Call:
@@ -84,12 +84,8 @@ class _StreamCalls:
         return function, arguments, keywords
 
 
-def _views(buffers: Sequence[Placed], view: Callable[[int], memoryview]) -> Iterator[memoryview]:
+def _views(buffers: Sequence[Placed], place: Callable[[Placed], memoryview]) -> Iterator[memoryview]:
     """The buffers of a frame in order; nothing here keeps one that was handed out."""
     waiting = list(reversed(buffers))
     while waiting:
-        yield _as_view(waiting.pop(), view)
-
-
-def _as_view(item: Placed, view: Callable[[int], memoryview]) -> memoryview:
-    return view(item) if isinstance(item, int) else item
+        yield place(waiting.pop())

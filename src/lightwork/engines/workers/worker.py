@@ -82,6 +82,7 @@ class _Worker:
         os.lseek(page, STACK, os.SEEK_SET)
         faulthandler.register(LOOK_SIGNAL, file=page, all_threads=False)
         self._segments = MappedSegments()
+        self._place = self._segments.private
         self._sources = SourceWatch(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
         self._patience: float | None = None
         self._most_bytes: int | None = None
@@ -140,15 +141,16 @@ class _Worker:
         self._session = frame.session
         self._answers = Answers(self._socket, frame.session)
         self._began_ns = time.time_ns()
-        change, number, most_bytes, patience, timed, skeleton, buffers = pickle.loads(frame.body)
+        change, number, most_bytes, patience, timed, read_only, *runner = pickle.loads(frame.body)
         self._most_bytes, self._patience = most_bytes, patience
         self._answers.is_timed = timed
+        self._place = self._segments.read_only if read_only else self._segments.private
         WORKER.set(number)
         try:
             if change is not None:
                 apply_change(change, first=self._fresh)
             self._fresh = False
-            self._runner = join(skeleton, buffers)
+            self._runner = join(*runner)
             self._run_task = self._runner.start(self._answers.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
             self._failure = error
@@ -180,7 +182,7 @@ class _Worker:
         if run is None:
             take, run = _raise(self._failure), _never
         else:
-            take = calls(frame, self._functions, self._segments.view)
+            take = calls(frame, self._functions, self._place)
         self._run(frame, take, run)
         # At once, even if more frames are here already: while the parent takes these answers the next tasks
         # run. Answering several frames together saves calls and costs more in waiting (15 against 25 µs).
