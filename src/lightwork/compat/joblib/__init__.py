@@ -12,8 +12,10 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._store_backends import StoreBackendBase, register_store_backend
     from .hashing import hash
     from .logger import Logger, PrintTime
+    from .memory import MemorizedResult, Memory, expires_after
 
 __version__ = "1.6.0"
 """Of joblib, whose interface this is: others compare it. lightwork's own is `lightwork.__version__`."""
@@ -37,7 +39,7 @@ _HOMES = {
     "parallel_config": "parallel",
     "register_compressor": "compressor",
     "register_parallel_backend": "parallel",
-    "register_store_backend": "memory",
+    "register_store_backend": "_store_backends",
     "wrap_non_picklable_objects": "_cloudpickle_wrapper",
 }
 
