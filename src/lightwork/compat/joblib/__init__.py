@@ -13,9 +13,11 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._store_backends import StoreBackendBase, register_store_backend
+    from .compressor import register_compressor
     from .hashing import hash
     from .logger import Logger, PrintTime
     from .memory import MemorizedResult, Memory, expires_after
+    from .numpy_pickle import dump, load
 
 __version__ = "1.6.0"
 """Of joblib, whose interface this is: others compare it. lightwork's own is `lightwork.__version__`."""

@@ -51,6 +51,8 @@ class Surroundings(NamedTuple):
     """What `mmap_mode` maps."""
 
     mmap_mode: MmapMode | None = None
+    side_file: Callable[[str], object] = str
+    """Told the name of each file of an array that lies beside it, as before 0.10."""
 
 
 def read(source: Input, surroundings: Surroundings) -> Any:
@@ -108,7 +110,7 @@ class _Stream:
         self._opcodes = _Opcodes(source)
         self._arrays: deque[Any] = deque()
         self._mapping: Any = None
-        self._wrappers = {
+        self._wrappers: dict[str, Any] = {
             "NumpyArrayWrapper": _wrapper("NumpyArrayWrapper", self._place(self._array)),
             "NDArrayWrapper": _wrapper("NDArrayWrapper", self._place(self._side_file)),
             "ZNDArrayWrapper": _wrapper("ZNDArrayWrapper", self._place(self._compressed_side_file)),
@@ -130,6 +132,8 @@ class _Stream:
             raise CorruptFileError(reason) from exc
         finally:
             self._mapping = None  # the arrays keep it as long as they live, this object perhaps longer
+            for wrapper in self._wrappers.values():
+                del wrapper.__setstate__  # else classes, which are garbage for a while, keep the file open
 
     def _queue(self) -> Iterator[Any]:
         while self._arrays:
@@ -176,17 +180,20 @@ class _Stream:
         if not state.padded and start % ALIGNMENT and state.nbytes:
             warnings.warn(
                 f"The memmapped array of shape {state.shape} loaded from the file {around.file.name} is not "
-                "byte aligned, which makes some programs slow or crash: dump the value again",
+                "byte aligned, which makes some programs slow or ends them with a segmentation fault: dump "
+                "the value again",
                 LightworkWarning,
                 stacklevel=2,
             )
         return mapped_array(self._mapping, start, state.shape, state.dtype, state.order)
 
     def _side_file(self, state: Any) -> Any:
+        self._around.side_file(state["filename"])
         array = joblib_legacy.side_array(self._around.folder, state, self._around.mmap_mode)
         return turned(array) if self._around.native else array
 
     def _compressed_side_file(self, state: Any) -> Any:
+        self._around.side_file(state["filename"])
         array = joblib_legacy.compressed_side_array(self._around.folder, state)
         return turned(array) if self._around.native else array
 
