@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import NamedTuple, TypeAlias
 
-from ..protocols import Store, SupportsLease
+from ..protocols import SupportsLease
 from ..system.computing import COMPUTING
 from ..system.forks import after_fork_in_child
 
@@ -60,10 +60,10 @@ class Flights:
     Parameters
     ----------
     store
-        Settles it between processes, if it can.
+        Settles it between processes, if it can (`SupportsLease`).
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: object) -> None:
         self._leases = store if isinstance(store, SupportsLease) else None
         self._lock = threading.Lock()
         self._leaders: dict[bytes, _Leader] = {}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import hashing
+from ._flights import alone
 from ._func_code import (
     _FUNCTION_HASHES,
     Known,
@@ -46,9 +47,27 @@ class _Call(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A result, or a reference to it."""
+    """What is kept of a call: its result, or a reference to it."""
 
     value: Any
+    is_whole: bool = True
+    """Whether it could be loaded. If not, there is no value."""
+
+
+class _Begun(NamedTuple):
+    """A computation that runs."""
+
+    time: float
+    stamp: Any
+    """Of the stored source, when it began."""
+
+
+class _Made(NamedTuple):
+    """A computation that has ended: its result, what is known of it, and whether it is stored."""
+
+    value: Any
+    metadata: dict[str, Any]
+    is_stored: bool
 
 
 def _build_func_identifier(func: Callable[..., Any]) -> str:
@@ -113,18 +132,31 @@ class MemorizedFunc(Logger):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result, kept or computed."""
         call = self._begin(args, kwargs)
-        found = self._look_up(call, shelving=False)
-        return found.value if found is not None else self._call(call)[0]
+        found = self._look_up(call)
+        if found is not None and found.is_whole:
+            return found.value
+        with alone(self.store_backend, call.call_id):
+            again = self._look_up(call) if self._is_new(call, found) else None
+            if again is not None and again.is_whole:
+                return again.value
+            return self._miss(call).value
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute in any case, and keep: the result, and what is known of it."""
-        return self._call(self._named(args, kwargs))
+        call = self._named(args, kwargs)
+        self._check_previous_func_code(stacklevel=2)
+        made = self._call(call)
+        return made.value, made.metadata
 
     def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
         """A reference to the result, which is not loaded."""
         call = self._begin(args, kwargs)
         found = self._look_up(call, shelving=True)
-        return found.value if found is not None else self._shelved(call, *self._call(call))
+        if found is not None:
+            return found.value
+        with alone(self.store_backend, call.call_id):
+            again = self._look_up(call, shelving=True) if self._is_new(call, None) else None
+            return again.value if again is not None else self._shelved(call, self._miss(call))
 
     def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
         """Whether the call would find its result. The function is not called."""
@@ -171,68 +203,96 @@ class MemorizedFunc(Logger):
             _, signature = format_signature(self.func, *args, **kwargs)
             location = self.store_backend.get_cached_func_info([self.func_id])["location"]
             self.info(
-                f"Querying {get_func_name(self.func)[1]} with signature\n{signature}.\n\n"
+                f"\nQuerying {get_func_name(self.func)[1]} with signature\n{signature}.\n\n"
                 f"(argument hash {call.call_id[1]})\n\nThe store location is {location}.\n"
             )
         return call
 
-    def _look_up(self, call: _Call, *, shelving: bool) -> _Found | None:
-        """What is kept of a call, if it is valid and can be loaded."""
-        if self._is_in_cache_and_valid(call.call_id):
-            if shelving:
-                return _Found(self._reference(call, None))
-            begun = time.time()
-            try:
-                value = self._load_item(call)
-            except Exception:  # noqa: BLE001  # loading runs code of the value, and it can be computed
-                _, signature = format_signature(self.func, *call.args, **call.kwargs)
-                self.warn(f"Exception while loading results for {signature}\n {traceback.format_exc()}")
-            else:
-                if self._verbose > 4:
-                    self._print_duration(time.time() - begun, context="cache loaded ")
-                return _Found(value)
-        if self._verbose > 10:
-            name = get_func_name(self.func)[1]
-            location = self.store_backend.get_cached_func_info([self.func_id])["location"]
-            self.warn(f"Computing func {name}, argument hash {call.call_id[1]} in location {location}")
-        return None
+    def _look_up(self, call: _Call, *, shelving: bool = False) -> _Found | None:
+        """What is kept of a call, if it is valid."""
+        if not self._is_in_cache_and_valid(call.call_id):
+            return None
+        if shelving:
+            return _Found(self._reference(call, None))
+        begun = time.time()
+        try:
+            value = self._load_item(call)
+        except Exception:  # noqa: BLE001  # loading runs code of the value, and it can be computed
+            _, signature = format_signature(self.func, *call.args, **call.kwargs)
+            self.warn(f"Exception while loading results for {signature}\n {traceback.format_exc()}")
+            return _Found(None, is_whole=False)
+        if self._verbose > 4:
+            self._print_duration(time.time() - begun, context="cache loaded ")
+        return _Found(value)
+
+    def _is_new(self, call: _Call, found: _Found | None) -> bool:
+        """Whether somebody has stored a result since nothing was found."""
+        return found is None and bool(self.store_backend.contains_item(call.call_id))
 
     def _load_item(self, call: _Call, metadata: Mapping[str, Any] | None = None) -> Any:
-        if metadata is None and self._verbose > 1:
-            metadata = self.store_backend.get_metadata(call.call_id)
         return self.store_backend.load_item(
             call.call_id, timestamp=self.timestamp, metadata=metadata, verbose=self._verbose
         )
 
-    def _call(self, call: _Call) -> Any:
-        """Compute and store: the result, and what is known of it."""
+    def _tell_of_miss(self, call: _Call) -> None:
+        if self._verbose > 10:
+            name = get_func_name(self.func)[1]
+            location = self.store_backend.get_cached_func_info([self.func_id])["location"]
+            self.warn(f"Computing func {name}, argument hash {call.call_id[1]} in location {location}")
+
+    def _miss(self, call: _Call) -> _Made:
+        self._tell_of_miss(call)
+        made: _Made = self._call(call)
+        return made
+
+    def _call(self, call: _Call) -> Any:  # Any: a `_Made`, or what awaiting it gives
+        """Compute and store."""
         begun = self._before_call(call)
         return self._after_call(call, begun, self.func(*call.args, **call.kwargs))
 
-    def _before_call(self, call: _Call) -> float:
+    def _before_call(self, call: _Call) -> _Begun:
         if self._verbose > 0:
             print(format_call(self.func, call.args, call.kwargs))
-        return time.time()
+        return _Begun(time.time(), self._stamp())
 
-    def _after_call(self, call: _Call, begun: float, value: Any) -> tuple[Any, dict[str, Any]]:
-        duration = time.time() - begun
-        self.store_backend.dump_item(call.call_id, value, verbose=self._verbose)
+    def _after_call(self, call: _Call, begun: _Begun, value: Any) -> _Made:
+        duration = time.time() - begun.time
+        is_current = self._is_current(begun.stamp)
+        if is_current:
+            self.store_backend.dump_item(call.call_id, value, verbose=self._verbose)
         if self._verbose > 0:
             self._print_duration(duration)
-        metadata = self._persist_input(call, begun, duration)
+        if not is_current or not self.store_backend.contains_item(call.call_id):
+            return _Made(value, self._metadata(call, begun.time, duration), False)
+        metadata = self._persist_input(call, begun.time, duration)
         if self.mmap_mode is not None:
-            try:
+            with contextlib.suppress(Exception):  # somebody has removed it, or it cannot be loaded
                 value = self._load_item(call, metadata)
-            except Exception:  # noqa: BLE001  # it could not be stored: that was told
-                return value, metadata
-        return value, metadata
+        return _Made(value, metadata, True)
+
+    def _is_current(self, stamp: Any) -> bool:
+        """Whether the stored source is still that of the function.
+
+        If another process has replaced it meanwhile, by that of a later version, a result of ours must not
+        be stored with it.
+        """
+        if self._stamp() in (None, stamp):
+            return True
+        try:
+            stored = self.store_backend.get_cached_func_code([self.func_id])
+        except OSError:
+            return True
+        return extract_first_line(stored)[0] == self.func_code_info[0]
+
+    def _metadata(self, call: _Call, begun: float, duration: float) -> dict[str, Any]:
+        named = filter_args(self.func, self.ignore, call.args, call.kwargs)
+        inputs = {key: repr(value) for key, value in named.items()}
+        return {"duration": duration, "input_args": inputs, "time": begun}
 
     def _persist_input(self, call: _Call, begun: float, duration: float) -> dict[str, Any]:
         """Store what is known of a result, and return it."""
         start = time.time()
-        named = filter_args(self.func, self.ignore, call.args, call.kwargs)
-        inputs = {key: repr(value) for key, value in named.items()}
-        metadata = {"duration": duration, "input_args": inputs, "time": begun}
+        metadata = self._metadata(call, begun, duration)
         self.store_backend.store_metadata(call.call_id, metadata)
         lapse = time.time() - start
         if lapse > _SLOW:
@@ -243,11 +303,9 @@ class MemorizedFunc(Logger):
             )
         return metadata
 
-    def _shelved(self, call: _Call, value: Any, metadata: Mapping[str, Any]) -> Any:
+    def _shelved(self, call: _Call, made: _Made) -> Any:
         """A reference to a result that was computed; the result itself if it could not be stored."""
-        if self.store_backend.contains_item(call.call_id):
-            return self._reference(call, metadata)
-        return NotMemorizedResult(value)
+        return self._reference(call, made.metadata) if made.is_stored else NotMemorizedResult(made.value)
 
     def _reference(self, call: _Call, metadata: Mapping[str, Any] | None) -> MemorizedResult:
         return MemorizedResult(
@@ -361,25 +419,37 @@ class NotMemorizedFunc:
 
 
 class AsyncMemorizedFunc(MemorizedFunc):
-    """A coroutine function whose results are kept."""
+    """A coroutine function whose results are kept.
+
+    Calls that run at the same time do not wait for each other.
+    """
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result, kept or computed."""
         call = self._begin(args, kwargs)
-        found = self._look_up(call, shelving=False)
-        return found.value if found is not None else (await self._call(call))[0]
+        found = self._look_up(call)
+        if found is not None and found.is_whole:
+            return found.value
+        self._tell_of_miss(call)
+        return (await self._call(call)).value
 
     async def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute in any case, and keep: the result, and what is known of it."""
-        return await self._call(self._named(args, kwargs))
+        call = self._named(args, kwargs)
+        self._check_previous_func_code(stacklevel=2)
+        made = await self._call(call)
+        return made.value, made.metadata
 
     async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
         """A reference to the result, which is not loaded."""
         call = self._begin(args, kwargs)
         found = self._look_up(call, shelving=True)
-        return found.value if found is not None else self._shelved(call, *await self._call(call))
+        if found is not None:
+            return found.value
+        self._tell_of_miss(call)
+        return self._shelved(call, await self._call(call))
 
-    async def _call(self, call: _Call) -> Any:
+    async def _call(self, call: _Call) -> _Made:
         begun = self._before_call(call)
         return self._after_call(call, begun, await self.func(*call.args, **call.kwargs))
 
