@@ -424,13 +424,13 @@ class Parallel:
         return parallel.loop.Lazy(parallel.calling.watched(results, watch))
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
-        options = {} if self.task_timeout is None else {"task_timeout": self.task_timeout}
+        options: dict[str, Any] = {}
+        if self.task_timeout is not None:
+            options["task_timeout"] = self.task_timeout
         # Another engine than ours need not know of it, and threads have the caller's own objects.
-        return (
-            {**options, "read_only": True}
-            if self._read_only and self._engine.name == "processes"
-            else options
-        )
+        if self._read_only and self._engine.name == "processes":
+            options["read_only"] = True
+        return options
 
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
