@@ -1,7 +1,9 @@
-"""Where and how `dump` of the face writes: the compression that was asked for, and files that appear whole."""
+"""How `dump` of the face writes: the compression that was asked for, and files that appear whole."""
 
 import contextlib
+import io
 import os
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,28 +47,44 @@ def chosen_compression(compress: Any, path: str | None) -> tuple[str, int | None
 
 @contextlib.contextmanager
 def compressing(place: Any, chosen: tuple[str, int | None] | None) -> Iterator[Any]:
-    """A file to write to: `place` itself, a file of that path, or one that compresses into it."""
-    if chosen is not None:
-        with _write_fileobject(place, compress=chosen) as file:
-            yield file
-    elif isinstance(place, str):
-        with open(place, "wb") as file:
-            yield file
-    else:
+    """A file to write to: `place` itself, or one that compresses into it, a file object or a path."""
+    if chosen is None:
         yield place
+        return
+    with _write_fileobject(place, compress=chosen) as file:
+        yield file
 
 
 @contextlib.contextmanager
-def target(path: str) -> Iterator[str]:
-    """The path to write to: a temporary one that becomes `path` at the end, if that is possible.
+def target(path: str, chosen: tuple[str, int | None] | None) -> Iterator[Any]:
+    """A file to write to, which takes the place of `path` when the block ends well, if that is possible.
 
     Without a sync, as in joblib: after a failure of the power the file is the old one or the new one on the
     usual file systems, and nobody waits.
     """
-    folder = os.path.dirname(os.path.realpath(path))
-    is_special = os.path.exists(path) and not os.path.isfile(path)
-    if not path or is_special or not os.access(folder, os.W_OK):
-        yield path  # a pipe or a device; a file that may be written to in a folder that may not
+    if _is_in_place(path):
+        with open(path, "wb") as file, compressing(file, chosen) as compressed:
+            yield compressed
         return
-    with atomic_writer(path, sync=False) as file:
-        yield str(file.name)
+    try:
+        with atomic_writer(path, sync=False) as raw, _filled(raw, chosen) as file:
+            yield file
+    except OSError as exc:
+        if str(exc.filename).endswith(".lightwork-tmp"):
+            exc.filename = path  # the name that the user knows
+        raise
+
+
+def _filled(raw: Any, chosen: tuple[str, int | None] | None) -> io.BufferedWriter:
+    # Compressors are given a path, as joblib does: those of users may take nothing else.
+    return _write_fileobject(raw.name, compress=chosen) if chosen else io.BufferedWriter(raw)
+
+
+def _is_in_place(path: str) -> bool:
+    """Whether there is a pipe or a device, or a file in a folder that may not be written to."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return not path  # for an empty one `open` has the right error
+    folder = os.path.dirname(os.path.realpath(path))
+    return not stat.S_ISREG(mode) or not os.access(folder, os.W_OK)

@@ -189,6 +189,9 @@ class _Nested(pickle.Unpickler):
         return self._outer.find_class(module, name)
 
 
+_save = Pickler.save  # for every object: a tenth faster than `super().save`
+
+
 class NumpyPickler(Pickler):  # type: ignore[misc]  # Any, see there
     """A pickler in Python that writes arrays as they lie in memory. `save` is called for every object.
 
@@ -227,10 +230,10 @@ class NumpyPickler(Pickler):  # type: ignore[misc]  # Any, see there
     def save(self, obj: Any) -> None:
         """Write one object; subclasses may look at it, or write another one."""
         if type(obj) not in self._arrays:
-            super().save(obj)
+            _save(self, obj)
             return
         wrapper = self._create_array_wrapper(obj)
-        super().save(wrapper)
+        _save(self, wrapper)
         if self.proto >= 4:
             self.framer.commit_frame(force=True)
         wrapper.write_array(obj, self)
@@ -354,7 +357,7 @@ def dump(value: Any, filename: Any, compress: Any = 0, protocol: int | None = No
         with compressing(filename, chosen) as file:
             NumpyPickler(file, protocol=protocol).dump(value)
         return None
-    with target(path) as place, compressing(place, chosen) as file:
+    with target(path, chosen) as file:
         NumpyPickler(file, protocol=protocol).dump(value)
     return [path]
 

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import lightwork
 
 from ...errors import CorruptFileError, InvalidOption
 from ...parcel import layout
-from ...parcel.inputs import StreamInput
+from ...parcel.inputs import FileInput, StreamInput
 from ...persistence.foreign.joblib_reading import Surroundings, read
 from ...persistence.mapping import turned
 from ..names import name_here
@@ -118,16 +119,17 @@ def _validate_fileobject_and_memmap(
 
 
 def warn_of_compression(filename: str, mmap_mode: str) -> None:
-    """Tell that a compressed file cannot be mapped."""
+    """Tell that a compressed file cannot be mapped. For functions that `load` calls through one other."""
     _warn(
         f'mmap_mode "{mmap_mode}" is not compatible with compressed file {filename}. '
-        f'"{mmap_mode}" flag will be ignored.'
+        f'"{mmap_mode}" flag will be ignored.',
+        stacklevel=6,
     )
 
 
-def _warn(message: str) -> None:
+def _warn(message: str, stacklevel: int = 5) -> None:
     # For who called `load`: behind this, the generator, `contextlib` and `load`.
-    warnings.warn(message, UserWarning, stacklevel=5)
+    warnings.warn(message, UserWarning, stacklevel=stacklevel)
 
 
 def is_of_lightwork(file: Any) -> bool:
@@ -172,16 +174,31 @@ def read_stream(
     UnreadableFile
         It is damaged or cut short, as far as that is noticed.
     """
-    folder = os.path.dirname(filename)
+    folder = os.path.dirname(filename) if filename else None
     around = Surroundings(native, name_here, folder, side_file=side_file)
     try:
-        if mmap_mode is None:
+        if not filename or not _stands_at_the_beginning(file):
             return read(StreamInput(file), around)
-        with open(filename, "r+b" if mmap_mode in ("r+", "w+") else "rb") as mapped:
-            mode: Any = mmap_mode  # Any: it is checked where it is used
-            return read(StreamInput(file), around._replace(file=mapped, mmap_mode=mode))
+        source = FileInput(file.fileno())
+        if mmap_mode is None:
+            value = read(source, around)
+        else:
+            with open(filename, "r+b" if mmap_mode in ("r+", "w+") else "rb") as mapped:
+                mode: Any = mmap_mode  # Any: it is checked where it is used
+                value = read(source, around._replace(file=mapped, mmap_mode=mode))
+        file.seek(source.position)
+        return value
     except CorruptFileError as exc:
         raise UnreadableFile(f"cannot read {filename or file!r}: {exc}") from exc
+
+
+def _stands_at_the_beginning(file: Any) -> bool:
+    """Whether it is a regular file of the system, of which nothing was read."""
+    return (
+        isinstance(getattr(file, "raw", None), io.FileIO)
+        and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        and file.tell() == 0
+    )
 
 
 def _read_bytes(fp: Any, size: int, error_template: str = "ran out of data") -> bytes:

@@ -48,12 +48,12 @@ def check_subprocess_call(
     """
     process = subprocess.Popen(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def kill() -> None:
+    def end(action: Callable[[], None]) -> None:
         warnings.warn(f"Timeout running {cmd}", stacklevel=2)
-        process.kill()
+        action()
 
-    timers: list[tuple[float, Callable[[], None]]] = [(timeout, process.terminate), (2 * timeout, kill)]
-    running = [threading.Timer(seconds, action) for seconds, action in timers]
+    timers = [(timeout, process.terminate), (2 * timeout, process.kill)]
+    running = [threading.Timer(seconds, end, [action]) for seconds, action in timers]
     for timer in running:
         timer.start()
     try:

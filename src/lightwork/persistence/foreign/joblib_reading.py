@@ -17,7 +17,7 @@ unpickler in Python, does not.
 import pickle
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ...errors import CorruptFileError, FileFormatError, LightworkWarning
@@ -110,11 +110,7 @@ class _Stream:
         self._opcodes = _Opcodes(source)
         self._arrays: deque[Any] = deque()
         self._mapping: Any = None
-        self._wrappers: dict[str, Any] = {
-            "NumpyArrayWrapper": _wrapper("NumpyArrayWrapper", self._place(self._array)),
-            "NDArrayWrapper": _wrapper("NDArrayWrapper", self._place(self._side_file)),
-            "ZNDArrayWrapper": _wrapper("ZNDArrayWrapper", self._place(self._compressed_side_file)),
-        }
+        self._wrappers: dict[str, Any] = {}
 
     def value(self) -> Any:
         """Unpickle the stream, or a pickle inside of it."""
@@ -134,10 +130,19 @@ class _Stream:
             self._mapping = None  # the arrays keep it as long as they live, this object perhaps longer
             for wrapper in self._wrappers.values():
                 del wrapper.__setstate__  # else classes, which are garbage for a while, keep the file open
+            self._wrappers.clear()
 
     def _queue(self) -> Iterator[Any]:
         while self._arrays:
             yield self._arrays.popleft()
+
+    def _wrapper(self, name: str) -> Any:
+        """What a wrapper class of joblib is while this is read. A class, since ``NEWOBJ`` takes no less."""
+        if name not in self._wrappers:
+            make = {"NDArrayWrapper": self._side_file, "ZNDArrayWrapper": self._compressed_side_file}
+            set_state = self._place(make.get(name, self._array))
+            self._wrappers[name] = type(name, (), {"__setstate__": set_state})
+        return self._wrappers[name]
 
     def _place(self, make: Callable[[Any], Any]) -> Callable[[Any, Any], None]:
         def set_state(_: Any, state: Any) -> None:
@@ -147,7 +152,7 @@ class _Stream:
         return set_state
 
     def _unpickled(self) -> Any:
-        return _Unpickler(self._opcodes, self._queue(), self._wrappers, self._around.rename).load()
+        return _Unpickler(self._opcodes, self._queue(), self._wrapper, self._around.rename).load()
 
     def _array(self, state: Any) -> Any:
         found = ArrayState.of(state)
@@ -198,26 +203,21 @@ class _Stream:
         return turned(array) if self._around.native else array
 
 
-def _wrapper(name: str, set_state: Callable[[Any, Any], None]) -> type:
-    """What a wrapper class of joblib is while one stream is read. A class, since ``NEWOBJ`` takes no less."""
-    return type(name, (), {"__setstate__": set_state})
-
-
 class _Unpickler(pickle.Unpickler):
     def __init__(
         self,
         file: _Opcodes,
         arrays: Iterator[Any],
-        wrappers: Mapping[str, type],
+        wrapper: Callable[[str], Any],
         rename: Rename | None,
     ) -> None:
         super().__init__(file, buffers=arrays)
-        self._wrappers = wrappers
+        self._wrapper = wrapper
         self._rename = rename
 
     def find_class(self, module: str, name: str, /) -> Any:
         if is_wrapper(module, name):
-            return self._wrappers[name]
+            return self._wrapper(name)
         if self._rename is not None:
             module, name = self._rename(module, name)
         if module.partition(".")[0] == "joblib" and loaded("joblib") is None:
