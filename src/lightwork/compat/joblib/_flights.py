@@ -23,35 +23,42 @@ from ...system.forks import after_fork_in_child
 from ...system.locks import LOCK_FILES, LockFile
 from ._store_backends import CallId, FileSystemStoreBackend
 
-__all__ = ["alone"]
+__all__ = ["Flight", "alone"]
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # seconds, as for `lightwork.Memory`
 
 
+class Flight:
+    """A computation that others may wait for."""
+
+    is_stored = False
+    """Whether they will find a result; set by whoever computes."""
+
+
 @contextlib.contextmanager
-def alone(store: Any, call_id: CallId) -> Iterator[None]:  # Any: a store, whoever wrote it
+def alone(store: Any, call_id: CallId) -> Iterator[Flight]:  # Any: a store, whoever wrote it
     """A block that runs once nobody else computes this call; who waited will find what was stored.
 
     The wait ends after ten times as long as any call of the function took here, an hour if none has ended.
     """
+    flight = Flight()
     try:
         field = _FIELDS.of(store)
     except TypeError:  # a store that cannot be referred to weakly
-        yield
+        yield flight
         return
-    key = hashlib.sha256("\0".join([os.path.realpath(str(store.location)), *call_id]).encode()).digest()
+    name = "\0".join([os.path.realpath(str(store.location)), *call_id])
+    key = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     longest = field.longest.get(call_id[0])
     bound = _LONGEST_WAIT if longest is None else max(_SHORTEST_WAIT, 10 * longest)
     ticket = field.flights.board(key, bound=bound)
-    failed = True
     begun = time.monotonic()
     computing = COMPUTING.set(COMPUTING.get() | {key})
     try:
-        yield
-        failed = not store.contains_item(call_id)
+        yield flight
     finally:
         COMPUTING.reset(computing)
-        field.flights.land(ticket, failed=failed)
+        field.flights.land(ticket, failed=not flight.is_stored)
         field.longest[call_id[0]] = max(longest or 0.0, time.monotonic() - begun)
 
 
@@ -63,14 +70,17 @@ class _Leases:
 
     def lease(self, key: bytes) -> bool:
         """Take the lease of a key, unless another process has it. Where there are none, everybody gets it."""
-        try:
-            folder = _own_folder()
-            if self._file is None:
-                self._file = LOCK_FILES.at(os.path.join(folder, "locks"))
-            self._file.renew()  # somebody may have removed what is old among temporary files
-            return self._file.acquire(_offset(key))
-        except OSError:
-            return True
+        for _ in range(2):
+            try:
+                if self._file is None:
+                    self._file = LOCK_FILES.at(os.path.join(_own_folder(), "locks"))
+                self._file.renew()
+                return self._file.acquire(_offset(key))
+            except FileNotFoundError:  # somebody has removed what was old among the temporary files
+                self._file = None
+            except OSError:
+                return True
+        return True
 
     def release(self, key: bytes, *, failed: bool) -> None:
         """Give a lease back, after telling whether its holder failed."""

@@ -44,6 +44,8 @@ class _Call(NamedTuple):
     call_id: tuple[str, str]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    named: dict[str, Any]
+    """The arguments that count, by name."""
 
 
 class _Found(NamedTuple):
@@ -52,14 +54,6 @@ class _Found(NamedTuple):
     value: Any
     is_whole: bool = True
     """Whether it could be loaded. If not, there is no value."""
-
-
-class _Begun(NamedTuple):
-    """A computation that runs."""
-
-    time: float
-    stamp: Any
-    """Of the stored source, when it began."""
 
 
 class _Made(NamedTuple):
@@ -135,11 +129,14 @@ class MemorizedFunc(Logger):
         found = self._look_up(call)
         if found is not None and found.is_whole:
             return found.value
-        with alone(self.store_backend, call.call_id):
+        with alone(self.store_backend, call.call_id) as flight:
             again = self._look_up(call) if self._is_new(call, found) else None
             if again is not None and again.is_whole:
+                flight.is_stored = True
                 return again.value
-            return self._miss(call).value
+            made = self._miss(call)
+            flight.is_stored = made.is_stored
+            return made.value
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute in any case, and keep: the result, and what is known of it."""
@@ -154,9 +151,14 @@ class MemorizedFunc(Logger):
         found = self._look_up(call, shelving=True)
         if found is not None:
             return found.value
-        with alone(self.store_backend, call.call_id):
+        with alone(self.store_backend, call.call_id) as flight:
             again = self._look_up(call, shelving=True) if self._is_new(call, None) else None
-            return again.value if again is not None else self._shelved(call, self._miss(call))
+            if again is not None:
+                flight.is_stored = True
+                return again.value
+            made = self._miss(call)
+            flight.is_stored = made.is_stored
+            return self._shelved(call, made)
 
     def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
         """Whether the call would find its result. The function is not called."""
@@ -189,12 +191,14 @@ class MemorizedFunc(Logger):
         return self.__dict__ | {"timestamp": None, "_func_code_id": None}
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
-        return _Call((self.func_id, self._get_args_id(*args, **kwargs)), args, kwargs)
+        named = filter_args(self.func, self.ignore, args, kwargs)
+        return _Call((self.func_id, self._digest(named)), args, kwargs, named)
 
     def _get_args_id(self, *args: Any, **kwargs: Any) -> str:
-        named = filter_args(self.func, self.ignore, args, kwargs)
-        digest = hashing.hash(named, coerce_mmap=self.mmap_mode is not None)
-        return str(digest)
+        return self._digest(filter_args(self.func, self.ignore, args, kwargs))
+
+    def _digest(self, named: dict[str, Any]) -> str:
+        return str(hashing.hash(named, coerce_mmap=self.mmap_mode is not None))
 
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         call = self._named(args, kwargs)
@@ -250,33 +254,34 @@ class MemorizedFunc(Logger):
         begun = self._before_call(call)
         return self._after_call(call, begun, self.func(*call.args, **call.kwargs))
 
-    def _before_call(self, call: _Call) -> _Begun:
+    def _before_call(self, call: _Call) -> float:
         if self._verbose > 0:
             print(format_call(self.func, call.args, call.kwargs))
-        return _Begun(time.time(), self._stamp())
+        return time.time()
 
-    def _after_call(self, call: _Call, begun: _Begun, value: Any) -> _Made:
-        duration = time.time() - begun.time
-        is_current = self._is_current(begun.stamp)
+    def _after_call(self, call: _Call, begun: float, value: Any) -> _Made:
+        duration = time.time() - begun
+        is_current = self._is_current()
         if is_current:
             self.store_backend.dump_item(call.call_id, value, verbose=self._verbose)
         if self._verbose > 0:
             self._print_duration(duration)
         if not is_current or not self.store_backend.contains_item(call.call_id):
-            return _Made(value, self._metadata(call, begun.time, duration), False)
-        metadata = self._persist_input(call, begun.time, duration)
+            return _Made(value, _metadata(call, begun, duration), False)
+        metadata = self._persist_input(call, begun, duration)
         if self.mmap_mode is not None:
             with contextlib.suppress(Exception):  # somebody has removed it, or it cannot be loaded
                 value = self._load_item(call, metadata)
         return _Made(value, metadata, True)
 
-    def _is_current(self, stamp: Any) -> bool:
+    def _is_current(self) -> bool:
         """Whether the stored source is still that of the function.
 
-        If another process has replaced it meanwhile, by that of a later version, a result of ours must not
-        be stored with it.
+        If another process has replaced it since, by that of another version, a result of ours must not be
+        stored with it.
         """
-        if self._stamp() in (None, stamp):
+        stamp = self._stamp()
+        if stamp is None or self._is_known(stamp):
             return True
         try:
             stored = self.store_backend.get_cached_func_code([self.func_id])
@@ -284,15 +289,10 @@ class MemorizedFunc(Logger):
             return True
         return extract_first_line(stored)[0] == self.func_code_info[0]
 
-    def _metadata(self, call: _Call, begun: float, duration: float) -> dict[str, Any]:
-        named = filter_args(self.func, self.ignore, call.args, call.kwargs)
-        inputs = {key: repr(value) for key, value in named.items()}
-        return {"duration": duration, "input_args": inputs, "time": begun}
-
     def _persist_input(self, call: _Call, begun: float, duration: float) -> dict[str, Any]:
         """Store what is known of a result, and return it."""
         start = time.time()
-        metadata = self._metadata(call, begun, duration)
+        metadata = _metadata(call, begun, duration)
         self.store_backend.store_metadata(call.call_id, metadata)
         lapse = time.time() - start
         if lapse > _SLOW:
@@ -379,6 +379,12 @@ class MemorizedFunc(Logger):
         code = getattr(self.func, "__code__", None)
         identity = (id(self.func), hash(self.func), hash(code))
         return Known(identity, (self.store_backend.location, self.func_id), stamp)
+
+
+def _metadata(call: _Call, begun: float, duration: float) -> dict[str, Any]:
+    """What is known of a result. Times in seconds, `begun` since the epoch."""
+    inputs = {key: repr(value) for key, value in call.named.items()}
+    return {"duration": duration, "input_args": inputs, "time": begun}
 
 
 def _described(func: Callable[..., Any]) -> str:
