@@ -178,8 +178,7 @@ class Crew:
                     self._answered(index).future.set_result(value)
             case Failed(index=index, error=error):
                 self._answered(index).future.set_exception(error)
-            case Returned(slot=slot, start=start, stop=stop):
-                self._asked[slot] = False
+            case Returned(start=start, stop=stop):
                 for index in reversed(range(start, stop)):
                     self._waiting.appendleft(self._parted(index))
             case Lost(slot=slot, running=running, error=error):
@@ -196,6 +195,7 @@ class Crew:
 
     def _answered(self, index: int) -> _Job:
         job = self._parted(index)
+        self._asked[job.slot] = False  # not before: a session that gives nothing back answers at once
         job.call = None  # arguments need not live as long as results
         return job
 

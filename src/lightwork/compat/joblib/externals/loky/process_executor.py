@@ -176,7 +176,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         """
         crew = self._open()
         try:
-            data = dumps((fn, args, kwargs), self._reducers)
+            data = dumps((fn, args, kwargs), self.reducers())
         except Exception as error:  # noqa: BLE001 - pickling runs users' code; it is the result of this call
             failed: Future[Any] = Future()
             problem = pickle.PicklingError("Could not pickle the task to send to the workers.")
@@ -206,6 +206,10 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
                 crew.dismiss(abort=kill_workers)
             else:
                 threading.Thread(target=crew.dismiss, kwargs={"abort": False}, daemon=True).start()
+
+    def reducers(self) -> Mapping[type, Any]:
+        """How calls are pickled, by exact type."""
+        return self._reducers
 
     def is_over(self) -> bool:
         """Whether it takes no more calls."""

@@ -6,8 +6,8 @@ import os
 import warnings
 from typing import Any
 
-from .....system import cpu
-from .....system.cpu import cpu_count as _usable
+from ......system import cpu
+from ......system.cpu import cpu_count as _usable
 
 __all__ = ["cpu_count", "get_context", "set_start_method"]
 

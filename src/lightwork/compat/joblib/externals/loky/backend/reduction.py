@@ -11,8 +11,8 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
-from .....parcel.pickling import PROTOCOL, make_value_pickler, needs_value_pickling
-from .....system.optional import imported
+from ......parcel.pickling import PROTOCOL, make_value_pickler, needs_value_pickling
+from ......system.optional import imported
 
 __all__ = ["dumps", "get_loky_pickler_name", "set_loky_pickler"]
 

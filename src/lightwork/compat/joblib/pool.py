@@ -1,0 +1,91 @@
+"""joblib's pools of `multiprocessing`: calls that cannot be pickled by it, and large arrays as files."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from multiprocessing.pool import Pool
+from typing import Any
+
+from ..alias import install, installed
+from ._memmapping_reducer import ArrayFiles, has_shareable_memory
+from ._multiprocessing_helpers import mp
+from .externals.loky.backend.reduction import dumps
+from .externals.loky.process_executor import run_pickled
+
+__all__ = ["MemmappingPool", "PicklingPool", "has_shareable_memory"]
+
+
+class PicklingPool(Pool):
+    """A pool whose calls are pickled with reducers of their own. Any: calls and results are users'.
+
+    Its base class may be exchanged for a pool of somebody else's, which then gets the calls as they are.
+    """
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        forward_reducers: Mapping[type, Any] | None = None,
+        backward_reducers: Mapping[type, Any] | None = None,
+        context: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._forward_reducers = dict(forward_reducers or {})
+        if backward_reducers:
+            raise ValueError("backward_reducers: results are pickled by multiprocessing itself")
+        options = {**kwargs, "processes": processes}
+        if type(self).__mro__[type(self).__mro__.index(PicklingPool) + 1] is Pool:
+            options["context"] = context if context is not None else (mp and mp.get_context())
+            options |= {"initializer": _start, "initargs": (initializer, tuple(initargs), installed())}
+        else:
+            options |= {"initializer": initializer, "initargs": tuple(initargs)}
+        super().__init__(**options)
+
+    def reducers(self) -> Mapping[type, Any]:
+        """How calls are pickled, by exact type."""
+        return self._forward_reducers
+
+    def apply_async(self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None) -> Any:
+        """As that of `multiprocessing.pool.Pool`. A call that cannot be pickled is an error at once."""
+        reducers = self.reducers()
+        if reducers:
+            args, kwds, func = (dumps((func, tuple(args), dict(kwds or {})), reducers),), {}, run_pickled
+        return super().apply_async(func, args, kwds or {}, callback, error_callback)
+
+
+class MemmappingPool(PicklingPool):
+    """Sends arrays of more than `max_nbytes` as files that workers map; see `ArrayFiles`."""
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        temp_folder: str | None = None,
+        max_nbytes: int | str | None = 1e6,  # type: ignore[assignment]  # joblib's default
+        mmap_mode: str | None = "r",
+        forward_reducers: Mapping[type, Any] | None = None,
+        backward_reducers: Mapping[type, Any] | None = None,
+        verbose: int = 0,
+        prewarm: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        self._files = ArrayFiles(max_nbytes, temp_folder, mmap_mode)
+        super().__init__(
+            processes=processes, forward_reducers=forward_reducers, backward_reducers=backward_reducers, **kwargs
+        )
+
+    def reducers(self) -> Mapping[type, Any]:
+        """Those of the files too."""
+        return {**self._files.reducers(), **super().reducers()}
+
+    def terminate(self) -> None:
+        """As in the base class, and the files are removed."""
+        super().terminate()
+        self._files.remove()
+
+
+def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...], aliased: bool) -> None:
+    """In a worker: joblib is here what it is in the parent."""
+    if aliased and "joblib" not in sys.modules:
+        install()
+    if initializer is not None:
+        initializer(*initargs)
