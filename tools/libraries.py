@@ -35,7 +35,11 @@ LIBRARIES = {
     ),
     "hdbscan": ("hdbscan",),
     "imblearn": ("imblearn.ensemble", "imblearn.tests.test_pipeline", "imblearn.over_sampling"),
-    "nilearn": ("nilearn._utils", "nilearn.mass_univariate", "nilearn.decomposition"),
+    "nilearn": (
+        "nilearn._utils.tests.test_cache_mixin",
+        "nilearn.mass_univariate.tests.test_permuted_least_squares",
+        "nilearn.maskers.tests.test_multi_nifti_masker",
+    ),
 }
 
 # What touches joblib most, in less than a minute: `make check` runs it.
