@@ -47,7 +47,7 @@ def alone(store: Any, call_id: CallId) -> Iterator[Flight]:  # Any: a store, who
     except TypeError:  # a store that cannot be referred to weakly
         yield flight
         return
-    name = "\0".join([os.path.realpath(str(store.location)), *call_id])
+    name = "\0".join([field.place, *call_id])
     key = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     longest = field.longest.get(call_id[0])
     bound = _LONGEST_WAIT if longest is None else max(_SHORTEST_WAIT, 10 * longest)
@@ -117,6 +117,9 @@ def _offset(key: bytes) -> int:
 class _Field(NamedTuple):
     """What a store has in this process: who computes, and the longest time (s) that each function took."""
 
+    place: str
+    """The store's location, the same in all processes."""
+
     flights: Flights
     longest: dict[str, float]
 
@@ -130,13 +133,15 @@ class _Fields:
         self._fields: weakref.WeakKeyDictionary[object, _Field] = weakref.WeakKeyDictionary()
         after_fork_in_child(self._renew)
 
-    def of(self, store: object) -> _Field:
+    def of(self, store: Any) -> _Field:
         """The field of a store. `TypeError` if the store cannot have one."""
         with self._adding:
             found = self._fields.get(store)
             if found is None:
                 is_folder = isinstance(store, FileSystemStoreBackend)
-                found = self._fields[store] = _Field(Flights(self._leases if is_folder else None), {})
+                place = os.path.realpath(str(store.location))
+                found = _Field(place, Flights(self._leases if is_folder else None), {})
+                self._fields[store] = found
             return found
 
     def _renew(self) -> None:
