@@ -12,12 +12,23 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._cloudpickle_wrapper import wrap_non_picklable_objects
+    from ._parallel_backends import ParallelBackendBase
     from ._store_backends import StoreBackendBase, register_store_backend
     from .compressor import register_compressor
     from .hashing import hash
     from .logger import Logger, PrintTime
     from .memory import MemorizedResult, Memory, expires_after
     from .numpy_pickle import dump, load
+    from .parallel import (
+        Parallel,
+        cpu_count,
+        delayed,
+        effective_n_jobs,
+        parallel_backend,
+        parallel_config,
+        register_parallel_backend,
+    )
 
 __version__ = "1.6.0"
 """Of joblib, whose interface this is: others compare it. lightwork's own is `lightwork.__version__`."""

@@ -17,7 +17,6 @@ from ...engines.registry import engine
 from ...parallel.task import TaskRunner
 from ...protocols import SessionRequest
 from ...system.optional import loaded
-from .. import joblib
 from ._batching import AutoBatchingMixin
 from ._multiprocessing_helpers import mp
 from ._utils import _retrieve_traceback_capturing_wrapped_call, _TracebackCapturingWrapper
@@ -198,7 +197,8 @@ class SequentialBackend(ParallelBackendBase):
 
     def get_nested_backend(self) -> tuple[ParallelBackendBase, int | None]:
         """What is active anyway: this is no level of its own."""
-        return joblib.parallel.get_active_backend()  # type: ignore[no-any-return]
+        # Loaded wherever backends are asked; it imports this module.
+        return loaded(f"{__package__}.parallel").get_active_backend()  # type: ignore[no-any-return]
 
 
 class PoolManagerMixin:
