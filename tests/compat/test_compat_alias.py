@@ -3,6 +3,7 @@
 Each test runs a program of its own: an alias is for a whole process, and this one has joblib loaded.
 """
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import lightwork
+
+PROGRAM = ("-m", "lightwork.compat")
 
 REAL = """
 import importlib.metadata, os, sys
@@ -212,8 +215,12 @@ def test_importing_has_no_effect(tmp_path: Path) -> None:
     )
 
 
+def _shape(signature: inspect.Signature) -> list[tuple[object, ...]]:
+    return [(each.name, each.kind, repr(each.default)) for each in signature.parameters.values()]
+
+
 def test_the_public_names() -> None:
-    """The 20 of joblib, what is used without importing it, and nothing that shadows a built-in of ours."""
+    """The 20 of joblib, with the parameters and defaults they have there."""
     import joblib as real
 
     import lightwork.compat.joblib as face
@@ -221,6 +228,9 @@ def test_the_public_names() -> None:
     assert set(face.__all__) == set(real.__all__)
     assert face.__version__.split(".")[:2] == real.__version__.split(".")[:2]
     assert set(face.__all__) <= set(dir(face))
+    for name in real.__all__:
+        ours, theirs = (inspect.signature(getattr(module, name)) for module in (face, real))
+        assert _shape(ours) == _shape(theirs), name
     with pytest.raises(AttributeError, match=r"lightwork\.compat\.joblib.*Parallell"):
         face.Parallell  # the access is the point
 
@@ -307,9 +317,6 @@ def test_a_module_runs_and_no_module_is_said(tmp_path: Path) -> None:
     assert "--epochs" in run(tmp_path, "", *PROGRAM, "--epochs", "3", expected=2)
 
 
-PROGRAM = ("-m", "lightwork.compat")
-
-
 @pytest.mark.slow
 def test_safe_path_keeps_its_first_entry(tmp_path: Path) -> None:
     """With ``-P`` Python puts nothing in front of the path, so nothing there is to be replaced."""
@@ -387,3 +394,54 @@ def test_metadata_is_that_of_the_installed_distribution(tmp_path: Path) -> None:
         assert importlib.resources.files("joblib").joinpath("disk.py").is_file()
         """,
     )
+
+
+SKLEARN = (
+    REAL
+    + """
+def look(_):
+    import sklearn.ensemble, sklearn.model_selection
+    import joblib
+    return joblib.__name__, real(), os.getpid(), sorted(n for n in sys.modules if n.split(".")[0] == "loky")
+
+if __name__ == "__main__":
+    {begin}
+    import joblib
+    from sklearn.datasets import make_classification
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    X, y = make_classification(random_state=0)
+    forest = RandomForestClassifier(10, n_jobs=2, random_state=0).fit(X, y)
+    alone = RandomForestClassifier(10, random_state=0).fit(X, y)
+    assert (forest.predict_proba(X) == alone.predict_proba(X)).all()
+    search = GridSearchCV(LogisticRegression(), {{"C": [0.1, 1.0]}}, n_jobs=2).fit(X, y)
+    assert search.n_splits_ == 5
+    cached = make_pipeline(StandardScaler(), LogisticRegression(), memory="cache")
+    first, second = (cross_val_score(cached, X, y, n_jobs=2) for _ in range(2))
+    assert (first == second).all()
+    seen = joblib.Parallel(n_jobs=2)(joblib.delayed(look)(i) for i in range(4))
+    assert {{name for name, *_ in seen}} == {{"lightwork.compat.joblib"}}, seen
+    assert not any(files or loky for _, files, _, loky in seen), seen
+    assert os.getpid() not in {{pid for *_, pid, _ in seen}}
+    assert not real()
+"""
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("begin", "command"),
+    [
+        ("import lightwork.compat; lightwork.compat.install()", ("program.py",)),
+        ("pass", (*PROGRAM, "program.py")),
+    ],
+    ids=["install", "program"],
+)
+def test_joblib_itself_is_never_loaded_while_scikit_learn_runs(
+    tmp_path: Path, begin: str, command: tuple[str, ...]
+) -> None:
+    """It is installed here, and neither the parent nor a worker loads a file of it."""
+    run(tmp_path, SKLEARN.format(begin=begin), *command)
