@@ -11,29 +11,39 @@ from pathlib import Path
 PLUGIN = """
 import json, os
 
+def lines(variable):
+    with open(os.environ[variable]) as file:
+        return set(file.read().splitlines())
+
+def write(*record):
+    with open(os.environ["OUTCOMES_RECORD"], "a") as file:
+        file.write(json.dumps(record) + "\\n")
+
 def pytest_collection_modifyitems(items, config):
-    wanted = os.environ.get("OUTCOMES_WANTED")
-    if wanted:
-        with open(wanted) as file:
-            wanted = set(file.read().splitlines())
-        unwanted = [item for item in items if item.nodeid not in wanted]
-        items[:] = [item for item in items if item.nodeid in wanted]
-        config.hook.pytest_deselected(items=unwanted)
+    wanted, done = lines("OUTCOMES_WANTED"), lines("OUTCOMES_DONE")
+    kept = [item for item in items if (not wanted or item.nodeid in wanted) and item.nodeid not in done]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+def pytest_runtest_logstart(nodeid):
+    write(nodeid, "ended the run")
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
-        with open(os.environ["OUTCOMES_RECORD"], "a") as file:
-            outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
-            file.write(json.dumps([report.nodeid, outcome]) + "\\n")
+        write(report.nodeid, "xfailed" if hasattr(report, "wasxfail") else report.outcome)
+
+def pytest_sessionfinish():
+    write("", "finished")
 """
 
 
 def outcomes(
     command: Sequence[str], folder: Path, *, variables: Mapping[str, str], wanted: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The outcome of each test by its id: ``passed``, ``failed``, ``skipped`` or ``xfailed``.
+    """The outcome of each test by its id: ``passed``, ``failed``, ``skipped``, ``xfailed``, ``ended the run``.
 
-    A test that did not end, because it or another ended the process, is missing.
+    A test that hangs (give pytest a ``--timeout``) or kills the process ends the run; another one begins
+    after it.
 
     Parameters
     ----------
@@ -50,20 +60,29 @@ def outcomes(
     with tempfile.TemporaryDirectory(prefix="outcomes-") as name:
         place = Path(name)
         (place / "outcomes_plugin.py").write_text(PLUGIN)
-        record = place / "record"
-        record.touch()
         variables = {key: value for key, value in variables.items() if not key.endswith("_NUM_THREADS")}
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, (name, variables.get("PYTHONPATH"))))
-        variables["OUTCOMES_RECORD"] = str(record)
-        if wanted:
-            (place / "wanted").write_text("".join(f"{test}\n" for test in wanted))
-            variables["OUTCOMES_WANTED"] = str(place / "wanted")
-        subprocess.run(
-            [*command, "-p", "outcomes_plugin", "-p", "no:cacheprovider"],
-            cwd=folder, env=variables, check=False,
-        )  # fmt: skip
-        for line in record.read_text().splitlines():
-            test, outcome = json.loads(line)
-            if found.get(test) != "failed":
-                found[test] = outcome
+        for file in ("record", "wanted", "done"):
+            variables[f"OUTCOMES_{file.upper()}"] = str(place / file)
+        (place / "wanted").write_text("".join(f"{test}\n" for test in wanted))
+        known = -1
+        while len(found) > known and "" not in found:
+            known = len(found)
+            (place / "done").write_text("".join(f"{test}\n" for test in found))
+            (place / "record").touch()
+            subprocess.run(
+                [*command, "-p", "outcomes_plugin", "-p", "no:cacheprovider", "--timeout-method=thread"],
+                cwd=folder, env=variables, check=False,
+            )  # fmt: skip
+            found |= _read(place / "record")
+    found.pop("", None)
+    return found
+
+
+def _read(record: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in record.read_text().splitlines():
+        test, outcome = json.loads(line)
+        if found.get(test) != "failed":
+            found[test] = outcome
     return found
