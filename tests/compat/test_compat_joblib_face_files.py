@@ -42,7 +42,7 @@ class Point:
 
 
 @pytest.mark.parametrize("compress", COMPRESS)
-@pytest.mark.parametrize("protocol", [None, 0, 1, 2, 3, 4, 5, -1])
+@pytest.mark.parametrize("protocol", [None, 0, 2, 5])
 def test_files_are_those_of_joblib(compress: Any, protocol: int | None, tmp_path: Path) -> None:
     """Byte by byte, and each loads the other's."""
     value = {"arrays": VALUES, "rest": [1, "x", None, Point(3), len, np.float64], "again": VALUES}

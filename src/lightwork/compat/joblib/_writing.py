@@ -59,8 +59,8 @@ def compressing(place: Any, chosen: tuple[str, int | None] | None) -> Iterator[A
 def target(path: str, chosen: tuple[str, int | None] | None) -> Iterator[Any]:
     """A file to write to, which takes the place of `path` when the block ends well, if that is possible.
 
-    Without a sync, as in joblib: after a failure of the power the file is the old one or the new one on the
-    usual file systems, and nobody waits.
+    Without a sync, as in joblib: nobody waits for the disk, and a failure of the power soon afterwards may
+    take the file.
     """
     if _is_in_place(path):
         with open(path, "wb") as file, compressing(file, chosen) as compressed:

@@ -52,11 +52,12 @@ def _ensure_native_byte_order(array: Any) -> Any:
 
 def _head(file: Any) -> bytes:
     """The first bytes; who cannot look ahead is read from its beginning, as joblib does."""
-    nbytes = max(8, *(len(one.prefix) for one in _COMPRESSORS.values()))
+    head: bytes
     if hasattr(file, "peek"):
-        return bytes(file.peek(nbytes)[:nbytes])
-    head: bytes = file.read(nbytes)
-    file.seek(0)
+        head = file.peek(len(layout.MAGIC))  # which gives all that it has
+    else:
+        head = file.read(max(len(layout.MAGIC), *(len(one.prefix) for one in _COMPRESSORS.values())))
+        file.seek(0)
     return head
 
 

@@ -1,17 +1,19 @@
 """joblib's files of all ages, written here byte by byte: no joblib is needed to read them."""
 
+import gc
 import io
 import pickle
 import subprocess
 import sys
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lightwork import dump, load, loads
+from lightwork import dump, dumps, load, loads
 from lightwork.errors import (
     CorruptFileError,
     FileFormatError,
@@ -20,6 +22,8 @@ from lightwork.errors import (
     UnknownFormatError,
     UnpicklableError,
 )
+from lightwork.parcel.inputs import StreamInput
+from lightwork.persistence.foreign.joblib_reading import Surroundings, read
 from tests.unit.persistence.foreign.old_files import (
     array_of_1_1,
     compressed_side_array,
@@ -259,3 +263,26 @@ def test_a_load_error_tells_what_is_here() -> None:
         assert text in note
     with pytest.raises(UnknownFormatError, match="empty"):
         loads(b"")
+
+
+def test_who_reads_a_stream_is_told_of_files_beside_it(tmp_path: Path) -> None:
+    """So that a caller can warn of a format that is no longer written."""
+    np.save(tmp_path / "1.npy", NUMBERS)
+    content = stream(side_array("1.npy"), part("end"))
+    names: list[str] = []
+    around = Surroundings(native=True, folder=str(tmp_path), side_file=names.append)
+    read(StreamInput(io.BytesIO(content)), around)
+    assert names == ["1.npy"]
+
+
+def test_a_file_object_is_let_go_when_it_was_read() -> None:
+    """Not when the garbage collector comes: until then the file would stay open."""
+    file = io.BufferedReader(io.BytesIO(dumps([NUMBERS], format="joblib")))
+    held = weakref.ref(file)
+    gc.disable()
+    try:
+        load(file)
+        del file
+        assert held() is None
+    finally:
+        gc.enable()
