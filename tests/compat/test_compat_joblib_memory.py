@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import (
     AsyncMemorizedFunc,
     CacheWarning,
@@ -115,6 +116,13 @@ def test_state_of_a_memory_is_joblib_s(tmp_path: Path) -> None:
     assert vars(ours.store_backend).keys() == vars(theirs.store_backend).keys()
 
 
+def test_digests_of_memories_are_joblib_s(tmp_path: Path) -> None:
+    """Estimators hold a `Memory`, and are arguments of cached functions."""
+    ours, theirs = Memory(str(tmp_path)), joblib.Memory(str(tmp_path))
+    assert hash([ours, ours.cache(same)]) == joblib.hash([theirs, theirs.cache(same)])
+    assert hash(NotMemorizedResult(1)) == joblib.hash(joblib.memory.NotMemorizedResult(1))
+
+
 def test_foreign_files_survive_a_clear(tmp_path: Path) -> None:
     """`clear` removes folders of results, not a file that somebody has put beside them."""
     memory = Memory(tmp_path, verbose=0)
@@ -128,6 +136,7 @@ def test_foreign_files_survive_a_clear(tmp_path: Path) -> None:
 STORING = """
 import sys, signal
 import numpy as np
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import Memory
 
 class Slow:
@@ -164,11 +173,14 @@ def test_what_cannot_be_stored_leaves_no_file(tmp_path: Path) -> None:
     """A value that fails halfway is returned, with a warning, and no part of it is kept."""
     memory = Memory(tmp_path, verbose=0)
     cached = memory.cache(unstorable)
-    with pytest.warns(CacheWarning, match="not today"):
+    with pytest.warns(CacheWarning, match="not today") as warned:
         assert len(cached(1)) == 2
+    assert [warning.filename for warning in warned] == [__file__]
     with pytest.warns(CacheWarning):
         shelved = cached.call_and_shelve(1)
     assert isinstance(shelved, NotMemorizedResult)
+    with pytest.warns(CacheWarning):
+        assert len(memory.cache(unstorable, mmap_mode="r")(1)) == 2
     assert [name for name in files(tmp_path) if "output" in name] == []
 
 
@@ -217,6 +229,38 @@ def test_a_result_is_not_stored_under_a_source_that_came_meanwhile(tmp_path: Pat
     assert new(2) == "new"
 
 
+class Meddler:
+    """Lets another version of the function take the folder over while it is stored."""
+
+    def __init__(self, other: Callable[[int], object]) -> None:
+        self.other = other
+
+    def __reduce__(self) -> Any:
+        self.other(3)
+        return int, ()
+
+
+def test_a_result_is_removed_if_another_source_came_while_it_was_stored(tmp_path: Path) -> None:
+    """The other version does not find it."""
+    memory = Memory(tmp_path / "cache", verbose=0)
+    new = memory.cache(version(tmp_path / "2", "versions", "new").answer, ignore=["inside"])
+    module = version(tmp_path / "1", "versions", "old")
+    module.__dict__["Meddler"], module.__dict__["new"] = Meddler, new
+    source = tmp_path / "1" / "versions.py"
+    source.write_text("def answer(x, inside=None):\n    return Meddler(new)\n")
+    exec(compile(source.read_text(), str(source), "exec"), module.__dict__)
+    assert isinstance(memory.cache(module.answer)(2), Meddler)
+    assert new.check_call_in_cache(3)
+    assert not new.check_call_in_cache(2)
+
+
+def test_a_source_is_stored_in_each_folder(tmp_path: Path) -> None:
+    """A function that two memories of one process keep is compared in both."""
+    for name in "ab":
+        Memory(tmp_path / name, verbose=0).cache(same)(1)
+    assert len(list(tmp_path.rglob("func_code.py"))) == 2
+
+
 def test_damaged_result_is_computed_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A result that cannot be read is told, computed and stored again."""
     cached = Memory(tmp_path, verbose=0).cache(same)
@@ -263,6 +307,7 @@ def test_threads_compute_a_call_once(tmp_path: Path) -> None:
 # Tells when it computes, and ends when a line arrives.
 WAITING = """
 import sys
+from lightwork.compat.joblib.hashing import hash
 from lightwork.compat.joblib.memory import Memory
 
 def waiting(x):
@@ -342,6 +387,18 @@ def test_positional_only_parameters_are_named(tmp_path: Path) -> None:
     assert CALLS == [(1.0, 2.0)] * 2
 
 
+def test_compressed_results_are_not_mapped(tmp_path: Path) -> None:
+    """What was stored compressed is loaded, where `mmap_mode` cannot map it."""
+    Memory(tmp_path, verbose=0, compress=True).cache(same)(np.ones(1000))
+    found = Memory(tmp_path, verbose=0, mmap_mode="r").cache(same)
+    with pytest.raises(ValueError, match="'q'"):
+        Memory(tmp_path / "none", mmap_mode="q")
+    assert not (tmp_path / "none").exists()
+    assert found.check_call_in_cache(np.ones(1000))
+    assert found(np.ones(1000)).sum() == 1000
+    assert len(CALLS) == 1
+
+
 def test_expired_results_are_computed_anew(tmp_path: Path) -> None:
     """A result is valid while it is younger than it may become."""
     memory = Memory(tmp_path, verbose=0)
@@ -380,3 +437,37 @@ def test_a_removed_folder_is_made_again(tmp_path: Path) -> None:
     cached = memory.cache(removing)
     assert [cached(1), cached(1)] == [1, 1]
     assert 1 <= len(CALLS) <= 2
+
+
+# Calls of few arguments, while everybody clears now and then.
+CROWD = """
+import random, sys
+import numpy as np
+from lightwork.compat.joblib.memory import Memory
+
+def filled(x):
+    return np.full(2000, x), str(x)
+
+dice = random.Random(int(sys.argv[2]))
+cached = Memory(sys.argv[1], verbose=0).cache(filled)
+for _ in range(150):
+    x = dice.randrange(10)
+    array, text = cached(x)
+    assert (array == x).all() and text == str(x)
+    if dice.random() < 0.1:
+        cached.clear(warn=False)
+    if dice.random() < 0.1:
+        cached.store_backend.enforce_store_limits(0)
+"""
+
+
+def test_a_crowd_that_clears_never_fails(tmp_path: Path) -> None:
+    """Four processes store, load and remove at the same time: no error, no warning, no log line."""
+    script = tmp_path / "crowd.py"
+    script.write_text(CROWD)
+    command = [sys.executable, "-W", "error", str(script), str(tmp_path / "cache")]
+    crowd = [
+        subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for seed in range(4)
+    ]
+    assert [(process.communicate()[0], process.returncode) for process in crowd] == [("", 0)] * 4

@@ -25,12 +25,13 @@ from ._func_code import (
     warn_of_collision,
     with_first_line,
 )
-from ._results import MemorizedResult, NotMemorizedResult
+from ._results import MemorizedResult
 from ._store_backends import _store_backend_factory
+from ._uncached import NotMemorizedResult
 from .func_inspect import filter_args, format_call, format_signature, get_func_code, get_func_name
 from .logger import Logger, format_time
 
-__all__ = ["AsyncMemorizedFunc", "AsyncNotMemorizedFunc", "MemorizedFunc", "NotMemorizedFunc"]
+__all__ = ["AsyncMemorizedFunc", "MemorizedFunc"]
 
 # Any: functions, arguments, results and stores are the user's.
 
@@ -222,9 +223,13 @@ class MemorizedFunc(Logger):
         try:
             value = self._load_item(call)
         except Exception:  # noqa: BLE001  # loading runs code of the value, and it can be computed
+            if not self.store_backend.contains_item(call.call_id):
+                return None  # somebody has removed it at this moment
             _, signature = format_signature(self.func, *call.args, **call.kwargs)
             self.warn(f"Exception while loading results for {signature}\n {traceback.format_exc()}")
             return _Found(None, is_whole=False)
+        if not self._is_current():  # it may be that of another version, which has come in between
+            return None
         if self._verbose > 4:
             self._print_duration(time.time() - begun, context="cache loaded ")
         return _Found(value)
@@ -261,18 +266,26 @@ class MemorizedFunc(Logger):
 
     def _after_call(self, call: _Call, begun: float, value: Any) -> _Made:
         duration = time.time() - begun
-        is_current = self._is_current()
-        if is_current:
-            self.store_backend.dump_item(call.call_id, value, verbose=self._verbose)
+        is_stored = self._store(call, value)
         if self._verbose > 0:
             self._print_duration(duration)
-        if not is_current or not self.store_backend.contains_item(call.call_id):
+        if not is_stored:
             return _Made(value, _metadata(call, begun, duration), False)
         metadata = self._persist_input(call, begun, duration)
         if self.mmap_mode is not None:
             with contextlib.suppress(Exception):  # somebody has removed it, or it cannot be loaded
                 value = self._load_item(call, metadata)
         return _Made(value, metadata, True)
+
+    def _store(self, call: _Call, value: Any) -> bool:
+        """Store a result, and tell whether it is there; not among those of another version."""
+        if not self._is_current():
+            return False
+        self.store_backend.dump_item(call.call_id, value, verbose=self._verbose)
+        if self._is_current():
+            return bool(self.store_backend.contains_item(call.call_id))
+        self.store_backend.clear_item(call.call_id)
+        return False
 
     def _is_current(self) -> bool:
         """Whether the stored source is still that of the function.
@@ -299,7 +312,7 @@ class MemorizedFunc(Logger):
             warnings.warn(
                 f"Persisting input arguments took {lapse:.2f}s to run. The repr of large arguments may be "
                 "the reason: it is kept with each result.",
-                stacklevel=5,
+                stacklevel=6,
             )
         return metadata
 
@@ -391,37 +404,9 @@ def _described(func: Callable[..., Any]) -> str:
     """A function as `pydoc` describes it: its signature and its docstring."""
     if not inspect.isfunction(func):
         return str(func.__doc__)
-    text = f"{func.__name__}{inspect.signature(func)}\n"
-    return f"{text}\n{textwrap.indent(inspect.getdoc(func) or '', '    ')}\n"
-
-
-class NotMemorizedFunc:
-    """A function with the methods of one whose results are kept: for a `Memory` that keeps nothing."""
-
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns."""
-        return self.func(*args, **kwargs)
-
-    def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, with the methods of a reference."""
-        return NotMemorizedResult(self.func(*args, **kwargs))
-
-    def call(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """What the function returns, and that nothing is known of it."""
-        return self.func(*args, **kwargs), {}
-
-    def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
-        """No."""
-        return False
-
-    def clear(self, warn: bool = True) -> None:
-        """There is nothing to remove."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(func={self.func})"
+    doc = inspect.getdoc(func)
+    text = f"{func.__name__}{inspect.signature(func)}\n\n"
+    return f"{text}{textwrap.indent(doc, '    ')}\n" if doc else text
 
 
 class AsyncMemorizedFunc(MemorizedFunc):
@@ -458,11 +443,3 @@ class AsyncMemorizedFunc(MemorizedFunc):
     async def _call(self, call: _Call) -> _Made:
         begun = self._before_call(call)
         return self._after_call(call, begun, await self.func(*call.args, **call.kwargs))
-
-
-class AsyncNotMemorizedFunc(NotMemorizedFunc):
-    """A coroutine function with the methods of one whose results are kept."""
-
-    async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, with the methods of a reference."""
-        return NotMemorizedResult(await self.func(*args, **kwargs))

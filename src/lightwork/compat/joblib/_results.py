@@ -2,14 +2,13 @@
 
 import os
 import pickle
-import pprint
 from collections.abc import Mapping
 from typing import Any
 
 from ._store_backends import CallId, _store_backend_factory
 from .logger import Logger
 
-__all__ = ["MemorizedResult", "NotMemorizedResult"]
+__all__ = ["MemorizedResult"]
 
 # Any: results, stores and metadata are the user's.
 
@@ -94,35 +93,3 @@ class MemorizedResult(Logger):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"timestamp": None}
-
-
-class NotMemorizedResult:
-    """A result itself, with the methods of a reference: for a `Memory` that keeps nothing."""
-
-    __slots__ = ("valid", "value")
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.valid = True
-
-    def get(self) -> Any:
-        """The result. `KeyError` after `clear`."""
-        if not self.valid:
-            raise KeyError("No value stored.")
-        return self.value
-
-    def clear(self) -> None:
-        """Forget the result."""
-        self.valid = False
-        self.value = None
-
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"{name}({pprint.pformat(self.value)})" if self.valid else f"{name} with no value"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"valid": self.valid, "value": self.value}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.valid = state["valid"]
-        self.value = state["value"]

@@ -45,12 +45,16 @@ __all__ = [
 CallId: TypeAlias = Sequence[str]
 """Parts of a path below the location: the function, or the function and the digest of its arguments."""
 
-_TO_THE_CALL = 6
+_TO_THE_CALL = 8
 """Frames between a warning about a result and the call of the cached function."""
 
 _SMALL = 32 << 10
 """Bytes that are read at once."""
 
+_ATTEMPTS = 20
+"""How often a file is written: whoever clears the store removes folder by folder."""
+
+_MMAP_MODES = (None, "r", "r+", "w+", "c")
 _ITEM = re.compile("[a-f0-9]{32}")
 _GITIGNORE = "# Created by joblib automatically.\n*\n"
 
@@ -148,14 +152,21 @@ class StoreBackendMixin:
             end = f" from {folder}" if verbose >= 10 else "..."
             print(f"[Memory]{age}: Loading {_called(call_id, metadata)}{end}")
         filename = os.path.join(folder, "output.pkl")
-        if not self._item_exists(filename):
-            raise KeyError(f"Non-existing item (may have been cleared).\nFile {filename} does not exist")
         mmap_mode = getattr(self, "mmap_mode", None)
-        if mmap_mode is not None:
-            with contextlib.suppress(InvalidOption):  # it is compressed: there is nothing to map
-                return load(filename, mmap_mode=mmap_mode)
-        with self._open_item(filename, "rb") as file:
-            return _load(file)
+        with self._opened(filename) as file:
+            begin = file.read(_SMALL)
+            if mmap_mode is None or not begin.startswith(pickle.PROTO):  # or compressed: nothing to map
+                return _load(begin, file)
+        return load(filename, mmap_mode=mmap_mode)
+
+    def _opened(self, filename: str) -> Any:
+        """The open file of a result. `KeyError` if there is none, or if it is being removed."""
+        try:
+            if self._item_exists(filename):
+                return self._open_item(filename, "rb")
+        except FileNotFoundError:
+            pass
+        raise KeyError(f"Non-existing item (may have been cleared).\nFile {filename} does not exist")
 
     def dump_item(self, call_id: CallId, item: Any, verbose: int = 1) -> None:
         """Store a result. One that cannot be stored is a warning."""
@@ -163,7 +174,6 @@ class StoreBackendMixin:
         if verbose > 10:
             print(f"Persisting in {folder}")
         try:
-            self.create_location(folder)
             self._write(folder, "output.pkl", item, self._write_item)
         except Exception as exc:  # noqa: BLE001  # the value runs code of its own, and it is there anyway
             _warn_not_stored(exc)
@@ -177,13 +187,17 @@ class StoreBackendMixin:
             file.write(content)
 
     def _write(self, folder: str, name: str, value: Any, write: Callable[[Any, str], None]) -> None:
-        """A file in a folder, which is made again if somebody has just removed it."""
-        filename = os.path.join(folder, name)
-        try:
-            self._concurrency_safe_write(value, filename, write)
-        except FileNotFoundError:
-            self.create_location(folder)
-            self._concurrency_safe_write(value, filename, write)
+        """A file in a folder, which is made, and made again if somebody is just removing it."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                if not self._item_exists(folder):
+                    self.create_location(folder)
+                self._concurrency_safe_write(value, os.path.join(folder, name), write)
+            except FileNotFoundError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def clear_item(self, call_id: CallId) -> None:
         """Remove a result."""
@@ -225,10 +239,10 @@ class StoreBackendMixin:
     def store_cached_func_code(self, call_id: CallId, func_code: str | None = None) -> None:
         """Make the folder of a function, and store its source."""
         folder = os.path.join(self.location, *call_id)
-        if not self._item_exists(folder):
-            self.create_location(folder)
         if func_code is not None:
             self._write(folder, "func_code.py", func_code.encode(), self._write_bytes)
+        elif not self._item_exists(folder):
+            self.create_location(folder)
 
     def get_cached_func_code(self, call_id: CallId) -> str:
         """The stored source of a function. `OSError` if there is none."""
@@ -299,14 +313,13 @@ def _called(call_id: CallId, metadata: Mapping[str, Any] | None) -> str:
     return f"{name}({', '.join(f'{key}={value}' for key, value in metadata['input_args'].items())})"
 
 
-def _load(file: Any) -> Any:  # Any: an open file, whoever opened it
-    """A value from a file in joblib's format."""
-    begin = file.read(_SMALL)
+def _load(begin: bytes, file: Any) -> Any:  # Any: an open file, whoever opened it
+    """A value from a file in joblib's format, of which the first bytes were read."""
     if len(begin) == _SMALL:
         file.seek(0)
         return load(file)
     # Without arrays beside it, it is a pickle: a tenth of the time, and most results are small.
-    if begin[:1] == pickle.PROTO and b"ArrayWrapper" not in begin:
+    if begin.startswith(pickle.PROTO) and b"ArrayWrapper" not in begin:
         return pickle.loads(begin)
     return load(io.BytesIO(begin))
 
@@ -337,6 +350,8 @@ class FileSystemStoreBackend(StoreBackendBase, StoreBackendMixin):
         Of `backend_options` two are known: ``compress`` and ``mmap_mode``.
         """
         options = backend_options or {}
+        if options.get("mmap_mode") not in _MMAP_MODES:
+            raise InvalidOption(f"mmap_mode={options['mmap_mode']!r} is none of {_MMAP_MODES}")
         self.location = location
         self.compress = options.get("compress", False)
         self.mmap_mode = options.get("mmap_mode")
@@ -356,7 +371,8 @@ class FileSystemStoreBackend(StoreBackendBase, StoreBackendMixin):
     def clear_location(self, location: str) -> None:
         """Remove a folder; of the whole store what is in it, but for files right there."""
         if location == self.location:
-            rm_subdirs(location)
+            with contextlib.suppress(FileNotFoundError):
+                rm_subdirs(location)
         else:
             shutil.rmtree(location, ignore_errors=True)
 

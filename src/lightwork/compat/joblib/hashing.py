@@ -21,6 +21,9 @@ __all__ = ["Hasher", "NumpyHasher", "Pickler", "hash"]
 
 Pickler: Any = vars(pickle)["_Pickler"]  # Any: the one in Python, whose parts can be overridden
 
+_FACE = f"{__package__}."
+"""What names of this package begin with, where those of joblib begin with ``joblib.``."""
+
 _METHODS = (types.MethodType, types.BuiltinFunctionType)
 
 
@@ -40,10 +43,6 @@ class _MyHash:
 
     def __init__(self, *args: Any) -> None:  # Any: name, instance, class
         self.args = args
-
-
-# The names are part of the digests.
-_ConsistentSet.__module__ = _MyHash.__module__ = "joblib.hashing"
 
 
 class Hasher(Pickler):  # type: ignore[misc]  # Any, see there
@@ -90,9 +89,11 @@ class Hasher(Pickler):  # type: ignore[misc]  # Any, see there
             super().memoize(obj)
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
-        """Write a class or function by its name. The names of our own helpers are those that joblib has."""
-        if obj is _ConsistentSet or obj is _MyHash:
-            self.write(pickle.GLOBAL + f"joblib.hashing\n{obj.__name__}\n".encode())
+        """Write a class or function by its name. What is joblib's has the name that it has there."""
+        home = str(getattr(obj, "__module__", ""))
+        if home.startswith(_FACE):
+            home = f"joblib.{home.removeprefix(_FACE)}"
+            self.write(pickle.GLOBAL + f"{home}\n{obj.__name__}\n".encode())
             self.memoize(obj)
         else:
             super().save_global(obj, name)

@@ -15,14 +15,8 @@ from ._func_code import (
     JobLibCollisionWarning,
     extract_first_line,
 )
-from ._memorized import (
-    AsyncMemorizedFunc,
-    AsyncNotMemorizedFunc,
-    MemorizedFunc,
-    NotMemorizedFunc,
-    _build_func_identifier,
-)
-from ._results import MemorizedResult, NotMemorizedResult
+from ._memorized import AsyncMemorizedFunc, MemorizedFunc, _build_func_identifier
+from ._results import MemorizedResult
 from ._store_backends import (
     _STORE_BACKENDS,
     CacheWarning,
@@ -31,6 +25,7 @@ from ._store_backends import (
     _store_backend_factory,
     register_store_backend,
 )
+from ._uncached import AsyncNotMemorizedFunc, NotMemorizedFunc, NotMemorizedResult
 from .func_inspect import filter_args, format_call, format_signature, get_func_code, get_func_name
 from .logger import Logger, format_time, pformat
 
@@ -65,6 +60,11 @@ __all__ = [
 ]
 
 # Any: functions, arguments, results and options are the user's.
+
+# Their home is here: pickles and digests hold it.
+for _kind in (AsyncMemorizedFunc, AsyncNotMemorizedFunc, MemorizedFunc, MemorizedResult, NotMemorizedFunc):
+    _kind.__module__ = __name__
+JobLibCollisionWarning.__module__ = NotMemorizedResult.__module__ = __name__
 
 
 class Memory(Logger):
