@@ -1,11 +1,11 @@
 """joblib's pools of `multiprocessing`: calls that cannot be pickled by it, and large arrays as files."""
 
-import sys
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.pool import Pool
 from typing import Any
 
-from ..alias import install, installed
+from ...engines.workers.environment import look
 from ._memmapping_reducer import ArrayFiles, has_shareable_memory
 from ._multiprocessing_helpers import mp
 from .externals.loky.backend.reduction import dumps
@@ -36,7 +36,7 @@ class PicklingPool(Pool):
         options = {**kwargs, "processes": processes}
         if type(self).__mro__[type(self).__mro__.index(PicklingPool) + 1] is Pool:
             options["context"] = context if context is not None else (mp and mp.get_context())
-            options |= {"initializer": _start, "initargs": (initializer, tuple(initargs), installed())}
+            options |= {"initializer": _start, "initargs": (initializer, tuple(initargs), look().finders)}
         else:
             options |= {"initializer": initializer, "initargs": tuple(initargs)}
         super().__init__(**options)
@@ -83,9 +83,9 @@ class MemmappingPool(PicklingPool):
         self._files.remove()
 
 
-def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...], aliased: bool) -> None:
-    """In a worker: joblib is here what it is in the parent."""
-    if aliased and "joblib" not in sys.modules:
-        install()
+def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...], finders: tuple[str, ...]) -> None:
+    """In a worker: what is found by import hooks in the parent is found here, joblib's name among it."""
+    for name in finders:
+        importlib.import_module(name).install()
     if initializer is not None:
         initializer(*initargs)
