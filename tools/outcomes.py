@@ -40,7 +40,7 @@ def pytest_sessionfinish():
 def outcomes(
     command: Sequence[str], folder: Path, *, variables: Mapping[str, str], wanted: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The outcome of each test by its id: ``passed``, ``failed``, ``skipped``, ``xfailed``, ``ended the run``.
+    """Outcomes by test id: ``passed``, ``failed``, ``skipped``, ``xfailed``, ``ended the run``.
 
     A test that hangs (give pytest a ``--timeout``) or kills the process ends the run; another one begins
     after it.
