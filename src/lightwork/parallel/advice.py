@@ -57,7 +57,7 @@ def size(nbytes: float) -> str:
 def advise(facts: Facts) -> str:
     """What to do about the greatest loss of time, or that there is none."""
     if not facts.tasks:
-        return "No task has ended."
+        return "No task was run to its end."
     mean = facts.run / facts.tasks
     if facts.workers == 1:
         return _alone(facts, mean)

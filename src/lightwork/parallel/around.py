@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..protocols import Run
+from .cancelling import Switch
 from .driver import Listener
 from .task import Layer, enter
 
@@ -39,14 +40,25 @@ def listener(around: Around) -> Listener | None:
 
 
 @contextmanager
-def entered(around: Around) -> Iterator[Run]:
-    """What runs tasks in this thread, inside of all layers."""
+def entered(around: Around, switch: Switch) -> Iterator[Run]:
+    """What runs tasks in this thread, inside of all layers. What a listener raises gives up the call."""
     layers = [feature.layer for feature in around if feature.layer is not None]
     hear = listener(around) or _unheard
-    run = enter(layers, hear)
+
+    def tell(index: int, what: object) -> None:
+        try:
+            hear(index, what)
+        except BaseException as error:
+            switch.fail(error)  # the task that is running may swallow it
+            raise
+
+    run = enter(layers, tell)
     try:
         yield run
+        if switch.error is not None:
+            raise switch.error
     finally:
+        switch.error = None  # its traceback would keep the tasks alive until the next call
         for layer in layers:
             layer.leave()
 

@@ -1,8 +1,7 @@
 """One call from its beginning to its end, in the thread that made it."""
 
-import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 from ..errors import TaskTimeout
@@ -14,7 +13,7 @@ from .recall import Recall
 from .results import Results
 from .watch import Watch
 
-__all__ = ["Job", "collect", "goes_on", "watched"]
+__all__ = ["Job", "collect", "goes_on"]
 
 
 class Job(NamedTuple):
@@ -55,11 +54,6 @@ def _step_within(driver: Driver, timeout: float) -> None:
         driver.step(left)
         if driver.emitted != waited_for:
             waited_for, since = driver.emitted, time.monotonic()
-
-
-def watched(results: Iterator[Any], watch: Watch) -> Generator[Any, None, None]:
-    with contextlib.closing(watch):
-        yield from results
 
 
 def goes_on(results: Generator[Any, None, None]) -> bool:

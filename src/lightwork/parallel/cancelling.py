@@ -11,10 +11,12 @@ __all__ = ["Switch"]
 class Switch:
     """One per call. `cancel` may come from any thread, from signal handlers and finalizers too."""
 
-    __slots__ = ("on", "wake")
+    __slots__ = ("error", "on", "wake")
 
     def __init__(self) -> None:
         self.on = False
+        self.error: BaseException | None = None
+        """What whoever hears the tasks of this thread has raised; it is the error of the call."""
         self.wake: Callable[[], None] = _nobody
         """Lets whoever waits look at the switch. Set by the thread that drives, which looks after that."""
 
@@ -23,10 +25,15 @@ class Switch:
         self.on = True
         self.wake()
 
+    def fail(self, error: BaseException) -> None:
+        """Give up the call with this error. From the thread that drives it."""
+        self.error = error
+        self.on = True
+
     def check(self) -> None:
-        """Raise `CallCancelled` if the call was given up."""
+        """Raise `CallCancelled`, or what the call has failed with, if it was given up."""
         if self.on:
-            raise CallCancelled("the call was given up by Parallel.cancel()")
+            raise self.error or CallCancelled("the call was given up by Parallel.cancel()")
 
     def sleep(self, seconds: float) -> None:
         """Wait in the thread that runs the tasks, but not longer than until the call is given up."""

@@ -15,6 +15,7 @@ from .. import hashing, parallel, parcel, stores
 from ..errors import InvalidOption, ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
 from ..protocols import Call, Known, Record, Store
 from .failures import add_note, describe, not_a_call
+from .sheet import Sheet
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKeys
@@ -26,7 +27,7 @@ _OURS = b"lightwork checkpoint\n"
 
 def checked_path(path: object) -> str:
     """The folder of a checkpoint as an absolute path."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
         raise InvalidOption(f"checkpoint={path!r}: give the path of a folder, or None")
     found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
     if os.path.exists(found) and not os.path.isdir(found):
@@ -34,10 +35,11 @@ def checked_path(path: object) -> str:
     return found
 
 
-def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None = None) -> "Checkpoint":
+def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None, sheet: Sheet) -> "Checkpoint":
     """The checkpoint of a call that begins now. With a `seed` it is part of each key.
 
-    The tasks of a list are identified here, those of any other input when they are read.
+    The tasks of a list are identified here, those of any other input when they are read. The `sheet` hears
+    how long that takes.
 
     Raises
     ------
@@ -52,7 +54,9 @@ def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None = None) -
     by_index = None if seed is None else partial(parallel.seeding.digest, seed)
     checkpoint = Checkpoint(store, seed=by_index)
     if isinstance(tasks, list | tuple):
+        begin = sheet.clock()
         checkpoint.identify(tasks)
+        sheet.read(0, len(tasks), begin, exhausted=False)
     return checkpoint
 
 

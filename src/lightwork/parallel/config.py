@@ -1,7 +1,7 @@
 """Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple, SupportsInt
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     require: str | Unset | None = REQUIRE
     inner_max_num_threads: int | None = None
     initializer: Callable[..., object] | None = None
-    initargs: Sequence[Any] = ()  # Any: arguments of the user's function
+    initargs: tuple[Any, ...] = ()  # Any: arguments of the user's function
     mmap_mode: str | Unset | None = MMAP_MODE
     level: int = 0
     """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
@@ -184,7 +184,7 @@ class parallel_config:
         require: str | Unset | None = REQUIRE,
         inner_max_num_threads: int | None = None,
         initializer: Callable[..., object] | None = None,
-        initargs: Sequence[Any] = (),  # Any: arguments of the user's function
+        initargs: Iterable[Any] = (),  # Any: arguments of the user's function
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("parallel_config", refused)
@@ -196,6 +196,7 @@ class parallel_config:
             if value is not None and backend is None:
                 raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
         check_inner(inner_max_num_threads)
+        args = check_initializer(initializer, initargs)
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
@@ -206,7 +207,7 @@ class parallel_config:
             require=outer.require if isinstance(require, Unset) else require,
             inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
             initializer=initializer or outer.initializer,
-            initargs=initargs if initializer else outer.initargs,
+            initargs=args if initializer else outer.initargs,
             mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
             level=nesting_level(),
         )
@@ -233,6 +234,18 @@ def given(value: object) -> Any:  # Any: what the option is
 def either(value: object, configured: object) -> Any:  # Any: what the option is
     """The value of an option of a call: its own, else the configured one, else its default."""
     return given(configured if isinstance(value, Unset) else value)
+
+
+def check_initializer(initializer: object, initargs: Iterable[Any]) -> tuple[Any, ...]:
+    """The arguments for an initializer. Refuses what cannot be called, and arguments without it."""
+    if initializer is not None and not callable(initializer):
+        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
+    if not isinstance(initargs, Iterable):
+        raise InvalidOption(f"initargs={initargs!r}: give a tuple of arguments for the initializer")
+    args = tuple(initargs)
+    if args and initializer is None:
+        raise InvalidOption(f"initargs={args!r}: there is no initializer= that they could be given to")
+    return args
 
 
 def check_inner(threads: object) -> None:

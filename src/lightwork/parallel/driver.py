@@ -185,7 +185,11 @@ class Driver:
 
     def consumed(self, count: int) -> None:
         """Tell the flow that the reader took `count` of the emitted tasks."""
-        self._feed([Consumed(count)])
+        before = self._done
+        try:
+            self._feed([Consumed(count)])
+        finally:  # now there is room for more of the input, of which some may be known
+            self._observe(before)
 
     def release(self) -> None:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
@@ -280,7 +284,7 @@ class Driver:
             calls = [] if self.cancelled else list(islice(self._tasks, count))
             recall = self._asked_first(calls)
             if recall is not None:
-                return self._look(recall, chain(calls, self._tasks), action)
+                return self._look(recall, chain(calls, self._tasks), action, begin)
         finally:
             self.reading = False
         exhausted = len(calls) < count
@@ -303,9 +307,10 @@ class Driver:
             return self._cached
         return None
 
-    def _look(self, recall: Recall, tasks: Iterator[Call], action: Read) -> Arrived:
-        """Read tasks of which some may be known."""
+    def _look(self, recall: Recall, tasks: Iterator[Call], action: Read, begin: float) -> Arrived:
+        """Read tasks of which some may be known. To look for them is part of reading them."""
         calls, known, exhausted = read(recall, tasks, self._read, count=action.count, most=action.most)
+        self._sheet.read(self._read, len(calls), begin, exhausted=exhausted)
         self._put(self._read, calls)
         ranges = [(start, start + len(values)) for start, values in known]
         for (start, stop), (_, values) in zip(ranges, known, strict=True):

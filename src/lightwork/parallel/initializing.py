@@ -5,11 +5,12 @@ Workers import this module when a call has one.
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import EngineError, RemoteTraceback
 from ..parcel.parcels import join, split
-from ..protocols import Run, Tell
+from ..protocols import Call, Run, Tell
+from ..system.optional import loaded
 
 __all__ = ["Broken", "Initializer", "RemoteInitializer"]
 
@@ -44,6 +45,16 @@ def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str) -> Bro
     return Broken(error)
 
 
+def _refuse(index: int, call: Call) -> NoReturn:
+    """Stands for what runs tasks until the call has heard that it is at its end."""
+    raise EngineError("the initializer of this worker failed")
+
+
+def _call(function: Callable[..., object], args: Sequence[Any]) -> None:  # Any: as in `Initializer`
+    sharing = loaded("lightwork.parallel.sharing")  # without it there are no handles
+    function(*(args if sharing is None else sharing.resolved(tuple(args))))
+
+
 class Initializer:
     """Runs in each thread of a call, or in the caller's own."""
 
@@ -58,9 +69,10 @@ class Initializer:
     def enter(self, inner: Run, tell: Tell) -> Run:
         """Run it; tell if it fails, which ends the call."""
         try:
-            self._function(*self._args)
+            _call(self._function, self._args)
         except BaseException as error:  # noqa: BLE001 - whatever it raises is the error of the call
             tell(0, Broken(error))
+            return _refuse
         return inner
 
     def leave(self) -> None:
@@ -84,11 +96,11 @@ class RemoteInitializer:
             LAST.digest = b""
             try:
                 function, args = join(self._skeleton, self._buffers)
-                function(*args)
+                _call(function, args)
             except BaseException as error:  # noqa: BLE001 - as above
                 tell(0, Broken(error))
-            else:
-                LAST.digest = self._digest
+                return _refuse
+            LAST.digest = self._digest
         return inner
 
     def leave(self) -> None:

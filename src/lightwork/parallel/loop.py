@@ -1,12 +1,15 @@
 """``n_jobs=1``: the tasks run one after the other in the caller's thread, as a loop would run them."""
 
+import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
+from ..errors import CallCancelled
 from ..protocols import Call, Known, Run
 from .around import Around, entered
 from .cancelling import Switch
@@ -117,15 +120,14 @@ def run_lazily(
     recall
         Asked for the result of each task before it runs, and told of it afterwards.
     """
-    with entered(around) as run:
+    index, errors = 0, list[BaseException]()
+    with entered(around, switch) as run:
         attempts = _Attempts(run, retry, switch)
-        index = 0
-        errors: list[BaseException] = []
         if observer is not None:
             observer(0, total, 0)
         for call in _in_chunks(iter(tasks), chunk, sheet):
             switch.check()
-            known = None if recall is None else asked(recall, index, call)
+            known = None if recall is None else _look(recall, index, call, sheet)
             begin = sheet.clock()
             try:
                 result = known.value if type(known) is Known else attempts.run(index, call)
@@ -138,9 +140,10 @@ def run_lazily(
                 errors.append(error)
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
-                sheet.passed(index, call, begin)
-                if recall is not None and type(known) is not Known:
-                    recall.keep(index, [result])
+                if type(known) is not Known:
+                    sheet.passed(index, call, begin)
+                    if recall is not None:
+                        recall.keep(index, [result])
             index += 1
             if observer is not None:
                 observer(index, total, len(errors))
@@ -151,11 +154,34 @@ def run_lazily(
             raise all_of(errors, index)
 
 
-class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
-    """What `run_lazily` gives, also for ``async for``: then each task runs in a thread."""
+def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call":
+    """What is known of a task. To look for it is part of reading the input."""
+    begin = sheet.clock()
+    known = asked(recall, index, call)
+    sheet.input += sheet.clock() - begin
+    return known
 
-    def __init__(self, results: Generator[Any, None, None]) -> None:
+
+class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
+    """What `run_lazily` gives, also for ``async for``: then each task runs in a thread.
+
+    Parameters
+    ----------
+    results
+        What `run_lazily` returned.
+    switch
+        That of the call.
+    ended
+        Called once when the call has ended, however it did; also if nobody holds this any more.
+    """
+
+    def __init__(
+        self, results: Generator[Any, None, None], switch: Switch, ended: Callable[[], object]
+    ) -> None:
         self._results = results
+        self._switch = switch
+        self._finalizer = weakref.finalize(self, ended)
+        self._lock = threading.Lock()  # held while a task runs
         self._over = False
 
     @property
@@ -164,11 +190,22 @@ class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
         return not self._over
 
     def __next__(self) -> Any:
+        if not self._lock.acquire(blocking=False):
+            raise ValueError("a task of this generator is running: ask for the next result when it has ended")
         try:
-            return next(self._results)
-        except BaseException:
+            value = next(self._results)
+        except BaseException as error:
+            if self._over and isinstance(error, CallCancelled):  # closed, with nobody to tell
+                raise StopIteration from None
             self._over = True
             raise
+        finally:
+            self._lock.release()
+            if self._over:
+                self.close()
+        if self._over:  # closed while the task ran
+            raise StopIteration
+        return value
 
     def send(self, value: None, /) -> Any:
         """As `next`."""
@@ -182,15 +219,27 @@ class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
         raise error
 
     def close(self) -> None:
-        """End the call. Safe to call twice."""
-        self._over = True
-        self._results.close()
+        """End the call; if a task runs in another thread, once that has ended. Safe to call twice."""
+        self._over = True  # before looking at the lock: who holds it looks here after letting go of it
+        if not self._lock.acquire(blocking=False):
+            self._switch.cancel()
+            return
+        try:
+            self._results.close()
+            self._finalizer()
+        finally:
+            self._lock.release()
 
     def __aiter__(self) -> "Lazy":
         return self
 
     async def __anext__(self) -> Any:
-        value = await parallel.awaiting.in_thread(lambda: next(self, _NO_MORE))
+        """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""
+        try:
+            value = await parallel.awaiting.in_thread(lambda: next(self, _NO_MORE))
+        except BaseException:
+            self.close()
+            raise
         if value is _NO_MORE:
             raise StopAsyncIteration
         return value

@@ -292,7 +292,11 @@ class Parallel:
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
-            recall = None if path is None else parallel.checkpoint.open_checkpoint(path, tasks, self.seed)
+            recall = (
+                None
+                if path is None
+                else parallel.checkpoint.open_checkpoint(path, tasks, self.seed, watch.sheet)
+            )
             job = parallel.calling.Job(switch, total, watch, recall)
             result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
@@ -421,7 +425,7 @@ class Parallel:
         )
         if self.return_as == "list":
             return list(results)
-        return parallel.loop.Lazy(parallel.calling.watched(results, watch))
+        return parallel.loop.Lazy(results, switch, watch.close)
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         options: dict[str, Any] = {}

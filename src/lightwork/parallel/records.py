@@ -125,7 +125,7 @@ def _others(record: logging.LogRecord) -> dict[str, Any] | None:  # Any: as in `
 def _travelling(value: object) -> object:
     """An attribute that a user gave to a record; its text, if it cannot travel."""
     try:
-        pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))  # many exceptions cannot be built again
     except Exception:  # noqa: BLE001 - users' code; a record is better than none
         return repr(value)
     return value

@@ -70,7 +70,7 @@ def parse_retries(retries: object) -> Retry | None:
         retries = Retry(retries)
     if not isinstance(retries, Retry):
         raise InvalidOption(f"retries={retries!r}: give a number of further attempts, or a Retry(...)")
-    if not _is_number(retries.times) or retries.times != int(retries.times) or retries.times < 0:
+    if not _is_number(retries.times) or retries.times < 0 or retries.times % 1 != 0:
         raise InvalidOption(f"retries: times={retries.times!r} is not a number of attempts: give 0 or more")
     kinds: tuple[object, ...] = retries.on if isinstance(retries.on, tuple) else (retries.on,)
     if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):

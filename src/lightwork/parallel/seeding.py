@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from ..errors import ParallelError
 from ..protocols import Call, Run, Tell
+from ..system.computing import COMPUTING
 from ..system.optional import installed
 from .task import nesting_level
 
@@ -25,12 +26,13 @@ __all__ = ["Seeding", "digest", "has_stream", "task_rng"]
 class _Stream:
     """The randomness of one task."""
 
-    __slots__ = ("generator", "index", "level", "seed")
+    __slots__ = ("computing", "generator", "index", "level", "seed")
 
     def __init__(self, seed: int, index: int, level: int) -> None:
         self.seed = seed
         self.index = index
         self.level = level
+        self.computing = COMPUTING.get()
         self.generator: Any = None  # Any: as `_generator` makes it, when it is asked for
 
 
@@ -53,7 +55,8 @@ def task_rng() -> "numpy.random.Generator":
     ParallelError
         The running code is in no task of a call with a seed, or in a thread that such a task has started
         (pass the generator on). It never falls back to an unseeded one, which would look the same and give
-        other numbers each time.
+        other numbers each time. Nor is there one in a cached function, whose result would be kept for all
+        tasks and all seeds.
     """
     stream = _STREAM.get()
     # The tasks of a call that a task makes run in copies of its context, one level deeper.
@@ -61,6 +64,11 @@ def task_rng() -> "numpy.random.Generator":
         raise ParallelError(
             "task_rng() is for tasks of Parallel(seed=...), and there is no seed here: give one to the call "
             "that runs this code (inside of a seeded task: seed=int(task_rng().integers(2**63)))"
+        )
+    if COMPUTING.get() != stream.computing:
+        raise ParallelError(
+            "task_rng() in a cached function: what it draws would be kept, and be the same for all tasks and "
+            "seeds. Give that function a seed as an argument: int(task_rng().integers(2**63)) in the task"
         )
     if stream.generator is None:
         stream.generator = _generator(stream.seed, stream.index)

@@ -151,7 +151,7 @@ def check_path(trace: object) -> str | None:
         raise InvalidOption(f"trace={trace!r}: give the path of a file to write, or None")
     path = os.path.abspath(os.fspath(trace))
     folder = os.path.dirname(path)
-    if not os.path.isdir(folder) or os.path.isdir(path):
+    if "\0" in path or not os.path.isdir(folder) or os.path.isdir(path):
         raise InvalidOption(f"trace={trace!r}: give a file in a folder that is there")
     return path
 

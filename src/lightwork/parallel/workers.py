@@ -10,7 +10,7 @@ from ..protocols import Engine
 from ..system.numeric import NUMERIC
 from ..system.units import parse_bytes
 from .around import Around, Feature
-from .config import Settings, check_inner
+from .config import Settings, check_initializer, check_inner
 from .failures import add_note
 from .initializing import Broken, Initializer, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
@@ -106,14 +106,11 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
         Inner threads ask for threadpoolctl, which is not installed.
     """
     inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
-    _check_callable(initializer)
+    args = check_initializer(initializer, initargs)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
     check_inner(threads)
-    args = tuple(initargs)
-    if initializer is None and not args:
-        initializer, args = settings.initializer, tuple(settings.initargs)
-    if args and initializer is None:
-        raise InvalidOption(f"initargs={args!r}: there is no initializer= that they could be given to")
+    if initializer is None:
+        initializer, args = settings.initializer, settings.initargs
     _check_environment(worker_env)
     _check_count(max_tasks_per_worker)
     memory = None
@@ -132,11 +129,6 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     if threads is not None and (engine.shares_memory or (n_jobs == 1 and not workers.need_processes)):
         NUMERIC.check(f"inner_max_num_threads={threads}")
     return workers
-
-
-def _check_callable(initializer: object) -> None:
-    if initializer is not None and not callable(initializer):
-        raise InvalidOption(f"initializer={initializer!r} cannot be called: give a function")
 
 
 def _check_count(tasks: object) -> None:

@@ -245,6 +245,28 @@ class Keep(logging.Handler):
         self.records.append(record)
 
 
+def swallow(index: int) -> int:
+    with contextlib.suppress(Exception):
+        print(index)
+    return index
+
+
+@pytest.mark.parametrize("task", [print, swallow])
+@pytest.mark.parametrize("options", PLACES)
+def test_what_the_function_raises_ends_the_call(options: dict[str, Any], task: Any) -> None:
+    """It is no error of a task: nothing is tried again or skipped."""
+    heard: list[int] = []
+
+    def hear(index: int, stream: str, text: str) -> None:
+        heard.append(index)
+        raise LookupError("nobody listens")
+
+    parallel = Parallel(capture_output=hear, on_error="return", retries=3, **options)
+    with pytest.raises(LookupError, match="nobody listens"):
+        parallel([delayed(task)(0)])
+    assert heard == [0]
+
+
 @pytest.fixture
 def kept() -> Iterator[list[logging.LogRecord]]:
     """The records that the root logger gets, from DEBUG on."""
@@ -280,6 +302,26 @@ def test_records_of_workers_arrive_once_with_their_task(kept: list[logging.LogRe
         assert (first.__dict__["colour"], first.__dict__["lock"][:9]) == ("red", "<unlocked")
         assert "LookupError: gone" in (second.exc_text or "")
     assert len([record for record in kept if record.name == "tasks.log"]) == 12
+
+
+class Unfinished(Exception):
+    """Can be pickled, and not be built again."""
+
+    def __init__(self, text: str, more: int) -> None:
+        super().__init__(text)
+
+
+def log_unfinished(index: int) -> int:
+    logging.getLogger("tasks.log").warning("x", extra={"error": Unfinished("a", 1)})
+    return index
+
+
+def test_attributes_that_cannot_be_built_again_are_told_in_words(kept: list[logging.LogRecord]) -> None:
+    """They do not end the call."""
+    assert Parallel(2)(delayed(log_unfinished)(i) for i in range(2)) == [0, 1]
+    assert [record.__dict__["error"] for record in kept if record.name == "tasks.log"] == [
+        "Unfinished('a')"
+    ] * 2
 
 
 @pytest.mark.parametrize("options", [{"n_jobs": 1}, {"n_jobs": 2, "backend": "threads"}])

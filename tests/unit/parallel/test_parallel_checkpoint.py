@@ -262,7 +262,7 @@ def _mend() -> Fragile:
     return Fragile()
 
 
-@pytest.mark.parametrize("path", ["", 3, b""])
+@pytest.mark.parametrize("path", ["", 3, b"", "a\0b"])
 def test_what_is_no_path_is_refused(path: Any) -> None:
     """Before anything happens."""
     with pytest.raises(InvalidOption, match="checkpoint="):

@@ -89,7 +89,7 @@ def test_deaths_and_errors_have_budgets_apart(tmp_path: Path) -> None:
 def test_attempts_wait_and_others_go_on(tmp_path: Path) -> None:
     """While one task waits for its next attempt, the others run: it ends last."""
     parallel = Parallel(
-        n_jobs=2, retries=Retry(1, backoff=0.2), return_as="generator_unordered", batch_size=1
+        n_jobs=2, retries=Retry(1, backoff=1.0), return_as="generator_unordered", batch_size=1
     )
     calls = [delayed(flaky)(tmp_path, number, int(number == 0)) for number in range(30)]
     order = list(parallel(calls))
@@ -107,9 +107,15 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+ANY_RETRY: Any = Retry
+
+
 @pytest.mark.parametrize(
     "bad",
-    [-1, True, "3", None, Retry(-1), Retry(1, on="x"), Retry(1, backoff=-1.0), Retry(1, jitter=2.0)],  # type: ignore[arg-type]
+    [
+        *(-1, True, "3", None, Retry(-1), ANY_RETRY(float("inf")), ANY_RETRY(1, on="x")),
+        *(Retry(1, backoff=-1.0), Retry(1, jitter=2.0)),
+    ],
 )
 def test_impossible_retries_are_refused(bad: Any) -> None:
     """Before anything runs, with the name of the option."""
@@ -354,6 +360,56 @@ def test_cancelling_the_task_that_waits_ends_the_work(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert not (tmp_path / "2").exists()
+
+
+def test_cancelling_the_task_that_waits_ends_a_loop_too(tmp_path: Path) -> None:
+    """With one worker the task that runs ends first, and no further one begins."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def task(number: int) -> None:
+        (tmp_path / str(number)).touch()
+        started.set()
+        go_on.wait(20)
+
+    async def main() -> None:
+        parallel = Parallel(n_jobs=1, return_as="generator")
+
+        async def consume() -> None:
+            async for _ in parallel([delayed(task)(k) for k in range(10)]):
+                pass
+
+        consumer = asyncio.create_task(consume())
+        await asyncio.to_thread(started.wait, 20)
+        consumer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await consumer
+        go_on.set()
+        assert [value async for value in parallel([delayed(square)(3)])] == [9]
+
+    asyncio.run(main())
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+def test_a_loop_can_be_closed_while_a_task_runs(tmp_path: Path) -> None:
+    """`aclose` returns at once; whoever waits for the next value hears that there is none."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def task() -> None:
+        started.set()
+        go_on.wait(20)
+
+    async def main() -> None:
+        path = tmp_path / "run.json"
+        results = Parallel(n_jobs=1, return_as="generator", trace=path)([delayed(task)()] * 3)
+        waiting = asyncio.create_task(anext(results))
+        await asyncio.to_thread(started.wait, 20)
+        await results.aclose()
+        go_on.set()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+        assert path.exists()
+
+    asyncio.run(main())
 
 
 def test_async_errors_and_timeouts_are_raised() -> None:

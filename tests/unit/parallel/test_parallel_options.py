@@ -167,6 +167,8 @@ def test_a_configuration_tells_what_it_set() -> None:
         ({"inner_max_num_threads": 2}, "only supported when backend is not None"),
         ({"initializer": print}, "only supported when backend is not None"),
         ({"backend": "threads", "inner_max_num_threads": 0}, "inner_max_num_threads=0"),
+        ({"backend": "threads", "initializer": 3}, "initializer=3 cannot be called"),
+        ({"backend": "threads", "initargs": (3,)}, r"initargs=\(3,\): there is no initializer="),
         ({"backend": "nowhere"}, "backend='nowhere'"),
         ({"prefer": "x"}, "prefer='x' is not a valid"),
         ({"n_jobs": 0}, "n_jobs == 0"),

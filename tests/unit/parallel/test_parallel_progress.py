@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,24 @@ def test_there_is_one_event_per_task(n_jobs: int, backend: str | None, return_as
     assert {after - before for before, after in pairwise(failed)} == {0, 1}
     assert failed[-1] == 50
     assert {total for _, total, _ in seen} <= ({200} if kind is list else {None, 200})
+
+
+@pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
+@pytest.mark.parametrize("return_as", ["list", "generator", "generator_unordered"])
+def test_tasks_that_a_checkpoint_knows_are_told(
+    n_jobs: int, backend: str | None, return_as: Any, tmp_path: Path
+) -> None:
+    """One event each, also of those that are looked up when the reader has made room for them."""
+    for _ in range(2):
+        seen: list[Counts] = []
+        note = partial(_note, seen)
+        parallel = Parallel(n_jobs, backend, return_as, checkpoint=tmp_path / "kept", progress=note)
+        assert len(list(parallel([delayed(parse)(str(i)) for i in range(20)]))) == 20
+        assert [done for done, _, _ in seen] == list(range(1, 21))
+
+
+def _note(seen: list[Counts], *counts: Any) -> None:
+    seen.append(counts)
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES[:3])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import pytest
 
-from lightwork import Failure, Parallel, delayed, task_rng
+from lightwork import Failure, Memory, Parallel, delayed, task_rng
 from lightwork.errors import InvalidOption, ParallelError
 from tests.unit.parallel.scripts import run
 
@@ -163,6 +163,29 @@ def test_calls_of_tasks_have_seeds_of_their_own(options: dict[str, Any]) -> None
     assert many(inner, count=2, seed=1, **options) == many(inner, count=2, seed=1, n_jobs=1)
     with pytest.raises(ParallelError, match=r"task_rng\(\) is for tasks of Parallel\(seed=\.\.\.\)"):
         many(unseeded_inner, count=2, seed=1, **options)
+
+
+def draw_cached(path: str, again: int | None) -> object:
+    @Memory(path).cache
+    def draw(again: int | None) -> object:
+        if again is None:
+            return float(task_rng().normal())
+        return Parallel(2, "threads", seed=again)(delayed(first_number)() for _ in range(2))
+
+    return draw(again)
+
+
+def first_number() -> float:
+    return float(task_rng().normal())
+
+
+@pytest.mark.parametrize("options", PLACES)
+def test_a_cached_function_has_no_generator_of_the_task(options: dict[str, Any], tmp_path: Path) -> None:
+    """Its result would be kept for all tasks and all seeds. Calls that it makes with a seed have theirs."""
+    with pytest.raises(ParallelError, match="cached function"):
+        Parallel(seed=1, **options)(delayed(draw_cached)(str(tmp_path), None) for _ in range(4))
+    expected = Parallel(seed=5)(delayed(first_number)() for _ in range(2))
+    assert Parallel(seed=1, **options)([delayed(draw_cached)(str(tmp_path), 5)]) == [expected]
 
 
 def test_without_a_seed_there_is_no_generator() -> None:

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,26 @@ def test_a_slow_input_is_found_out() -> None:
         report = parallel.report()
         assert report.phases.input > 0.5 * sum(report.phases)
         assert "generator is slow" in report.advice
+
+
+@pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
+def test_a_slow_input_is_found_out_with_a_checkpoint(
+    n_jobs: int, backend: str | None, tmp_path: Path
+) -> None:
+    """Looking for kept results is part of reading it; what was found is no task that ran."""
+
+    def slow() -> Iterator[Call]:
+        for i in range(20):
+            time.sleep(0.01)
+            yield delayed(abs)(i)
+
+    for ran in (20, 0):
+        parallel = Parallel(n_jobs, backend, checkpoint=tmp_path / "kept", trace=tmp_path / "run.json")
+        parallel(slow())
+        report = parallel.report()
+        assert report.tasks == ran
+        assert report.phases.input >= 0.2 * 0.9
+        assert '"input"' in (tmp_path / "run.json").read_text()
 
 
 def test_pickling_is_found_out() -> None:
@@ -322,7 +343,7 @@ EVEN = Facts(
         ({"run": 20.0, "idle": 20.0}, "pre_dispatch"),
         ({"run": 20.0, "transfer": 20.0}, "until the parent had their results"),
         ({"run": 20.0, "queue": 20.0}, "before they began"),
-        ({"tasks": 0}, "No task has ended"),
+        ({"tasks": 0}, "No task was run to its end"),
         ({"workers": 1, "run": 9.0}, "n_jobs=4 could take 2.5 s"),
         ({"workers": 1, "run": 9.0, "cores": 1}, "one worker is right"),
         ({"workers": 1, "run": 3.0, "input": 7.0}, "70 % .* the generator is slow"),

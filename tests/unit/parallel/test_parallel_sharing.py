@@ -264,3 +264,22 @@ def test_handles_work_in_nested_calls() -> None:
 
 def nested(array: Any, backend: str) -> int:
     return len(Parallel(2, backend)(delayed(total)(array) for _ in range(3)))
+
+
+FOUND: list[Any] = []
+
+
+def remember(table: dict[str, int], also: list[Any]) -> None:
+    FOUND[:] = [table["a"], also[0]["a"]]
+
+
+def found(_: int) -> list[Any]:
+    return list(FOUND)
+
+
+@pytest.mark.parametrize(("n_jobs", "backend"), [(1, None), (2, "threads"), (2, "processes")])
+def test_initializers_get_the_object(n_jobs: int, backend: str | None) -> None:
+    """As tasks do, wherever they run."""
+    with share({"a": 7}) as shared:
+        call = Parallel(n_jobs, backend, initializer=remember, initargs=(shared, [shared]))
+        assert call(delayed(found)(i) for i in range(4)) == [[7, 7]] * 4

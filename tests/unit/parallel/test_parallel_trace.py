@@ -133,6 +133,17 @@ def test_a_generator_that_is_closed_leaves_its_trace(tmp_path: Path) -> None:
     assert tasks(read(path))
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_generator_that_was_never_read_leaves_its_trace(n_jobs: int, tmp_path: Path) -> None:
+    """It is closed all the same, and the object can be called again."""
+    path = tmp_path / "run.json"
+    parallel = Parallel(n_jobs, "threads", "generator", trace=path)
+    results = parallel([delayed(add)(1, 1)] * 3)
+    results.close()
+    assert read(path)
+    assert list(parallel([delayed(add)(1, 1)])) == [2]
+
+
 def test_a_worker_that_died_is_marked(tmp_path: Path) -> None:
     """By an instant event in its row, which says why."""
     path = tmp_path / "run.json"
@@ -152,7 +163,7 @@ def test_each_call_writes_its_own_trace(tmp_path: Path) -> None:
         assert sorted(tasks(read(path))) == list(range(count))
 
 
-@pytest.mark.parametrize("trace", [5, True, b"x", "no/such/folder/run.json", "."])
+@pytest.mark.parametrize("trace", [5, True, b"x", "no/such/folder/run.json", ".", "a\0b"])
 def test_a_trace_that_cannot_be_is_refused(
     trace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

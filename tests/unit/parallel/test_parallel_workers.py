@@ -171,6 +171,24 @@ def test_the_error_of_an_initializer_ends_the_call(
     assert Parallel(n_jobs, backend)(delayed(abs)(-i) for i in range(4)) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_no_task_runs_where_the_initializer_failed(backend: str, tmp_path: Path) -> None:
+    """It could do harm without what the initializer was to set up."""
+    call = Parallel(2, backend, initializer=fail_to_set_up, initargs=(ValueError,), on_error="skip")
+    with pytest.raises(ValueError, match="no database"):
+        call(delayed((tmp_path / str(i)).touch)() for i in range(10))
+    # The workers have ended their part of the call before they serve the next one.
+    assert Parallel(2, backend)(delayed(abs)(-i) for i in range(4)) == [0, 1, 2, 3]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("initargs", [3, None])
+def test_arguments_that_are_none_are_refused_by_name(initargs: Any) -> None:
+    """Before any effect."""
+    with pytest.raises(InvalidOption, match="initargs="):
+        Parallel(2, initializer=set_up, initargs=initargs)
+
+
 def test_an_error_that_cannot_travel_is_told_in_words() -> None:
     """The call fails with what can be said of it."""
     with pytest.raises(EngineError, match=r"the initializer of the workers raised .*OwnError: no database"):
