@@ -49,6 +49,7 @@ def install():
 
 # What joblib's repository has beside its package, by what the tests need of it.
 CONFTEST = """
+import asyncio, inspect
 import pytest
 
 @pytest.fixture
@@ -57,6 +58,13 @@ def memory(tmp_path):
     memory = Memory(location=tmp_path, verbose=0)
     yield memory
     memory.clear()
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if inspect.iscoroutinefunction(pyfuncitem.obj):  # so that no plugin is needed
+        names = inspect.signature(pyfuncitem.obj).parameters
+        asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+        return True
 """
 
 

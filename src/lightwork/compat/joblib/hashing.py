@@ -24,6 +24,9 @@ Pickler: Any = vars(pickle)["_Pickler"]  # Any: the one in Python, whose parts c
 _FACE = f"{__package__}."
 """What names of this package begin with, where those of joblib begin with ``joblib.``."""
 
+# Called for each part of a value, so what each call would look up or make is kept here.
+_save, _memoize = Pickler.save, Pickler.memoize
+_TEXTS = (bytes, str)
 _METHODS = (types.MethodType, types.BuiltinFunctionType)
 
 
@@ -81,12 +84,12 @@ class Hasher(Pickler):  # type: ignore[misc]  # Any, see there
         """Write one value; methods and builtin functions by their parts."""
         if isinstance(obj, _METHODS):
             obj = _parts_of_method(obj)
-        super().save(obj)
+        _save(self, obj)
 
     def memoize(self, obj: Any) -> None:
         """Let later occurrences refer to this one, but for texts: two may be one object or not."""
-        if not isinstance(obj, bytes | str):
-            super().memoize(obj)
+        if not isinstance(obj, _TEXTS):
+            _memoize(self, obj)
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """Write a class or function by its name. What is joblib's has the name that it has there."""
@@ -141,18 +144,18 @@ class NumpyHasher(Hasher):
         super().__init__(hash_name=hash_name)
         self.coerce_mmap = coerce_mmap
         self.np: Any = sys.modules["numpy"]  # Any: a module that may be absent
+        self._dtype, self._ndarray = self.np.dtype, self.np.ndarray
 
     def save(self, obj: Any) -> None:
         """Write one value; arrays go into the hash first."""
-        np = self.np
-        if isinstance(obj, np.dtype):
+        if isinstance(obj, self._dtype):
             # Nothing of it is written: a dtype pickles differently before and after it was pickled.
             self._hash.update(b"_HASHED_DTYPE")
             self._hash.update(pickle.dumps(obj))
             return
-        if isinstance(obj, np.ndarray) and not obj.dtype.hasobject:
+        if isinstance(obj, self._ndarray) and not obj.dtype.hasobject:
             obj = self._taken_apart(obj)
-        super().save(obj)
+        Hasher.save(self, obj)
 
     def _taken_apart(self, array: Any) -> tuple[Any, ...]:  # Any: a numpy array
         np = self.np
@@ -164,9 +167,11 @@ class NumpyHasher(Hasher):
         self._hash.update(data.view(np.uint8).data)
         cls = np.ndarray if self.coerce_mmap and isinstance(array, np.memmap) else type(array)
         parts = (cls, ("HASHED", array.dtype, array.shape, array.strides))
+        if type(array) is self._ndarray:
+            return parts
         if isinstance(array, np.ma.MaskedArray):
             return (*parts, np.ma.getmaskarray(array), array.fill_value)
-        if isinstance(array, np.memmap | np.matrix):  # what they hold beside the content says nothing of it
+        if isinstance(array, (np.memmap, np.matrix)):  # what they hold beside the content says nothing of it
             return parts
         attributes = getattr(array, "__dict__", None)
         return (*parts, attributes) if attributes else parts
