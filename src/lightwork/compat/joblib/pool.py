@@ -60,7 +60,7 @@ class MemmappingPool(PicklingPool):
         self,
         processes: int | None = None,
         temp_folder: str | None = None,
-        max_nbytes: int | str | None = 1e6,  # type: ignore[assignment]  # joblib's default
+        max_nbytes: float | str | None = 1e6,
         mmap_mode: str | None = "r",
         forward_reducers: Mapping[type, Any] | None = None,
         backward_reducers: Mapping[type, Any] | None = None,

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from multiprocessing import current_process
 from typing import Any, Final
 
 from .....engines.registry import engine
@@ -62,14 +63,16 @@ PLACE = _Place()
 
 
 class _Deeper:
-    """A layer that tells a worker how deep it is."""
+    """A layer that tells a worker how deep it is, and the key by which managers know their own processes."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
+        self._key = bytes(current_process().authkey)
 
     def enter(self, inner: Run, tell: Tell) -> Run:
-        """Note the depth."""
+        """Note both."""
         PLACE.depth = self._depth
+        current_process().authkey = self._key
         return inner
 
     def leave(self) -> None:
