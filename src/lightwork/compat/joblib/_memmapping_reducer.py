@@ -12,7 +12,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ...system.optional import loaded
 from .backports import make_memmap
@@ -20,8 +20,9 @@ from .disk import memstr_to_bytes
 
 __all__ = ["ArrayFiles", "ArrayMemmapForwardReducer", "has_shareable_memory"]
 
-_SHARED_FOLDER: Final = "/dev/shm"
-_SHARED_LEAST: Final = int(2e9)
+_FOLDER: Final = "joblib_memmapping_folder"
+SYSTEM_SHARED_MEM_FS: Final = "/dev/shm"
+SYSTEM_SHARED_MEM_FS_MIN_SIZE = int(2e9)
 """Bytes that must be free there: it is memory, and swapping helps nobody."""
 
 # Any throughout: arrays of a library that may not be installed.
@@ -47,12 +48,18 @@ def _get_temp_dir(pool_folder_name: str, temp_folder: str | None = None) -> tupl
     """Where the files of a call go, and whether that is in memory: not made yet."""
     root = temp_folder if temp_folder is not None else os.environ.get("JOBLIB_TEMP_FOLDER")
     in_memory = False
-    if root is None and os.path.isdir(_SHARED_FOLDER):
-        status = os.statvfs(_SHARED_FOLDER)
-        if status.f_bsize * status.f_bavail > _SHARED_LEAST and os.access(_SHARED_FOLDER, os.W_OK):
-            root, in_memory = _SHARED_FOLDER, True
+    if root is None and _has_room(SYSTEM_SHARED_MEM_FS):
+        root, in_memory = SYSTEM_SHARED_MEM_FS, True
     root = os.path.abspath(os.path.expanduser(root or tempfile.gettempdir()))
     return os.path.join(root, pool_folder_name), in_memory
+
+
+def _has_room(folder: str) -> bool:
+    """Whether files in memory can be had there."""
+    if not hasattr(os, "statvfs") or not os.access(folder, os.W_OK):
+        return False
+    status = os.statvfs(folder)
+    return status.f_bsize * status.f_bavail > SYSTEM_SHARED_MEM_FS_MIN_SIZE
 
 
 def threshold(max_nbytes: float | str | None) -> float | None:
@@ -83,6 +90,9 @@ class _WeakArrayKeyMap:
                 del self._data[key]
 
         self._data[key] = (weakref.ref(obj, forget), value)
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError("_WeakArrayKeyMap is not pickleable")
 
     def clear(self) -> None:
         """Forget all."""
@@ -164,7 +174,7 @@ class ArrayFiles:
     def __init__(
         self, max_nbytes: float | str | None = "1M", temp_folder: str | None = None, mmap_mode: str | None = "r"
     ) -> None:
-        name = f"joblib_memmapping_folder_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
+        name = f"{_FOLDER}_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
         self._name, self._temp_folder = name, temp_folder
         self._path = ""
         self._reduce = ArrayMemmapForwardReducer(threshold(max_nbytes), self.folder, mmap_mode)
@@ -195,6 +205,23 @@ class ArrayFiles:
         finalizer, self._finalizer = self._finalizer, None
         if finalizer is not None:
             finalizer()
+
+
+class Results:
+    """Reducers for what workers return: views on the caller's own files stay such, others are copied."""
+
+    def reduce(self, array: Any) -> tuple[Any, ...]:
+        """How to pickle an array."""
+        backing = _get_backing_memmap(array)
+        if backing is None or array.dtype.hasobject or _FOLDER in str(backing.filename):
+            plain = loaded("numpy").array(array, copy=None, subok=False)
+            return pickle.loads, (pickle.dumps(plain, pickle.HIGHEST_PROTOCOL),)
+        return _reduce_mapped(array, backing)
+
+    def reducers(self) -> Mapping[type, Any]:
+        """By exact type."""
+        numpy = loaded("numpy")
+        return {} if numpy is None else {numpy.ndarray: self.reduce, numpy.memmap: self.reduce}
 
 
 def _order(array: Any) -> str:

@@ -17,6 +17,11 @@ class MemmappingExecutor(ProcessPoolExecutor):
         super().__init__(n_jobs, **options)
         self._files = files
 
+    @property
+    def _temp_folder(self) -> str:
+        """Where the files are."""
+        return self._files.folder()
+
     def begin(self) -> None:
         """A call begins: arrays are written anew, since they may have changed."""
         self._files.begin()
