@@ -151,7 +151,7 @@ class ArrayMemmapForwardReducer:
             self._known.clear()
 
     def _write(self, array: Any) -> str:
-        folder = self._temp_folder_resolver()
+        folder = self._temp_folder_resolver()  # those of others may not make it
         os.makedirs(folder, mode=0o700, exist_ok=True)
         name = f"{os.getpid()}-{threading.get_ident()}-{uuid.uuid4().hex}.pkl"
         path = os.path.join(folder, name)
@@ -185,6 +185,7 @@ class ArrayFiles:
         if self._finalizer is None:
             path, _ = _get_temp_dir(self._name, self._temp_folder)
             self._finalizer = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+            os.makedirs(path, mode=0o700, exist_ok=True)
             self._path = path
         return self._path
 
