@@ -230,7 +230,7 @@ class Dispatcher(Logger):
             self._iterating = True
             while self.dispatch_one_batch(iterator):
                 pass
-            if self._original_iterator is None:
+            if self._original_iterator is None or not self.n_dispatched_tasks:  # of nothing, nothing arrives
                 self._iterating = False
 
     def _get_batch_size(self) -> int:

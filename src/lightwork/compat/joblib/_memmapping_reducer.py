@@ -5,22 +5,24 @@ later gets the same file. Arrays that are mapped from a file already are mapped 
 """
 
 import os
+import pickle
 import shutil
 import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
 
 from ...system.optional import loaded
 from .backports import make_memmap
 from .disk import memstr_to_bytes
 
-__all__ = ["ArrayFiles", "has_shareable_memory"]
+__all__ = ["ArrayFiles", "ArrayMemmapForwardReducer", "has_shareable_memory"]
 
-_SHARED_FOLDER: Final = "/dev/shm"
-_SHARED_LEAST: Final = int(2e9)
+_FOLDER: Final = "joblib_memmapping_folder"
+SYSTEM_SHARED_MEM_FS: Final = "/dev/shm"
+SYSTEM_SHARED_MEM_FS_MIN_SIZE = int(2e9)
 """Bytes that must be free there: it is memory, and swapping helps nobody."""
 
 # Any throughout: arrays of a library that may not be installed.
@@ -46,17 +48,116 @@ def _get_temp_dir(pool_folder_name: str, temp_folder: str | None = None) -> tupl
     """Where the files of a call go, and whether that is in memory: not made yet."""
     root = temp_folder if temp_folder is not None else os.environ.get("JOBLIB_TEMP_FOLDER")
     in_memory = False
-    if root is None and os.path.isdir(_SHARED_FOLDER):
-        status = os.statvfs(_SHARED_FOLDER)
-        if status.f_bsize * status.f_bavail > _SHARED_LEAST and os.access(_SHARED_FOLDER, os.W_OK):
-            root, in_memory = _SHARED_FOLDER, True
+    if root is None and _has_room(SYSTEM_SHARED_MEM_FS):
+        root, in_memory = SYSTEM_SHARED_MEM_FS, True
     root = os.path.abspath(os.path.expanduser(root or tempfile.gettempdir()))
     return os.path.join(root, pool_folder_name), in_memory
 
 
-def threshold(max_nbytes: int | str | None) -> int | None:
+def _has_room(folder: str) -> bool:
+    """Whether files in memory can be had there."""
+    if not hasattr(os, "statvfs") or not os.access(folder, os.W_OK):
+        return False
+    status = os.statvfs(folder)
+    return status.f_bsize * status.f_bavail > SYSTEM_SHARED_MEM_FS_MIN_SIZE
+
+
+def threshold(max_nbytes: float | str | None) -> float | None:
     """Bytes above which an array becomes a file; ``None``: none does."""
     return memstr_to_bytes(max_nbytes) if isinstance(max_nbytes, str) else max_nbytes
+
+
+class _WeakArrayKeyMap:
+    """Values by the identity of arrays, for as long as those live."""
+
+    def __init__(self) -> None:
+        self._data: dict[int, tuple[weakref.ref[Any], Any]] = {}
+
+    def get(self, obj: Any) -> Any:
+        """The value of an array. Raises `KeyError` if it has none."""
+        found = self._data[id(obj)]
+        if found[0]() is not obj:  # another one had its place in memory
+            del self._data[id(obj)]
+            raise KeyError(obj)
+        return found[1]
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Give an array a value."""
+        key = id(obj)
+
+        def forget(reference: Any) -> None:
+            if key in self._data and self._data[key][0] is reference:
+                del self._data[key]
+
+        self._data[key] = (weakref.ref(obj, forget), value)
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError("_WeakArrayKeyMap is not pickleable")
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._data.clear()
+
+
+class ArrayMemmapForwardReducer:
+    """Writes large arrays to files, each once.
+
+    Parameters
+    ----------
+    max_nbytes
+        Arrays of more bytes become files; ``None``: none does.
+    temp_folder_resolver
+        Gives the folder for them, which need not be there.
+    mmap_mode
+        How workers map them.
+    """
+
+    def __init__(
+        self,
+        max_nbytes: float | None,
+        temp_folder_resolver: Callable[[], str],
+        mmap_mode: str | None,
+        unlink_on_gc_collect: bool = False,
+        verbose: int = 0,
+        prewarm: bool = True,
+    ) -> None:
+        self._max_nbytes = None if mmap_mode is None else max_nbytes
+        self._temp_folder_resolver = temp_folder_resolver
+        mode = mmap_mode or "r"
+        self._mode = "r+" if mode == "w+" else mode
+        self._lock = threading.Lock()
+        self._known = _WeakArrayKeyMap()
+
+    def __call__(self, a: Any) -> tuple[Any, ...]:
+        """How to pickle an array."""
+        backing = _get_backing_memmap(a)
+        if backing is not None and not a.dtype.hasobject:
+            return _reduce_mapped(a, backing)
+        limit = self._max_nbytes
+        if limit is None or a.nbytes <= limit or a.dtype.hasobject:
+            return pickle.loads, (pickle.dumps(loaded("numpy").asarray(a), pickle.HIGHEST_PROTOCOL),)
+        with self._lock:
+            try:
+                path: str = self._known.get(a)
+            except KeyError:
+                path = self._write(a)
+                self._known.set(a, path)
+        fields = (path, a.dtype, self._mode, 0, _order(a), a.shape, None, None)
+        return _strided_from_memmap, fields
+
+    def forget(self) -> None:
+        """What arrays held until now does not count: they may have changed."""
+        with self._lock:
+            self._known.clear()
+
+    def _write(self, array: Any) -> str:
+        folder = self._temp_folder_resolver()  # those of others may not make it
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        name = f"{os.getpid()}-{threading.get_ident()}-{uuid.uuid4().hex}.pkl"
+        path = os.path.join(folder, name)
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
+            file.write(array.ravel(_order(array)).view("u1").data)
+        return path
 
 
 class ArrayFiles:
@@ -64,25 +165,29 @@ class ArrayFiles:
 
     Parameters
     ----------
-    max_nbytes
-        Arrays of more bytes become files; ``None``: none does.
+    max_nbytes, mmap_mode
+        See `ArrayMemmapForwardReducer`. Sizes may be texts, such as ``"1M"``.
     temp_folder
         Where; by default ``JOBLIB_TEMP_FOLDER``, memory if there is enough, or the system's folder.
-    mmap_mode
-        How workers map them; ``None``: no array becomes a file.
     """
 
     def __init__(
-        self, max_nbytes: int | str | None = "1M", temp_folder: str | None = None, mmap_mode: str | None = "r"
+        self, max_nbytes: float | str | None = "1M", temp_folder: str | None = None, mmap_mode: str | None = "r"
     ) -> None:
-        self._max_nbytes = None if mmap_mode is None else threshold(max_nbytes)
-        mode = mmap_mode or "r"
-        self._mode = "r+" if mode == "w+" else mode
-        name = f"joblib_memmapping_folder_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
+        name = f"{_FOLDER}_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
         self._name, self._temp_folder = name, temp_folder
-        self._folder: str | None = None
-        self._lock = threading.Lock()
-        self._known: dict[int, tuple[weakref.ref[Any], tuple[Any, ...]]] = {}
+        self._path = ""
+        self._reduce = ArrayMemmapForwardReducer(threshold(max_nbytes), self.folder, mmap_mode)
+        self._finalizer: Any = None
+
+    def folder(self) -> str:
+        """The folder; it is removed at the latest when these files are collected, and at exit."""
+        if self._finalizer is None:
+            path, _ = _get_temp_dir(self._name, self._temp_folder)
+            self._finalizer = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            self._path = path
+        return self._path
 
     def reducers(self) -> Mapping[type, Any]:
         """For `dumps`, by exact type; none while numpy is not loaded."""
@@ -92,47 +197,36 @@ class ArrayFiles:
         return {numpy.ndarray: self._reduce, numpy.memmap: self._reduce}
 
     def begin(self) -> None:
-        """A call begins: what arrays held in the last one does not count."""
-        with self._lock:
-            self._known.clear()
+        """A call begins."""
+        self._reduce.forget()
 
     def remove(self) -> None:
         """Remove all files. Workers that map one keep it."""
-        with self._lock:
-            self._known.clear()
-            folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._reduce.forget()
+        finalizer, self._finalizer = self._finalizer, None
+        if finalizer is not None:
+            finalizer()
 
-    def _reduce(self, array: Any) -> tuple[Any, ...]:
+
+class Results:
+    """Reducers for what workers return: views on the caller's own files stay such, others are copied."""
+
+    def reduce(self, array: Any) -> tuple[Any, ...]:
+        """How to pickle an array."""
         backing = _get_backing_memmap(array)
-        if backing is not None and not array.dtype.hasobject:
-            return _reduce_mapped(array, backing)
-        limit = self._max_nbytes
-        if limit is None or array.nbytes <= limit or array.dtype.hasobject:
-            plain: tuple[Any, ...] = loaded("numpy").asarray(array).__reduce_ex__(5 if array.size else 2)
-            return plain
-        return self._place(array)
+        if backing is None or array.dtype.hasobject or _FOLDER in str(backing.filename):
+            plain = loaded("numpy").array(array, copy=None, subok=False)
+            return pickle.loads, (pickle.dumps(plain, pickle.HIGHEST_PROTOCOL),)
+        return _reduce_mapped(array, backing)
 
-    def _place(self, array: Any) -> tuple[Any, ...]:
-        with self._lock:
-            known = self._known.get(id(array))
-            if known is not None and known[0]() is array:
-                return known[1]
-            if self._folder is None:
-                self._folder, _ = _get_temp_dir(self._name, self._temp_folder)
-                os.makedirs(self._folder, mode=0o700, exist_ok=True)
-                # Also when the files are collected with a pool that nobody ended, and at exit.
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            name = f"{os.getpid()}-{threading.get_ident()}-{uuid.uuid4().hex}.pkl"
-            path = os.path.join(self._folder, name)
-            order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-            with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-                file.write(array.ravel(order).view("u1").data)
-            fields = (path, array.dtype, self._mode, 0, order, array.shape, None, None)
-            reduced = (_strided_from_memmap, fields)
-            self._known[id(array)] = (weakref.ref(array), reduced)
-            return reduced
+    def reducers(self) -> Mapping[type, Any]:
+        """By exact type."""
+        numpy = loaded("numpy")
+        return {} if numpy is None else {numpy.ndarray: self.reduce, numpy.memmap: self.reduce}
+
+
+def _order(array: Any) -> str:
+    return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
 
 
 def _reduce_mapped(array: Any, backing: Any) -> tuple[Any, ...]:
@@ -142,7 +236,7 @@ def _reduce_mapped(array: Any, backing: Any) -> tuple[Any, ...]:
     start = numpy.lib.array_utils.byte_bounds(backing)[0]
     offset = first - start + backing.offset
     mode = "r+" if backing.mode == "w+" else backing.mode
-    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    order = _order(array)
     if array.flags.c_contiguous or array.flags.f_contiguous:
         strides, total = None, None
     else:

@@ -182,10 +182,10 @@ class parallel_config:  # noqa: N801 - joblib's name
             return default_parallel_config["backend"]
         if isinstance(backend, str):
             backend = _factory(backend)(**backend_params)
-        elif not isinstance(backend, ParallelBackendBase) and isinstance(backend, type):
-            raise ValueError(f"Invalid backend: {backend}, expected one of {sorted(BACKENDS)}")
         elif backend_params:
             raise ValueError("Constructor parameters backend_params are only supported when backend is a string.")
+        elif isinstance(backend, type):
+            raise ValueError(f"Invalid backend: {backend}, expected one of {sorted(BACKENDS)}")
         if inner_max_num_threads is not None:
             if not backend.supports_inner_max_num_threads:
                 raise AssertionError(f"{type(backend).__name__} does not accept setting the inner_max_num_threads argument.")

@@ -52,6 +52,13 @@ class PicklingPool(Pool):
             args, kwds, func = (dumps((func, tuple(args), dict(kwds or {})), reducers),), {}, run_pickled
         return super().apply_async(func, args, kwds or {}, callback, error_callback)
 
+    def map(self, func: Any, iterable: Any, chunksize: Any = None) -> list[Any]:
+        """As that of `multiprocessing.pool.Pool`, each item by itself."""
+        if not self.reducers():
+            return list(super().map(func, iterable, chunksize))
+        waiting = [self.apply_async(func, (item,)) for item in iterable]
+        return [each.get() for each in waiting]
+
 
 class MemmappingPool(PicklingPool):
     """Sends arrays of more than `max_nbytes` as files that workers map; see `ArrayFiles`."""
@@ -60,7 +67,7 @@ class MemmappingPool(PicklingPool):
         self,
         processes: int | None = None,
         temp_folder: str | None = None,
-        max_nbytes: int | str | None = 1e6,  # type: ignore[assignment]  # joblib's default
+        max_nbytes: float | str | None = 1e6,
         mmap_mode: str | None = "r",
         forward_reducers: Mapping[type, Any] | None = None,
         backward_reducers: Mapping[type, Any] | None = None,
@@ -72,6 +79,11 @@ class MemmappingPool(PicklingPool):
         super().__init__(
             processes=processes, forward_reducers=forward_reducers, backward_reducers=backward_reducers, **kwargs
         )
+
+    @property
+    def _temp_folder(self) -> str:
+        """Where the files are."""
+        return self._files.folder()
 
     def reducers(self) -> Mapping[type, Any]:
         """Those of the files too."""

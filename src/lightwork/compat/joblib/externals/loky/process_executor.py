@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from multiprocessing import current_process
 from typing import Any, Final
 
 from .....engines.registry import engine
@@ -19,6 +20,7 @@ from .....parallel.task import Layer, TaskRunner
 from .....parcel.parcels import split
 from .....protocols import Run, SessionRequest, Tell
 from .....system.cpu import share_of
+from ..._memmapping_reducer import Results
 from ..._utils import _ExceptionWithTraceback as _ExceptionWithTraceback
 from ...crew import Crew
 from .backend.context import cpu_count
@@ -31,6 +33,9 @@ MAX_DEPTH = int(os.environ.get("LOKY_MAX_DEPTH", "10"))
 _MAX_MEMORY_LEAK_SIZE = int(3e8)
 _INITIALIZED: Final = "LIGHTWORK_INITIALIZER"
 """A variable of workers that have run an initializer, so that no call without it gets one of them."""
+
+_MAPPED: Final = b"_strided_from_memmap"
+"""In pickles with arrays that are mapped from files."""
 
 _RemoteTraceback = RemoteTraceback
 
@@ -62,14 +67,16 @@ PLACE = _Place()
 
 
 class _Deeper:
-    """A layer that tells a worker how deep it is."""
+    """A layer that tells a worker how deep it is, and the key by which managers know their own processes."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
+        self._key = bytes(current_process().authkey)
 
     def enter(self, inner: Run, tell: Tell) -> Run:
-        """Note the depth."""
+        """Note both."""
         PLACE.depth = self._depth
+        current_process().authkey = self._key
         return inner
 
     def leave(self) -> None:
@@ -84,7 +91,18 @@ def run_pickled(data: bytes) -> Any:  # Any: what users' functions return
         raise BrokenProcessPool(
             "A task has failed to un-serialize. Please ensure that the arguments of the function are all picklable."
         ) from error
-    return function(*args, **kwargs)
+    result = function(*args, **kwargs)
+    return _Pickled(dumps(result, Results().reducers())) if _MAPPED in data else result
+
+
+class _Pickled:
+    """A value that was pickled already. It arrives as that value."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pickle.loads, (self._data,)
 
 
 def explain(error: BaseException) -> BaseException:
