@@ -30,7 +30,8 @@ def pytest_runtest_logstart(nodeid):
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
-        write(report.nodeid, "xfailed" if hasattr(report, "wasxfail") else report.outcome)
+        expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
+        write(report.nodeid, "xfailed" if expected else report.outcome)
 
 def pytest_sessionfinish():
     write("", "finished")
