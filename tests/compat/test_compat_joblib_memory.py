@@ -48,6 +48,14 @@ def same(x: Any, y: Any = None, *more: Any, scale: int = 2, **named: Any) -> Any
     return x
 
 
+HELD: list[Any] = []
+
+
+def holding(location: str) -> Any:
+    CALLS.append(location)
+    return HELD[-1](Path(location), verbose=0)
+
+
 ARGUMENTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((1,), {}),
     ((1.5, "b"), {"scale": 3}),
@@ -121,6 +129,18 @@ def test_digests_of_memories_are_joblib_s(tmp_path: Path) -> None:
     ours, theirs = Memory(str(tmp_path)), joblib.Memory(str(tmp_path))
     assert hash([ours, ours.cache(same)]) == joblib.hash([theirs, theirs.cache(same)])
     assert hash(NotMemorizedResult(1)) == joblib.hash(joblib.memory.NotMemorizedResult(1))
+
+
+def test_memories_in_results_are_read_by_both(tmp_path: Path) -> None:
+    """A fitted pipeline holds its `Memory`: it is stored under joblib's names, and found under either."""
+    for first, second in ((Memory, joblib.Memory), (joblib.Memory, Memory)):
+        location = str(tmp_path / first.__module__)
+        HELD[:] = [first]
+        first(Path(location), verbose=0).cache(holding)(location)
+        found = second(Path(location), verbose=0).cache(holding)(location)
+        assert type(found) is second
+        assert found.store_backend.location == location
+    assert len(CALLS) == 2
 
 
 def test_foreign_files_survive_a_clear(tmp_path: Path) -> None:

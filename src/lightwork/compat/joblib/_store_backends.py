@@ -26,8 +26,8 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ...errors import InvalidOption, UnpicklableError
-from ...persistence import dump, load
+from ...errors import InvalidOption
+from . import numpy_pickle
 from .backports import concurrency_safe_rename
 from .disk import memstr_to_bytes, mkdirp, rm_subdirs
 from .logger import format_time
@@ -157,7 +157,7 @@ class StoreBackendMixin:
             begin = file.read(_SMALL)
             if mmap_mode is None or not begin.startswith(pickle.PROTO):  # or compressed: nothing to map
                 return _load(begin, file)
-        return load(filename, mmap_mode=mmap_mode)
+        return numpy_pickle.load(filename, mmap_mode=mmap_mode)
 
     def _opened(self, filename: str) -> Any:
         """The open file of a result. `KeyError` if there is none, or if it is being removed."""
@@ -180,7 +180,7 @@ class StoreBackendMixin:
 
     def _write_item(self, item: Any, filename: str) -> None:
         with self._open_item(filename, "wb") as file:
-            dump(item, file, compress=self.compress, format="joblib")
+            numpy_pickle.dump(item, file, compress=self.compress)
 
     def _write_bytes(self, content: bytes, filename: str) -> None:
         with self._open_item(filename, "wb") as file:
@@ -317,17 +317,16 @@ def _load(begin: bytes, file: Any) -> Any:  # Any: an open file, whoever opened 
     """A value from a file in joblib's format, of which the first bytes were read."""
     if len(begin) == _SMALL:
         file.seek(0)
-        return load(file)
-    # Without arrays beside it, it is a pickle: a tenth of the time, and most results are small.
-    if begin.startswith(pickle.PROTO) and b"ArrayWrapper" not in begin:
+        return numpy_pickle.load(file)
+    # Without arrays beside it, and names to translate, it is a pickle: a tenth of the time, and most are.
+    if begin.startswith(pickle.PROTO) and b"joblib" not in begin:
         return pickle.loads(begin)
-    return load(io.BytesIO(begin))
+    return numpy_pickle.load(io.BytesIO(begin))
 
 
 def _warn_not_stored(error: Exception) -> None:
     """Warn with joblib's categories: one for what says itself that it cannot be pickled, one for the rest."""
-    cause = error.__cause__ if isinstance(error, UnpicklableError) else None
-    if isinstance(cause or error, pickle.PicklingError):
+    if isinstance(error, pickle.PicklingError):
         message = f"Unable to cache to disk: failed to pickle output. Exception: {error}."
         warnings.warn(message, FutureWarning, stacklevel=_TO_THE_CALL)
     else:

@@ -17,12 +17,11 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..names import name_in_files
+
 __all__ = ["Hasher", "NumpyHasher", "Pickler", "hash"]
 
 Pickler: Any = vars(pickle)["_Pickler"]  # Any: the one in Python, whose parts can be overridden
-
-_FACE = f"{__package__}."
-"""What names of this package begin with, where those of joblib begin with ``joblib.``."""
 
 # Called for each part of a value, so what each call would look up or make is kept here.
 _save, _memoize = Pickler.save, Pickler.memoize
@@ -93,9 +92,8 @@ class Hasher(Pickler):  # type: ignore[misc]  # Any, see there
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """Write a class or function by its name. What is joblib's has the name that it has there."""
-        home = str(getattr(obj, "__module__", ""))
-        if home.startswith(_FACE):
-            home = f"joblib.{home.removeprefix(_FACE)}"
+        home = name_in_files(str(getattr(obj, "__module__", "")))
+        if home is not None:
             self.write(pickle.GLOBAL + f"{home}\n{obj.__name__}\n".encode())
             self.memoize(obj)
         else:
