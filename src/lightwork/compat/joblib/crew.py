@@ -21,13 +21,21 @@ from ...errors import WorkerDied
 from ...parallel.initializing import Broken
 from ...protocols import Batch, Call, Done, Engine, Event, Failed, Lost, Returned, SessionRequest, Told
 
-__all__ = ["Crew"]
+__all__ = ["Answer", "Crew"]
 
 _SHORT: Final = 5e-3
 """Seconds. Calls that take less are sent before the last one is answered, or workers would wait for them."""
 
 _PATIENCE: Final = 5.0
 """Seconds to wait for the pump when the crew is dismissed: it may be in the user's iterator, for any time."""
+
+
+class Answer(Future[Any]):  # Any: what users' functions return
+    """What `Crew.submit` gives: a future, and what pools give too."""
+
+    def get(self, timeout: float | None = None) -> Any:
+        """As `result`."""
+        return self.result(timeout)
 
 
 class _Job:
@@ -38,7 +46,7 @@ class _Job:
     def __init__(self, index: int, call: Call) -> None:
         self.index = index
         self.call: Call | None = call
-        self.future: Future[Any] = Future()  # Any: what users' functions return
+        self.future = Answer()
         self.slot = -1
 
 
@@ -77,7 +85,7 @@ class Crew:
         self._pump = threading.Thread(target=self._run, name="lightwork-crew", daemon=True)
         self._started = False
 
-    def submit(self, call: Call) -> "Future[Any]":
+    def submit(self, call: Call) -> Answer:
         """Have a call run by the next worker that has nothing to do.
 
         Raises

@@ -13,6 +13,7 @@ from multiprocessing import TimeoutError
 from numbers import Integral
 from typing import Any
 
+from ...system.optional import installed
 from ._config import _backend, _get_config_param, default_parallel_config
 from ._dispatching import DONE, ERROR, PENDING, Dispatcher, TaskTimeout
 from ._memmapping_reducer import threshold
@@ -73,14 +74,13 @@ VALID_RETURN_AS = {"list", "generator", "generator_unordered"}
 
 
 def _register_dask() -> None:
-    """Make the backend of Dask known."""
-    try:
-        from ._dask import DaskDistributedBackend
-    except ImportError as error:
-        raise ImportError(
-            "To use the dask.distributed backend you must install both the `dask` and distributed modules."
-        ) from error
-    register_parallel_backend("dask", DaskDistributedBackend)
+    """Dask has a backend in joblib, and none here."""
+    if installed("distributed") is None:
+        raise ValueError("Please install dask to use backend='dask'.")
+    raise ValueError(
+        "lightwork's face of joblib has no backend for Dask: submit the tasks to the client of `distributed`, "
+        "register a backend of your own, or use joblib itself"
+    )
 
 
 EXTERNAL_BACKENDS: dict[str, Callable[[], None]] = {"dask": _register_dask}

@@ -22,7 +22,7 @@ from .....protocols import Run, SessionRequest, Tell
 from .....system.cpu import share_of
 from ..._memmapping_reducer import Results
 from ..._utils import _ExceptionWithTraceback as _ExceptionWithTraceback
-from ...crew import Crew
+from ...crew import Answer, Crew
 from .backend.context import cpu_count
 from .backend.reduction import dumps
 
@@ -196,7 +196,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         try:
             data = dumps((fn, args, kwargs), self.reducers())
         except Exception as error:  # noqa: BLE001 - pickling runs users' code; it is the result of this call
-            failed: Future[Any] = Future()
+            failed = Answer()
             problem = pickle.PicklingError("Could not pickle the task to send to the workers.")
             failed.set_exception(_caused(problem, error))
             return failed
@@ -242,13 +242,13 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             return self._crew
 
     def _hire(self) -> Crew:
-        layers: list[Layer] = [_Deeper(PLACE.depth + 1)]
+        layers: list[Layer] = [_Deeper(PLACE.depth + 1)]  # the last is entered first
         env = dict(self._env)
         if self._initializer is not None:
             parcel = split((self._initializer, self._initargs), by_value=True, path="initializer")
             buffers = [bytearray(buffer) for buffer in parcel.buffers]
             digest = BLAKE3.of(b"".join([parcel.skeleton, *buffers]))
-            layers.append(RemoteInitializer(parcel.skeleton, buffers, digest))
+            layers.insert(0, RemoteInitializer(parcel.skeleton, buffers, digest))
             env[_INITIALIZED] = digest.hex()
         options: dict[str, Any] = {}
         if env:
