@@ -374,8 +374,12 @@ class Dispatcher(Logger):
         if done - taken > 0:
             parts.append(f"{done - taken} tasks have been successfully executed but not used.")
         if running > 0:
-            parts.append(f"{running} tasks which were still being processed by the workers have been cancelled.")
-        parts.append("You could benefit from adjusting the input task iterator to limit unnecessary computation time.")
+            parts.append(
+                f"{running} tasks which were still being processed by the workers have been cancelled."
+            )
+        parts.append(
+            "You could benefit from adjusting the input task iterator to limit unnecessary computation time."
+        )
         warnings.warn(" ".join(parts), stacklevel=4)
 
     def _warn_timeout(self) -> None:

@@ -68,7 +68,10 @@ class ParallelBackendBase:
     parallel: Any = None
 
     def __init__(
-        self, nesting_level: int | None = None, inner_max_num_threads: int | None = None, **backend_kwargs: Any
+        self,
+        nesting_level: int | None = None,
+        inner_max_num_threads: int | None = None,
+        **backend_kwargs: Any,
     ) -> None:
         super().__init__()
         self.nesting_level = nesting_level
@@ -90,7 +93,12 @@ class ParallelBackendBase:
         raise NotImplementedError(f"{type(self).__name__} does not define effective_n_jobs")
 
     def configure(
-        self, n_jobs: int = 1, parallel: Any = None, prefer: Any = None, require: Any = None, **backend_kwargs: Any
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        prefer: Any = None,
+        require: Any = None,
+        **backend_kwargs: Any,
     ) -> int:
         """Get ready for a call; the number of workers."""
         self.parallel = parallel
@@ -239,7 +247,9 @@ class PoolManagerMixin:
         """End the pool, with a new one if another call will follow."""
         self.terminate()
         if ensure_ready:
-            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs)  # type: ignore[attr-defined]  # as above
+            self.configure(
+                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
+            )  # type: ignore[attr-defined]  # as above
 
 
 class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
@@ -295,9 +305,13 @@ class MultiprocessingBackend(PoolManagerMixin, AutoBatchingMixin, ParallelBacken
         if mp.current_process().daemon:
             return _told_one("Multiprocessing-backed parallel loops cannot be nested, setting n_jobs=1")
         if PLACE.depth > 0:
-            return _told_one("Multiprocessing-backed parallel loops cannot be nested below loky, setting n_jobs=1")
+            return _told_one(
+                "Multiprocessing-backed parallel loops cannot be nested below loky, setting n_jobs=1"
+            )
         if not (self.in_main_thread() or self.nesting_level == 0):
-            return _told_one("Multiprocessing-backed parallel loops cannot be nested below threads, setting n_jobs=1")
+            return _told_one(
+                "Multiprocessing-backed parallel loops cannot be nested below threads, setting n_jobs=1"
+            )
         return wanted
 
     def configure(
@@ -358,7 +372,9 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         options = {**getattr(self, "backend_kwargs", {}), **memmapping_executor_kwargs}
         patience = options.pop("idle_worker_timeout", idle_worker_timeout)
         if "timeout" in options:
-            raise ValueError("The 'timeout' parameter is not supported by the loky backend: use idle_worker_timeout")
+            raise ValueError(
+                "The 'timeout' parameter is not supported by the loky backend: use idle_worker_timeout"
+            )
         self._workers = get_memmapping_executor(
             n_jobs, timeout=patience, env=self._prepare_worker_env(n_jobs), **options
         )
@@ -399,7 +415,9 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         if workers is not None:
             workers.shutdown(kill_workers=True)
         if ensure_ready:
-            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs)
+            self.configure(
+                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
+            )
 
 
 def _submitted(future: "Future[Any]", callback: Callback | None) -> "Future[Any]":
@@ -425,4 +443,6 @@ def _daemonic() -> str:
             "- dask.config.set({'distributed.worker.daemon': False})\n"
             "- set the environment variable DASK_DISTRIBUTED__WORKER__DAEMON=False before creating the cluster"
         )
-    return "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"
+    return (
+        "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"
+    )

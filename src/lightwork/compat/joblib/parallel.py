@@ -101,7 +101,9 @@ def _get_active_backend(
     require = _get_config_param(require, config, "require")
     verbose = _get_config_param(verbose, config, "verbose")
     if prefer not in VALID_BACKEND_HINTS:
-        raise ValueError(f"prefer={prefer} is not a valid backend hint, expected one of {VALID_BACKEND_HINTS}")
+        raise ValueError(
+            f"prefer={prefer} is not a valid backend hint, expected one of {VALID_BACKEND_HINTS}"
+        )
     if require not in VALID_BACKEND_CONSTRAINTS:
         raise ValueError(
             f"require={require} is not a valid backend constraint, expected one of {VALID_BACKEND_CONSTRAINTS}"
@@ -183,12 +185,16 @@ class parallel_config:  # noqa: N801 - joblib's name
         if isinstance(backend, str):
             backend = _factory(backend)(**backend_params)
         elif backend_params:
-            raise ValueError("Constructor parameters backend_params are only supported when backend is a string.")
+            raise ValueError(
+                "Constructor parameters backend_params are only supported when backend is a string."
+            )
         elif isinstance(backend, type):
             raise ValueError(f"Invalid backend: {backend}, expected one of {sorted(BACKENDS)}")
         if inner_max_num_threads is not None:
             if not backend.supports_inner_max_num_threads:
-                raise AssertionError(f"{type(backend).__name__} does not accept setting the inner_max_num_threads argument.")
+                raise AssertionError(
+                    f"{type(backend).__name__} does not accept setting the inner_max_num_threads argument."
+                )
             backend.inner_max_num_threads = inner_max_num_threads
         if backend.nesting_level is None:
             parent = self.old_parallel_config["backend"]
@@ -219,7 +225,9 @@ class parallel_backend(parallel_config):  # noqa: N801 - joblib's name
         self.old_backend_and_jobs = (
             None
             if self.old_parallel_config is None
-            else tuple(_get_config_param(default_parallel_config[n], self.old_parallel_config, n) for n in names)
+            else tuple(
+                _get_config_param(default_parallel_config[n], self.old_parallel_config, n) for n in names
+            )
         )
         self.new_backend_and_jobs = (self.parallel_config["backend"], self.parallel_config["n_jobs"])
 
@@ -424,7 +432,9 @@ class Parallel(Dispatcher):
         if hasattr(backend, "Pool") and hasattr(backend, "Lock"):  # multiprocessing, or a context of it
             self._backend_kwargs["context"] = backend
             return MultiprocessingBackend(nesting_level=level)
-        if not isinstance(backend, str) or (backend not in BACKENDS and backend not in MAYBE_AVAILABLE_BACKENDS):
+        if not isinstance(backend, str) or (
+            backend not in BACKENDS and backend not in MAYBE_AVAILABLE_BACKENDS
+        ):
             raise ValueError(f"Invalid backend: {backend}, expected one of {sorted(BACKENDS)}")
         return _factory(backend)(nesting_level=level)
 

@@ -2,10 +2,10 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing.pool import Pool
 from typing import Any
 
 from ...engines.workers.environment import look
+from ...system.optional import installed
 from ._memmapping_reducer import ArrayFiles, has_shareable_memory
 from ._multiprocessing_helpers import mp
 from .externals.loky.backend.reduction import dumps
@@ -13,8 +13,12 @@ from .externals.loky.process_executor import run_pickled
 
 __all__ = ["MemmappingPool", "PicklingPool", "has_shareable_memory"]
 
+# Where Python was built without `_multiprocessing` there is no such module, and no pool is made.
+_pools = installed("multiprocessing.pool")
+Pool: Any = _pools.Pool if _pools else object  # Any: a base class
 
-class PicklingPool(Pool):
+
+class PicklingPool(Pool):  # type: ignore[misc]  # one of two classes
     """A pool whose calls are pickled with reducers of their own. Any: calls and results are users'.
 
     Its base class may be exchanged for a pool of somebody else's, which then gets the calls as they are.
@@ -45,7 +49,9 @@ class PicklingPool(Pool):
         """How calls are pickled, by exact type."""
         return self._forward_reducers
 
-    def apply_async(self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None) -> Any:
+    def apply_async(
+        self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None
+    ) -> Any:
         """As that of `multiprocessing.pool.Pool`. A call that cannot be pickled is an error at once."""
         reducers = self.reducers()
         if reducers:
@@ -77,7 +83,10 @@ class MemmappingPool(PicklingPool):
     ) -> None:
         self._files = ArrayFiles(max_nbytes, temp_folder, mmap_mode)
         super().__init__(
-            processes=processes, forward_reducers=forward_reducers, backward_reducers=backward_reducers, **kwargs
+            processes=processes,
+            forward_reducers=forward_reducers,
+            backward_reducers=backward_reducers,
+            **kwargs,
         )
 
     @property
@@ -95,7 +104,9 @@ class MemmappingPool(PicklingPool):
         self._files.remove()
 
 
-def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...], finders: tuple[str, ...]) -> None:
+def _start(
+    initializer: Callable[..., object] | None, initargs: tuple[Any, ...], finders: tuple[str, ...]
+) -> None:
     """In a worker: what is found by import hooks in the parent is found here, joblib's name among it."""
     for name in finders:
         importlib.import_module(name).install()

@@ -1,7 +1,6 @@
 """loky's executor, on lightwork's worker processes, and the errors that users catch."""
 
 import concurrent.futures
-import concurrent.futures.process
 import itertools
 import os
 import pickle
@@ -20,6 +19,7 @@ from .....parallel.task import Layer, TaskRunner
 from .....parcel.parcels import split
 from .....protocols import Run, SessionRequest, Tell
 from .....system.cpu import share_of
+from .....system.optional import installed
 from ..._memmapping_reducer import Results
 from ..._utils import _ExceptionWithTraceback as _ExceptionWithTraceback
 from ...crew import Answer, Crew
@@ -40,7 +40,14 @@ _MAPPED: Final = b"_strided_from_memmap"
 _RemoteTraceback = RemoteTraceback
 
 
-class BrokenProcessPool(concurrent.futures.process.BrokenProcessPool):
+# Where Python was built without `_multiprocessing` there is no such module, and no process to lose.
+_futures = installed("concurrent.futures.process")
+_Broken: Any = (
+    _futures.BrokenProcessPool if _futures else concurrent.futures.BrokenExecutor
+)  # Any: a base class
+
+
+class BrokenProcessPool(_Broken):  # type: ignore[misc]  # one of two classes
     """The workers cannot go on."""
 
 
@@ -203,7 +210,11 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         return crew.submit((run_pickled, (data,), {}))
 
     def map(
-        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
     ) -> Iterator[Any]:
         """As that of `concurrent.futures`; `chunksize` calls travel together."""
         if chunksize < 1:
@@ -214,7 +225,9 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             super().map(_run_chunk, itertools.repeat(fn), chunks, timeout=timeout)
         )
 
-    def shutdown(self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False
+    ) -> None:
         """Take no more calls. With `kill_workers` those that run are ended too."""
         with self._lock:
             self._is_shut = True

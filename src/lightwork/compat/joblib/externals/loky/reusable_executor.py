@@ -13,7 +13,9 @@ __all__ = ["get_reusable_executor"]
 class _ReusablePoolExecutor(ProcessPoolExecutor):
     """The shared executor. Its end is that of idle workers of `Parallel` too."""
 
-    def shutdown(self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False
+    ) -> None:
         """As in its base class; afterwards no worker is kept for later."""
         super().shutdown(wait=wait, kill_workers=kill_workers)
         engine("processes").shutdown()
