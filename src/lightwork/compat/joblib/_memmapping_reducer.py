@@ -172,7 +172,10 @@ class ArrayFiles:
     """
 
     def __init__(
-        self, max_nbytes: float | str | None = "1M", temp_folder: str | None = None, mmap_mode: str | None = "r"
+        self,
+        max_nbytes: float | str | None = "1M",
+        temp_folder: str | None = None,
+        mmap_mode: str | None = "r",
     ) -> None:
         name = f"{_FOLDER}_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
         self._name, self._temp_folder = name, temp_folder
@@ -260,5 +263,5 @@ def _strided_from_memmap(
     if strides is None:
         return make_memmap(filename, dtype=dtype, mode=mode, offset=offset, shape=shape, order=order)
     numpy = loaded("numpy")
-    base = make_memmap(filename, dtype=dtype, mode=mode, offset=offset, shape=(total_buffer_len,), order=order)
+    base = make_memmap(filename, dtype=dtype, mode=mode, offset=offset, shape=total_buffer_len, order=order)
     return numpy.lib.stride_tricks.as_strided(base, shape=shape, strides=strides)

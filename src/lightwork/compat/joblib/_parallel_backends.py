@@ -68,7 +68,10 @@ class ParallelBackendBase:
     parallel: Any = None
 
     def __init__(
-        self, nesting_level: int | None = None, inner_max_num_threads: int | None = None, **backend_kwargs: Any
+        self,
+        nesting_level: int | None = None,
+        inner_max_num_threads: int | None = None,
+        **backend_kwargs: Any,
     ) -> None:
         super().__init__()
         self.nesting_level = nesting_level
@@ -90,7 +93,12 @@ class ParallelBackendBase:
         raise NotImplementedError(f"{type(self).__name__} does not define effective_n_jobs")
 
     def configure(
-        self, n_jobs: int = 1, parallel: Any = None, prefer: Any = None, require: Any = None, **backend_kwargs: Any
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        prefer: Any = None,
+        require: Any = None,
+        **backend_kwargs: Any,
     ) -> int:
         """Get ready for a call; the number of workers."""
         self.parallel = parallel
@@ -114,7 +122,7 @@ class ParallelBackendBase:
         raise NotImplementedError(f"{type(self).__name__} does not define retrieve_result_callback")
 
     def retrieve_result(self, out: Any, timeout: float | None = None) -> Any:
-        """The results of a batch, given what `submit` returned, for backends without a retrieving callback."""
+        """The results of a batch, given what `submit` returned: for backends whose callback brings none."""
         return out.get(timeout=timeout) if self.supports_timeout else out.get()
 
     def start_call(self) -> None:
@@ -206,7 +214,8 @@ class PoolManagerMixin:
 
     _pool: Any = None
     parallel: Any
-    reset_batch_stats: Callable[[], None]
+    configure: Callable[..., int]
+    """Of the base class."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """As many as asked for."""
@@ -239,7 +248,9 @@ class PoolManagerMixin:
         """End the pool, with a new one if another call will follow."""
         self.terminate()
         if ensure_ready:
-            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs)  # type: ignore[attr-defined]  # as above
+            self.configure(
+                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
+            )
 
 
 class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
@@ -251,7 +262,14 @@ class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
     _n_jobs = 1
     _crew: Crew | None = None
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **backend_kwargs: Any) -> int:
+    def configure(
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        prefer: Any = None,
+        require: Any = None,
+        **backend_kwargs: Any,
+    ) -> int:
         """As in the base class. Threads are started with the first batch."""
         n_jobs = self.effective_n_jobs(n_jobs)
         if n_jobs == 1:
@@ -295,9 +313,13 @@ class MultiprocessingBackend(PoolManagerMixin, AutoBatchingMixin, ParallelBacken
         if mp.current_process().daemon:
             return _told_one("Multiprocessing-backed parallel loops cannot be nested, setting n_jobs=1")
         if PLACE.depth > 0:
-            return _told_one("Multiprocessing-backed parallel loops cannot be nested below loky, setting n_jobs=1")
+            return _told_one(
+                "Multiprocessing-backed parallel loops cannot be nested below loky, setting n_jobs=1"
+            )
         if not (self.in_main_thread() or self.nesting_level == 0):
-            return _told_one("Multiprocessing-backed parallel loops cannot be nested below threads, setting n_jobs=1")
+            return _told_one(
+                "Multiprocessing-backed parallel loops cannot be nested below threads, setting n_jobs=1"
+            )
         return wanted
 
     def configure(
@@ -358,7 +380,9 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         options = {**getattr(self, "backend_kwargs", {}), **memmapping_executor_kwargs}
         patience = options.pop("idle_worker_timeout", idle_worker_timeout)
         if "timeout" in options:
-            raise ValueError("The 'timeout' parameter is not supported by the loky backend: use idle_worker_timeout")
+            raise ValueError(
+                "The 'timeout' parameter is not supported by the loky backend: use idle_worker_timeout"
+            )
         self._workers = get_memmapping_executor(
             n_jobs, timeout=patience, env=self._prepare_worker_env(n_jobs), **options
         )
@@ -382,8 +406,8 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
             return out.result()
         except ShutdownExecutorError as error:
             raise RuntimeError(
-                "The executor underlying Parallel has been shutdown. This is likely due to the garbage collection "
-                "of a previous generator from a call to Parallel with return_as='generator'."
+                "The executor underlying Parallel has been shutdown: the call was given up, or somebody else "
+                "shut it down."
             ) from error
 
     def terminate(self) -> None:
@@ -399,7 +423,9 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         if workers is not None:
             workers.shutdown(kill_workers=True)
         if ensure_ready:
-            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs)
+            self.configure(
+                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
+            )
 
 
 def _submitted(future: "Future[Any]", callback: Callback | None) -> "Future[Any]":
@@ -423,6 +449,8 @@ def _daemonic() -> str:
         return (
             "Inside a Dask worker with daemon=True, setting n_jobs=1.\nPossible work-arounds:\n"
             "- dask.config.set({'distributed.worker.daemon': False})\n"
-            "- set the environment variable DASK_DISTRIBUTED__WORKER__DAEMON=False before creating the cluster"
+            "- set DASK_DISTRIBUTED__WORKER__DAEMON=False in the environment before creating the cluster"
         )
-    return "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"
+    return (
+        "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"
+    )

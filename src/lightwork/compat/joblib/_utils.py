@@ -80,5 +80,3 @@ def _retrieve_traceback_capturing_wrapped_call(out: Any) -> Any:
         error.__cause__ = RemoteTraceback(out.tb)
         raise error
     return out
-
-

@@ -30,7 +30,9 @@ class MemmappingExecutor(ProcessPoolExecutor):
         """Those of the files too."""
         return {**self._files.reducers(), **super().reducers()}
 
-    def shutdown(self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False
+    ) -> None:
         """As in the base class, and the files are removed."""
         super().shutdown(wait=wait, kill_workers=kill_workers)
         self._files.remove()
@@ -60,8 +62,8 @@ class MemmappingExecutor(ProcessPoolExecutor):
     ) -> "MemmappingExecutor":
         """An executor for one call, or for a block of them. Any: reducers, contexts, arguments of users.
 
-        `prewarm` and `context` are joblib's: files are in memory when they were just written, and workers have
-        their own way of being started.
+        `prewarm` and `context` are joblib's: files are in memory when they were just written, and workers
+        have their own way of being started.
         """
         return cls(
             n_jobs,

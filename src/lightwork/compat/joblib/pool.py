@@ -45,7 +45,9 @@ class PicklingPool(Pool):
         """How calls are pickled, by exact type."""
         return self._forward_reducers
 
-    def apply_async(self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None) -> Any:
+    def apply_async(
+        self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None
+    ) -> Any:
         """As that of `multiprocessing.pool.Pool`. A call that cannot be pickled is an error at once."""
         reducers = self.reducers()
         if reducers:
@@ -77,7 +79,10 @@ class MemmappingPool(PicklingPool):
     ) -> None:
         self._files = ArrayFiles(max_nbytes, temp_folder, mmap_mode)
         super().__init__(
-            processes=processes, forward_reducers=forward_reducers, backward_reducers=backward_reducers, **kwargs
+            processes=processes,
+            forward_reducers=forward_reducers,
+            backward_reducers=backward_reducers,
+            **kwargs,
         )
 
     @property
@@ -95,7 +100,9 @@ class MemmappingPool(PicklingPool):
         self._files.remove()
 
 
-def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...], finders: tuple[str, ...]) -> None:
+def _start(
+    initializer: Callable[..., object] | None, initargs: tuple[Any, ...], finders: tuple[str, ...]
+) -> None:
     """In a worker: what is found by import hooks in the parent is found here, joblib's name among it."""
     for name in finders:
         importlib.import_module(name).install()

@@ -13,7 +13,9 @@ __all__ = ["get_reusable_executor"]
 class _ReusablePoolExecutor(ProcessPoolExecutor):
     """The shared executor. Its end is that of idle workers of `Parallel` too."""
 
-    def shutdown(self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, kill_workers: bool = False, *, cancel_futures: bool = False
+    ) -> None:
         """As in its base class; afterwards no worker is kept for later."""
         super().shutdown(wait=wait, kill_workers=kill_workers)
         engine("processes").shutdown()
@@ -31,9 +33,9 @@ class _Shared:
         with self._lock:
             found = self._executor
             same = {**wanted, "max_workers": None} == {**self._made_with, "max_workers": None}
+            same = same and wanted["max_workers"] in (None, self._made_with.get("max_workers"))
             if found is not None and not found.is_over() and (reuse is True or (same and reuse == "auto")):
-                if reuse is True or wanted["max_workers"] in (None, self._made_with["max_workers"]):
-                    return found
+                return found
             if found is not None:
                 found.shutdown(wait=True, kill_workers=kill_workers)
             self._executor, self._made_with = _ReusablePoolExecutor(**wanted), wanted
