@@ -142,7 +142,7 @@ def test_an_overridden_print_progress_is_called(n_jobs: int) -> None:
 
     counts: list[int] = []
     Progress(n_jobs, batch_size=1)(delayed(operator.neg)(n) for n in range(5))
-    assert [1, 2, 3, 4, 5] == sorted(set(counts))
+    assert sorted(set(counts)) == [1, 2, 3, 4, 5]
 
 
 def test_the_table_of_backends_is_read_at_each_call(registered: Callable[..., None]) -> None:
@@ -165,7 +165,12 @@ def test_a_registered_backend_is_called_as_joblib_calls_it(registered: Callable[
     """By name, with its own options, in joblib's order."""
     registered("at once", AtOnce)
     with parallel_config("at once") as config:
-        assert Parallel(pre_dispatch=2, batch_size=1)(delayed(operator.neg)(n) for n in range(4)) == [0, -1, -2, -3]
+        assert Parallel(pre_dispatch=2, batch_size=1)(delayed(operator.neg)(n) for n in range(4)) == [
+            0,
+            -1,
+            -2,
+            -3,
+        ]
     assert config["backend"].heard == ["start", *["submit"] * 4, "stop", "terminate"]
 
 
@@ -187,7 +192,9 @@ def test_a_worker_that_dies_is_a_broken_pool() -> None:
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_a_timeout_is_of_multiprocessing_and_of_python(backend: str) -> None:
     """Both names catch it."""
-    never = multiprocessing.get_context("spawn").Event() if backend == "loky" else __import__("threading").Event()
+    never = (
+        multiprocessing.get_context("spawn").Event() if backend == "loky" else __import__("threading").Event()
+    )
     wait = delayed(_wait_for_nothing) if backend == "loky" else delayed(never.wait)
     with pytest.raises(multiprocessing.TimeoutError) as caught:
         Parallel(2, backend=backend, timeout=0.05)(wait() for _ in range(2))

@@ -21,7 +21,7 @@ import time
 import uuid
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sized
 from typing import Any
 
 from ._utils import eval_expr
@@ -142,7 +142,7 @@ class Dispatcher(Logger):
         self.n_dispatched_batches = self.n_dispatched_tasks = self.n_completed_tasks = 0
         self._start_time = time.time()
         self._call_id = uuid.uuid4().hex
-        self.n_tasks = len(iterable) if hasattr(iterable, "__len__") else None
+        self.n_tasks = len(iterable) if isinstance(iterable, Sized) else None
         n_jobs = self._effective_n_jobs() if self._managed_backend else self._initialize_backend()
         if n_jobs == 1:
             return self._get_sequential_output(iterable)

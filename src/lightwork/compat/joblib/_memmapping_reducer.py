@@ -263,7 +263,5 @@ def _strided_from_memmap(
     if strides is None:
         return make_memmap(filename, dtype=dtype, mode=mode, offset=offset, shape=shape, order=order)
     numpy = loaded("numpy")
-    base = make_memmap(
-        filename, dtype=dtype, mode=mode, offset=offset, shape=(total_buffer_len,), order=order
-    )
+    base = make_memmap(filename, dtype=dtype, mode=mode, offset=offset, shape=total_buffer_len, order=order)
     return numpy.lib.stride_tricks.as_strided(base, shape=shape, strides=strides)

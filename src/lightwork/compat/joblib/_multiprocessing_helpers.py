@@ -20,7 +20,7 @@ def _usable() -> ModuleType | None:
         return None
     try:
         installed("multiprocessing.synchronize")
-        installed("_multiprocessing").SemLock  # type: ignore[union-attr]  # it is there: asked above
+        _ = installed("_multiprocessing").SemLock  # type: ignore[union-attr]  # it is there: asked above
     except (AttributeError, ImportError, OSError) as error:
         warnings.warn(f"{error}. joblib will operate in serial mode", stacklevel=2)
         return None

@@ -122,7 +122,7 @@ class ParallelBackendBase:
         raise NotImplementedError(f"{type(self).__name__} does not define retrieve_result_callback")
 
     def retrieve_result(self, out: Any, timeout: float | None = None) -> Any:
-        """The results of a batch, given what `submit` returned, for backends without a retrieving callback."""
+        """The results of a batch, given what `submit` returned: for backends whose callback brings none."""
         return out.get(timeout=timeout) if self.supports_timeout else out.get()
 
     def start_call(self) -> None:
@@ -214,7 +214,8 @@ class PoolManagerMixin:
 
     _pool: Any = None
     parallel: Any
-    reset_batch_stats: Callable[[], None]
+    configure: Callable[..., int]
+    """Of the base class."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """As many as asked for."""
@@ -249,7 +250,7 @@ class PoolManagerMixin:
         if ensure_ready:
             self.configure(
                 n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
-            )  # type: ignore[attr-defined]  # as above
+            )
 
 
 class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
@@ -261,7 +262,14 @@ class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
     _n_jobs = 1
     _crew: Crew | None = None
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **backend_kwargs: Any) -> int:
+    def configure(
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        prefer: Any = None,
+        require: Any = None,
+        **backend_kwargs: Any,
+    ) -> int:
         """As in the base class. Threads are started with the first batch."""
         n_jobs = self.effective_n_jobs(n_jobs)
         if n_jobs == 1:
@@ -398,8 +406,8 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
             return out.result()
         except ShutdownExecutorError as error:
             raise RuntimeError(
-                "The executor underlying Parallel has been shutdown. This is likely due to the garbage collection "
-                "of a previous generator from a call to Parallel with return_as='generator'."
+                "The executor underlying Parallel has been shutdown: the call was given up, or somebody else "
+                "shut it down."
             ) from error
 
     def terminate(self) -> None:
@@ -441,7 +449,7 @@ def _daemonic() -> str:
         return (
             "Inside a Dask worker with daemon=True, setting n_jobs=1.\nPossible work-arounds:\n"
             "- dask.config.set({'distributed.worker.daemon': False})\n"
-            "- set the environment variable DASK_DISTRIBUTED__WORKER__DAEMON=False before creating the cluster"
+            "- set DASK_DISTRIBUTED__WORKER__DAEMON=False in the environment before creating the cluster"
         )
     return (
         "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"

@@ -62,8 +62,8 @@ class MemmappingExecutor(ProcessPoolExecutor):
     ) -> "MemmappingExecutor":
         """An executor for one call, or for a block of them. Any: reducers, contexts, arguments of users.
 
-        `prewarm` and `context` are joblib's: files are in memory when they were just written, and workers have
-        their own way of being started.
+        `prewarm` and `context` are joblib's: files are in memory when they were just written, and workers
+        have their own way of being started.
         """
         return cls(
             n_jobs,

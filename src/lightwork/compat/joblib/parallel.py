@@ -15,7 +15,7 @@ from typing import Any
 
 from ...system.optional import installed
 from ._config import _backend, _get_config_param, default_parallel_config
-from ._dispatching import DONE, ERROR, PENDING, Dispatcher, TaskTimeout
+from ._dispatching import DONE, ERROR, PENDING, Dispatcher
 from ._memmapping_reducer import threshold
 from ._multiprocessing_helpers import mp
 from ._parallel_backends import (
@@ -78,7 +78,7 @@ def _register_dask() -> None:
     if installed("distributed") is None:
         raise ValueError("Please install dask to use backend='dask'.")
     raise ValueError(
-        "lightwork's face of joblib has no backend for Dask: submit the tasks to the client of `distributed`, "
+        "lightwork's face of joblib has no backend for Dask: submit the tasks to a client of `distributed`, "
         "register a backend of your own, or use joblib itself"
     )
 
@@ -106,7 +106,8 @@ def _get_active_backend(
         )
     if require not in VALID_BACKEND_CONSTRAINTS:
         raise ValueError(
-            f"require={require} is not a valid backend constraint, expected one of {VALID_BACKEND_CONSTRAINTS}"
+            f"require={require} is not a valid backend constraint, "
+            f"expected one of {VALID_BACKEND_CONSTRAINTS}"
         )
     if prefer == "processes" and require == "sharedmem":
         raise ValueError("prefer == 'processes' and require == 'sharedmem' are inconsistent settings")
@@ -120,8 +121,8 @@ def _get_active_backend(
         threads = BACKENDS[DEFAULT_THREAD_BACKEND](nesting_level=backend.nesting_level)
         if verbose >= 10 and explicit:
             print(
-                f"Using {type(threads).__name__} as joblib backend instead of {type(backend).__name__} as the "
-                "latter does not provide shared memory semantics."
+                f"Using {type(threads).__name__} as joblib backend instead of {type(backend).__name__} as "
+                "the latter does not provide shared memory semantics."
             )
         return threads, {**config, "n_jobs": 1}
     if not explicit and prefer == "processes" and uses_threads:
@@ -139,7 +140,7 @@ def get_active_backend(
     return backend, _get_config_param(default_parallel_config["n_jobs"], config, "n_jobs")
 
 
-class parallel_config:  # noqa: N801 - joblib's name
+class parallel_config:
     """Settings for the calls of this thread, from now on or in a ``with`` block.
 
     Those that are not given stay as they are. `backend_params` go to the backend that `backend` names.
@@ -178,8 +179,8 @@ class parallel_config:  # noqa: N801 - joblib's name
         if backend is None or isinstance(backend, _Sentinel):
             if inner_max_num_threads is not None or backend_params:
                 raise ValueError(
-                    "inner_max_num_threads and other constructor parameters backend_params are only supported "
-                    "when backend is not None."
+                    "inner_max_num_threads and other constructor parameters backend_params are only "
+                    "supported when backend is not None."
                 )
             return default_parallel_config["backend"]
         if isinstance(backend, str):
@@ -212,7 +213,7 @@ class parallel_config:  # noqa: N801 - joblib's name
         _backend.config = self.old_parallel_config
 
 
-class parallel_backend(parallel_config):  # noqa: N801 - joblib's name
+class parallel_backend(parallel_config):
     """The older form of `parallel_config`: a backend and a number of jobs."""
 
     def __init__(
@@ -441,7 +442,7 @@ class Parallel(Dispatcher):
     def _check(self, require: Any, batch_size: Any) -> None:
         if require == "sharedmem" and not getattr(self._backend, "supports_sharedmem", False):
             raise ValueError(f"Backend {self._backend} does not support shared memory")
-        if batch_size != "auto" and not (isinstance(batch_size, Integral) and batch_size > 0):
+        if batch_size != "auto" and not (isinstance(batch_size, Integral) and int(batch_size) > 0):
             raise ValueError(f"batch_size must be 'auto' or a positive integer, got: {batch_size!r}")
         self.batch_size = batch_size
         if (

@@ -1,9 +1,12 @@
 """cloudpickle under the name it had in joblib until 1.5."""
 
-from cloudpickle import *  # noqa: F403 - the package under another name
-from cloudpickle import __version__
+from typing import Any
 
+from .....system.optional import imported
 from . import cloudpickle
-from .cloudpickle import CloudPickler, Pickler, dump, dumps, load, loads
 
-__all__ = ["CloudPickler", "Pickler", "__version__", "cloudpickle", "dump", "dumps", "load", "loads"]
+__all__ = ["cloudpickle"]
+
+
+def __getattr__(name: str) -> Any:  # Any: the package has no types
+    return getattr(imported("cloudpickle"), name)

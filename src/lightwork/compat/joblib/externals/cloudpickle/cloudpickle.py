@@ -1,8 +1,11 @@
 """``cloudpickle.cloudpickle`` under the name it had in joblib until 1.5."""
 
-from cloudpickle.cloudpickle import *  # noqa: F403 - the module under another name
-from cloudpickle.cloudpickle import Pickler, dump, dumps, load, loads
+from typing import Any
 
-CloudPickler = Pickler
+from .....system.optional import imported
 
-__all__ = ["CloudPickler", "Pickler", "dump", "dumps", "load", "loads"]
+__all__: list[str] = []
+
+
+def __getattr__(name: str) -> Any:  # Any: the module has no types
+    return getattr(imported("cloudpickle.cloudpickle"), name)

@@ -1,11 +1,12 @@
 """Objects that travel as what cloudpickle makes of them, wherever the standard pickle is used."""
 
 import inspect
+import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import cloudpickle
+from .....system.optional import imported
 
 __all__ = ["CallableObjectWrapper", "CloudpickledObjectWrapper", "wrap_non_picklable_objects"]
 
@@ -18,9 +19,9 @@ class CloudpickledObjectWrapper:
         self._keep_wrapper = keep_wrapper
 
     def __reduce__(self) -> tuple[Any, ...]:
-        data = cloudpickle.dumps(self._obj)
+        data = imported("cloudpickle").dumps(self._obj)
         if not self._keep_wrapper:
-            return cloudpickle.loads, (data,)
+            return pickle.loads, (data,)
         return _wrapped_again, (data, self._keep_wrapper)
 
     def __getattr__(self, attr: str) -> Any:
@@ -42,7 +43,7 @@ def _wrap(obj: Any, keep_wrapper: bool) -> CloudpickledObjectWrapper:
 
 
 def _wrapped_again(data: bytes, keep_wrapper: bool) -> CloudpickledObjectWrapper:
-    return _wrap(cloudpickle.loads(data), keep_wrapper)
+    return _wrap(pickle.loads(data), keep_wrapper)
 
 
 def _wrapped_class(made: type, keep_wrapper: bool) -> type:
@@ -52,12 +53,12 @@ def _wrapped_class(made: type, keep_wrapper: bool) -> type:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(made(*args, **kwargs), keep_wrapper)
 
-    if callable(getattr(made, "__call__", None)) and "__call__" in vars(made):
+    if any("__call__" in vars(kind) for kind in made.__mro__):
 
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             return self._obj(*args, **kwargs)
 
-        Wrapped.__call__ = call  # type: ignore[attr-defined]  # only where the other class has it
+        Wrapped.__call__ = call  # type: ignore[method-assign]  # only where the other class has it
     Wrapped.__name__ = made.__name__
     return Wrapped
 

@@ -21,12 +21,18 @@ from .....protocols import Run, SessionRequest, Tell
 from .....system.cpu import share_of
 from .....system.optional import installed
 from ..._memmapping_reducer import Results
-from ..._utils import _ExceptionWithTraceback as _ExceptionWithTraceback
+from ..._utils import _ExceptionWithTraceback
 from ...crew import Answer, Crew
 from .backend.context import cpu_count
 from .backend.reduction import dumps
 
-__all__ = ["BrokenProcessPool", "LokyRecursionError", "ProcessPoolExecutor", "TerminatedWorkerError"]
+__all__ = [
+    "BrokenProcessPool",
+    "LokyRecursionError",
+    "ProcessPoolExecutor",
+    "TerminatedWorkerError",
+    "_ExceptionWithTraceback",
+]
 
 MAX_DEPTH = int(os.environ.get("LOKY_MAX_DEPTH", "10"))
 
@@ -96,7 +102,8 @@ def run_pickled(data: bytes) -> Any:  # Any: what users' functions return
         function, args, kwargs = pickle.loads(data)
     except Exception as error:
         raise BrokenProcessPool(
-            "A task has failed to un-serialize. Please ensure that the arguments of the function are all picklable."
+            "A task has failed to un-serialize. Please ensure that the arguments of the function are all "
+            "picklable."
         ) from error
     result = function(*args, **kwargs)
     return _Pickled(dumps(result, Results().reducers())) if _MAPPED in data else result
@@ -122,9 +129,10 @@ def explain(error: BaseException) -> BaseException:
             code = f"{signal.Signals(error.signal).name}(-{error.signal})"
         return _caused(
             TerminatedWorkerError(
-                "A worker process managed by the executor was unexpectedly terminated. This could be caused by a "
-                "segmentation fault while calling the function or by an excessive memory usage causing the "
-                f"Operating System to kill the worker.\n\nThe exit codes of the workers are {{{code}}}: {error}"
+                "A worker process managed by the executor was unexpectedly terminated. This could be caused by "
+                "a segmentation fault while calling the function or by an excessive memory usage causing the "
+                "Operating System to kill the worker.\n\n"
+                f"The exit codes of the workers are {{{code}}}: {error}"
             ),
             error,
         )
@@ -178,8 +186,8 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             raise ValueError("result_reducers: results have reducers of lightwork's own")
         if 0 < MAX_DEPTH <= PLACE.depth:
             raise LokyRecursionError(
-                f"Could not spawn extra nested processes at depth superior to MAX_DEPTH={MAX_DEPTH}. If this is "
-                "intended, set the environment variable LOKY_MAX_DEPTH."
+                f"Could not spawn extra nested processes at depth superior to MAX_DEPTH={MAX_DEPTH}. If this "
+                "is intended, set the environment variable LOKY_MAX_DEPTH."
             )
         self._max_workers = max_workers
         self._reducers = dict(job_reducers or {})

@@ -33,9 +33,9 @@ class _Shared:
         with self._lock:
             found = self._executor
             same = {**wanted, "max_workers": None} == {**self._made_with, "max_workers": None}
+            same = same and wanted["max_workers"] in (None, self._made_with.get("max_workers"))
             if found is not None and not found.is_over() and (reuse is True or (same and reuse == "auto")):
-                if reuse is True or wanted["max_workers"] in (None, self._made_with["max_workers"]):
-                    return found
+                return found
             if found is not None:
                 found.shutdown(wait=True, kill_workers=kill_workers)
             self._executor, self._made_with = _ReusablePoolExecutor(**wanted), wanted

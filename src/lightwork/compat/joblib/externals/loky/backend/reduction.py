@@ -39,7 +39,7 @@ _CHOICE = _Choice()
 
 
 def set_loky_pickler(loky_pickler: str | None = None) -> None:
-    """Choose the module whose ``Pickler`` pickles tasks from now on: ``"cloudpickle"``, ``"pickle"``, or another.
+    """Choose the module whose ``Pickler`` pickles tasks: ``"cloudpickle"``, ``"pickle"``, or another.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Names of loky's tracker of files and semaphores. lightwork's workers need none: nothing has a name there."""
+"""Names of loky's tracker of files and semaphores. lightwork needs none."""
 
 from multiprocessing import resource_tracker as _tracker
 
