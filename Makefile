@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test versions check complete format lint types wheel bench torture clean
+.PHONY: help demo test versions check complete format lint types exam wheel compat bench torture clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -25,7 +25,7 @@ versions:  ## compare keys with those of other Pythons and numpys that are found
 	@$(PYTHON) tools/versions.py .venv-versions $(RUN)
 	@$(RUN) -m pytest -q -rs tests/versions
 
-check: complete format lint types test versions wheel  ## all that CI runs
+check: complete format lint types test exam versions wheel  ## all that CI runs
 
 # With torch, which is too large to make everybody wait for it who runs the tests.
 complete:
@@ -43,6 +43,17 @@ types:  ## check the types, strictly
 	$(ENVIRONMENT) test check
 	@$(RUN) -m mypy
 
+exam:  ## run joblib's tests and a few of scikit-learn's on lightwork: those that passed must pass
+	$(ENVIRONMENT) test check
+	@$(RUN) tools/joblib_exam.py tests/compat/exam_passing.txt --timeout=300
+	@$(RUN) tools/libraries.py --short --on lightwork
+
+compat: VENV := .venv-compat
+compat: RUN := .venv-compat/bin/python
+compat:  ## run the tests of scikit-learn and three more libraries on joblib and on lightwork: as many must pass
+	$(ENVIRONMENT) test check compat
+	@$(RUN) tools/libraries.py
+
 wheel:  ## build the wheel, install it elsewhere without extras, and use it
 	$(ENVIRONMENT) test check
 	@$(RUN) tools/check_wheel.py
@@ -56,5 +67,5 @@ torture:  ## the long form of the kill, fork, fill and fuzz tests
 	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800 -o faulthandler_timeout=1700
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .venv-versions build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
+	rm -rf $(VENV) .venv-versions .venv-compat build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

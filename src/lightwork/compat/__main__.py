@@ -8,7 +8,7 @@ from .alias import install
 
 _USAGE = """usage: python -m lightwork.compat [-m MODULE | SCRIPT] [ARGUMENT ...]
 
-Run a program so that `import joblib` gives it lightwork, here and in its worker processes.
+Run a program so that `import joblib` gives it lightwork, here and in the workers of its Parallel calls.
 
   python -m lightwork.compat train.py --epochs 3
   python -m lightwork.compat -m pytest tests
@@ -28,8 +28,14 @@ def main(arguments: list[str]) -> None:
         sys.argv[:] = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         return
+    if arguments[0].startswith("-"):
+        sys.stderr.write(
+            f"python -m lightwork.compat: no option {arguments[0]}: give Python's own before -m\n"
+        )
+        raise SystemExit(2)
     sys.argv[:] = arguments
-    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+    if not sys.flags.safe_path:  # then Python has put the folder of this process there
+        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
     runpy.run_path(arguments[0], run_name="__main__")
 
 

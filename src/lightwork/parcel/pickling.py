@@ -7,7 +7,7 @@ and classes that another process cannot import: those of ``__main__``, lambdas a
 import io
 import pickle
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ __all__ = [
     "locate_unpicklable",
     "make_packer",
     "make_pickler",
+    "make_value_pickler",
     "needs_value_pickling",
 ]
 
@@ -71,19 +72,31 @@ def make_packer(file: PickleFile, keep: Callable[[Source], object], *, by_value:
     # Any: cloudpickle's pickler has no types.
     reducers = Packed(keep)
     if by_value:
-        return _value_pickler(file, reducers)
+        return _tabled(file, reducers)
     pickler = pickle.Pickler(file, PROTOCOL, buffer_callback=reducers.buffer_callback)
     pickler.dispatch_table = Table(reducers)
     return pickler
 
 
-def _value_pickler(file: PickleFile, reducers: Packed | Inline) -> Any:  # Any: as in `make_packer`
+def _tabled(file: PickleFile, reducers: Packed | Inline) -> Any:  # Any: as in `make_packer`
+    return _value_pickler(file, lambda others: Table(reducers, others), reducers.buffer_callback)
+
+
+def make_value_pickler(file: PickleFile, own: Mapping[type, Any]) -> Any:
+    """A pickler by value for messages that others read: arrays are pickled as numpy does it.
+
+    `own` are reducers by exact type, which come first. Any: reducers, and the pickler as in `make_packer`.
+    """
+    return _value_pickler(file, lambda others: ChainMap(dict(own), dict(others)), None)
+
+
+def _value_pickler(file: PickleFile, table: Callable[[Any], Any], buffer_callback: Any) -> Any:
     kind = _cloudpickle().Pickler
     # The C pickler reads its table once, in `__init__`; the instance must have it before.
     pickler = kind.__new__(kind)
     special = {CodeType: _code_with_file, ContextVar: _variable_by_name}
-    pickler.dispatch_table = Table(reducers, ChainMap(special, kind.dispatch_table))
-    pickler.__init__(file, protocol=PROTOCOL, buffer_callback=reducers.buffer_callback)
+    pickler.dispatch_table = table(ChainMap(special, kind.dispatch_table))
+    pickler.__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
     return pickler
 
 
@@ -120,7 +133,7 @@ def dump_by_value(value: object, buffer_callback: Callable[[pickle.PickleBuffer]
         buffer_callback(as_buffer(source))
 
     file = io.BytesIO()
-    _value_pickler(file, Inline(keep)).dump(value)
+    _tabled(file, Inline(keep)).dump(value)
     return file.getvalue()
 
 

@@ -13,7 +13,7 @@ import os
 from ..errors import InvalidOption
 from .computing import SHARE
 
-__all__ = ["cgroup_limit", "cpu_count", "share_of", "workers_for"]
+__all__ = ["cgroup_limit", "cpu_count", "physical_cores", "share_of", "workers_for"]
 
 _USER_LIMITS = ("LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
 _CGROUP_ROOT = "/sys/fs/cgroup"
@@ -45,7 +45,7 @@ def cpu_count(only_physical_cores: bool = False) -> int:
         limits.append(quota)
     allowed = max(1, min(limit for limit in limits if limit is not None))
     if only_physical_cores and allowed == logical:
-        return _physical_cores() or allowed
+        return physical_cores() or allowed
     return allowed
 
 
@@ -154,7 +154,7 @@ def _user_limit() -> int | None:
     return min(limits, default=None)
 
 
-def _physical_cores() -> int | None:
+def physical_cores() -> int | None:
     """Distinct (package, core) pairs in sysfs; ``None`` where there is no sysfs."""
     cores = set()
     try:

@@ -33,13 +33,13 @@ def warnings_to_stdout() -> None:
 
 def check_subprocess_call(
     cmd: Sequence[str],
-    timeout: float = 5,
+    timeout: float | None = 5,
     stdout_regex: str | None = None,
     stderr_regex: str | None = None,
 ) -> None:
     """Run a command that must end well and print what the expressions describe.
 
-    It gets SIGTERM after `timeout` seconds and SIGKILL after twice as many.
+    It gets SIGTERM after `timeout` seconds and SIGKILL after twice as many; ``None``: it may take its time.
 
     Raises
     ------
@@ -52,7 +52,9 @@ def check_subprocess_call(
         warnings.warn(f"Timeout running {cmd}", stacklevel=2)
         action()
 
-    timers = [(timeout, process.terminate), (2 * timeout, process.kill)]
+    timers: list[tuple[float, Callable[[], None]]] = []
+    if timeout is not None:
+        timers = [(timeout, process.terminate), (2 * timeout, process.kill)]
     running = [threading.Timer(seconds, end, [action]) for seconds, action in timers]
     for timer in running:
         timer.start()

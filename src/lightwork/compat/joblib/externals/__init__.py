@@ -1,0 +1,1 @@
+"""What joblib brings along of other projects, under the names that others import."""

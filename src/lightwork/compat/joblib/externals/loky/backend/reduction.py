@@ -1,0 +1,82 @@
+"""How calls are pickled on their way to a worker: by reference if possible, else by value.
+
+``LOKY_PICKLER`` names another module whose ``Pickler`` is used for all.
+"""
+
+import copyreg
+import io
+import os
+import pickle
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import Any
+
+from ......parcel.pickling import PROTOCOL, make_value_pickler, needs_value_pickling
+from ......system.optional import imported
+
+__all__ = ["dumps", "get_loky_pickler_name", "set_loky_pickler"]
+
+_DEFAULT = "cloudpickle"
+
+
+class _Choice:
+    """The module whose pickler is used in this process."""
+
+    def __init__(self) -> None:
+        self.name = _DEFAULT
+        self.module: Any = None  # Any: what the user names
+        self.choose(None)
+
+    def choose(self, name: str | None) -> None:
+        name = name or os.environ.get("LOKY_PICKLER") or _DEFAULT
+        self.module = None if name in (_DEFAULT, "pickle") else imported(name)
+        if self.module is not None and not hasattr(self.module, "Pickler"):
+            raise ImportError(f"the module {name!r} has no Pickler, so tasks cannot be pickled with it")
+        self.name = name
+
+
+_CHOICE = _Choice()
+
+
+def set_loky_pickler(loky_pickler: str | None = None) -> None:
+    """Choose the module whose ``Pickler`` pickles tasks: ``"cloudpickle"``, ``"pickle"``, or another.
+
+    Raises
+    ------
+    ImportError
+        There is no such module, or it has no `Pickler`.
+    """
+    _CHOICE.choose(loky_pickler)
+
+
+def get_loky_pickler_name() -> str:
+    """The name of the module whose pickler is used."""
+    return _CHOICE.name
+
+
+def dumps(obj: object, reducers: Mapping[type, Any]) -> bytes:  # Any: as `copyreg.pickle` takes them
+    """The pickle of an object. `reducers` are by exact type; an error is that of the pickler."""
+    file = io.BytesIO()
+    if _CHOICE.module is not None:
+        _tabled(_CHOICE.module.Pickler, file, reducers).dump(obj)
+        return file.getvalue()
+    by_value = _CHOICE.name == _DEFAULT
+    try:
+        _tabled(pickle.Pickler, file, reducers).dump(obj)
+    except Exception:
+        if not by_value:
+            raise
+    else:
+        data = file.getvalue()
+        if not (by_value and needs_value_pickling(data)):
+            return data
+    file = io.BytesIO()
+    make_value_pickler(file, reducers).dump(obj)
+    return file.getvalue()
+
+
+def _tabled(kind: Any, file: io.BytesIO, reducers: Mapping[type, Any]) -> Any:  # Any: picklers of others
+    pickler = kind(file, PROTOCOL)
+    if reducers:
+        pickler.dispatch_table = ChainMap(dict(reducers), copyreg.dispatch_table)
+    return pickler
