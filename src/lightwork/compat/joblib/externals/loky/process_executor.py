@@ -123,8 +123,8 @@ def explain(error: BaseException) -> BaseException:
         return _caused(
             TerminatedWorkerError(
                 "A worker process managed by the executor was unexpectedly terminated. This could be caused by "
-                "a segmentation fault while calling the function or by an excessive memory usage causing the "
-                "Operating System to kill the worker.\n\n"
+                "a segmentation fault while calling the function or by an excessive memory usage that made "
+                "the system kill the worker.\n\n"
                 f"The exit codes of the workers are {{{code}}}: {error}"
             ),
             error,
