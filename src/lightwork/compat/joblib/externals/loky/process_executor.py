@@ -129,9 +129,9 @@ def explain(error: BaseException) -> BaseException:
             code = f"{signal.Signals(error.signal).name}(-{error.signal})"
         return _caused(
             TerminatedWorkerError(
-                "A worker process managed by the executor was unexpectedly terminated. This could be caused by "
-                "a segmentation fault while calling the function or by an excessive memory usage causing the "
-                "Operating System to kill the worker.\n\n"
+                "A worker process managed by the executor was unexpectedly terminated. This could be caused "
+                "by a segmentation fault while calling the function or by excessive memory usage that made "
+                "the system kill the worker.\n\n"
                 f"The exit codes of the workers are {{{code}}}: {error}"
             ),
             error,
