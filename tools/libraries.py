@@ -51,6 +51,7 @@ SHORT = {
     ),
 }
 
+BAD = ("failed", "ended the run")
 LIGHTWORK, JOBLIB = "lightwork", "joblib"
 _HOW = {LIGHTWORK: ("-m", "lightwork.compat", "-m", "pytest"), JOBLIB: ("-m", "pytest")}
 
@@ -71,7 +72,7 @@ def compare(library: str, what: Sequence[str], options: Sequence[str]) -> bool:
     worse = [test for test, outcome in found[JOBLIB].items() if outcome != found[LIGHTWORK].get(test)]
     for test in worse:
         print(f"  {found[JOBLIB][test]}, now {found[LIGHTWORK].get(test, 'did not run')}: {test}")
-    return not any(found[JOBLIB][test] == "passed" for test in worse)
+    return bool(found[JOBLIB]) and not any(found[JOBLIB][test] == "passed" for test in worse)
 
 
 def _counts(tests: dict[str, str]) -> str:
@@ -91,7 +92,9 @@ def main() -> int:
         if arguments.on:
             tests = run(arguments.on, selections[library], options)
             print(f"{library} on {arguments.on}: {_counts(tests)}")
-            good = good and bool(tests) and "failed" not in tests.values()
+            bad = [test for test, outcome in tests.items() if outcome in BAD]
+            print("".join(f"  {tests[test]}: {test}\n" for test in bad), end="")
+            good = good and bool(tests) and not bad
         else:
             good = compare(library, selections[library], options) and good
     return 0 if good else 1

@@ -71,11 +71,13 @@ def outcomes(
             known = len(found)
             (place / "done").write_text("".join(f"{test}\n" for test in found))
             (place / "record").touch()
-            subprocess.run(
+            ended = subprocess.run(
                 [*command, "-p", "outcomes_plugin", "-p", "no:cacheprovider", "--timeout-method=thread"],
                 cwd=folder, env=variables, check=False,
             )  # fmt: skip
             found |= _read(place / "record")
+            if "" not in found:
+                print(f"pytest ended with status {ended.returncode}, in the midst of a test", flush=True)
     found.pop("", None)
     return found
 
