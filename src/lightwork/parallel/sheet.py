@@ -90,7 +90,7 @@ class Account:
         """`count` tasks were reported, that ran for `seconds` from `began` on; when they ended."""
         if not self._sent:  # a defect of the engine, which the flow is about to find
             return began + seconds
-        batch = self._sent[0]
+        batch, over = self._sent[0], began + seconds
         if batch.moment > self._ended:
             self._rest(batch.moment, batch.parent, exhausted)
             began = max(began, batch.moment)
@@ -104,6 +104,8 @@ class Account:
                 self.input += input
                 gap -= pickling + input
             self.transfer += gap
+        # The worker may have begun before the parent had noted that it sent, or heard of what was before.
+        seconds = max(over - began, 0.0)
         self.run += seconds
         self.tasks += count
         batch.count -= count
