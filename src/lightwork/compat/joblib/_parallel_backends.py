@@ -248,9 +248,7 @@ class PoolManagerMixin:
         """End the pool, with a new one if another call will follow."""
         self.terminate()
         if ensure_ready:
-            self.configure(
-                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
-            )
+            _configure_again(self)
 
 
 class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
@@ -271,9 +269,7 @@ class ThreadingBackend(PoolManagerMixin, ParallelBackendBase):
         **backend_kwargs: Any,
     ) -> int:
         """As in the base class. Threads are started with the first batch."""
-        n_jobs = self.effective_n_jobs(n_jobs)
-        if n_jobs == 1:
-            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        n_jobs = _several(self, n_jobs)
         self.parallel = parallel
         self._n_jobs = n_jobs
         return n_jobs
@@ -331,9 +327,7 @@ class MultiprocessingBackend(PoolManagerMixin, AutoBatchingMixin, ParallelBacken
         **memmapping_pool_kwargs: Any,
     ) -> int:
         """Start the pool."""
-        n_jobs = self.effective_n_jobs(n_jobs)
-        if n_jobs == 1:
-            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        n_jobs = _several(self, n_jobs)
         options = {**getattr(self, "backend_kwargs", {}), **memmapping_pool_kwargs}
         gc.collect()  # what is garbage here would be copied into each worker
         self._pool = MemmappingPool(n_jobs, **options)
@@ -374,9 +368,7 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         **memmapping_executor_kwargs: Any,
     ) -> int:
         """Get an executor. Workers are started, or found again, with the first batch."""
-        n_jobs = self.effective_n_jobs(n_jobs)
-        if n_jobs == 1:
-            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        n_jobs = _several(self, n_jobs)
         options = {**getattr(self, "backend_kwargs", {}), **memmapping_executor_kwargs}
         patience = options.pop("idle_worker_timeout", idle_worker_timeout)
         if "timeout" in options:
@@ -423,9 +415,21 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         if workers is not None:
             workers.shutdown(kill_workers=True)
         if ensure_ready:
-            self.configure(
-                n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self.parallel._backend_kwargs
-            )
+            _configure_again(self)
+
+
+def _several(backend: ParallelBackendBase, n_jobs: int) -> int:
+    """The workers for a request, two or more. For one, tasks run where the call is made."""
+    n_jobs = backend.effective_n_jobs(n_jobs)
+    if n_jobs == 1:
+        raise FallbackToBackend(SequentialBackend(nesting_level=backend.nesting_level))
+    return n_jobs
+
+
+def _configure_again(backend: Any) -> None:
+    """Get a backend ready for the next call of the `Parallel` that has it."""
+    parallel = backend.parallel
+    backend.configure(n_jobs=parallel.n_jobs, parallel=parallel, **parallel._backend_kwargs)
 
 
 def _submitted(future: "Future[Any]", callback: Callback | None) -> "Future[Any]":
