@@ -13,7 +13,7 @@ import os
 from ..errors import InvalidOption
 from .computing import SHARE
 
-__all__ = ["cgroup_limit", "cpu_count", "physical_cores", "share_of", "workers_for"]
+__all__ = ["cgroup_limit", "cpu_count", "kernel_lines", "physical_cores", "share_of", "workers_for"]
 
 _USER_LIMITS = ("LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
 _CGROUP_ROOT = "/sys/fs/cgroup"
@@ -70,7 +70,7 @@ def workers_for(n_jobs: int) -> int:
 def _own_quota() -> int | None:
     # Read once: these files of the kernel's take up to a tenth of a millisecond, which each parallel call
     # would pay, and a group whose quota changes while its processes run is rare.
-    return cgroup_limit(_CGROUP_ROOT, "\n".join(_lines(_OWN_GROUPS)))
+    return cgroup_limit(_CGROUP_ROOT, "\n".join(kernel_lines(_OWN_GROUPS)))
 
 
 def cgroup_limit(root: str | os.PathLike[str], groups: str = "") -> int | None:
@@ -124,10 +124,11 @@ def _cores(quota: str, period: str) -> int | None:
 
 def _words(root: str, *parts: str) -> list[str]:
     """The words of a small file of the kernel's, none if it cannot be read."""
-    return " ".join(_lines(os.path.join(root, *parts))).split()
+    return " ".join(kernel_lines(os.path.join(root, *parts))).split()
 
 
-def _lines(path: str) -> list[str]:
+def kernel_lines(path: str) -> list[str]:
+    """The lines of a small file of the kernel's, none if it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read().splitlines()

@@ -1,5 +1,7 @@
 """How many processes the kernel has ended for want of memory, where it tells."""
 
+from .cpu import kernel_lines
+
 __all__ = ["oom_kills"]
 
 
@@ -23,7 +25,7 @@ def oom_kills(proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> int | Non
 def _of_our_group(proc: str, cgroups: str) -> list[str]:
     """Where the control groups that we are in keep the count: version 2, then version 1."""
     paths = []
-    for line in _lines(f"{proc}/self/cgroup"):
+    for line in kernel_lines(f"{proc}/self/cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
         if number == "0":
@@ -34,16 +36,8 @@ def _of_our_group(proc: str, cgroups: str) -> list[str]:
 
 
 def _count(path: str) -> int | None:
-    for line in _lines(path):
+    for line in kernel_lines(path):
         name, _, value = line.partition(" ")
         if name == "oom_kill" and value.isdigit():
             return int(value)
     return None
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError:
-        return []

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ...engines.registry import engine
+from ...engines.workers.environment import NUMERIC_LIMITS
 from ...parallel.task import TaskRunner
 from ...protocols import SessionRequest
 from ...system.optional import loaded
@@ -55,15 +56,7 @@ class ParallelBackendBase:
     supports_inner_max_num_threads = False
     supports_retrieve_callback = False
     nesting_level: int | None = None
-    MAX_NUM_THREADS_VARS = (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    )
+    MAX_NUM_THREADS_VARS = NUMERIC_LIMITS
     TBB_ENABLE_IPC_VAR = "ENABLE_IPC"
     parallel: Any = None
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from ... import parcel
 from ...persistence.foreign.joblib_layout import padding
+from ...persistence.foreign.joblib_writing import write_name
 from ...system.optional import loaded, require
 from ..names import name_here, name_in_files
 from ._writing import chosen_compression, compressing, target
@@ -248,12 +249,7 @@ class NumpyPickler(Pickler):  # type: ignore[misc]  # Any, see there
         if "." in name:  # of a class inside of another one
             super().save_global(obj, name)
             return
-        if self.proto >= 4:
-            self.save(module)
-            self.save(name)
-            self.write(pickle.STACK_GLOBAL)
-        else:
-            self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
+        write_name(self, module, name)
         self.memoize(obj)
 
     dispatch[types.FunctionType] = save_global

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["THREAD_LIMITS", "Change", "Environment", "apply_change", "difference", "look"]
+__all__ = ["NUMERIC_LIMITS", "THREAD_LIMITS", "Change", "Environment", "apply_change", "difference", "look"]
 
-THREAD_LIMITS: Final = (
+NUMERIC_LIMITS: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -16,10 +16,11 @@ THREAD_LIMITS: Final = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
-    "LIGHTWORK_HELPER_THREADS",
 )
-"""Read by the numeric libraries when they are imported, and only then. The last one is read by
-`lightwork.system.threads`, whose import alone would delay the first result by 10 ms."""
+"""Read by the numeric libraries when they are imported, and only then."""
+
+THREAD_LIMITS: Final = (*NUMERIC_LIMITS, "LIGHTWORK_HELPER_THREADS")
+"""Those, and what our own helpers read (`lightwork.system.threads`; its import alone would take 10 ms)."""
 
 
 class Environment(NamedTuple):

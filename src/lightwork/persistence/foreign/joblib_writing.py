@@ -15,7 +15,7 @@ from ...system.optional import loaded
 from .joblib_layout import ARRAY_WRAPPER, padding, wrapper_state
 
 # Any: users' values, and arrays of a library that may not be installed.
-__all__ = ["write"]
+__all__ = ["write", "write_name"]
 
 _PIECE = 8 << 20
 _NESTED_PROTOCOL = 5  # of arrays of objects, whatever the protocol of the file
@@ -48,6 +48,16 @@ def write(value: object, sink: Sink, *, protocol: int) -> None:
             raise  # the sink did, not the value
         raise parcel.parcels.unpicklable(value, "value", exc, by_value=False) from exc
     buffered.flush()
+
+
+def write_name(pickler: Any, module: str, name: str) -> None:  # Any: a pickler in Python
+    """Let a pickler write the name of a class or function, without asking whether it is there."""
+    if pickler.proto >= 4:
+        pickler.save(module)
+        pickler.save(name)
+        pickler.write(pickle.STACK_GLOBAL)
+    else:
+        pickler.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
 
 
 def _position(sink: Any) -> int | None:
@@ -133,10 +143,5 @@ class _Pickler(_PythonPickler):  # type: ignore[misc]  # see there
         if known is not None:
             self.write(self.get(known[0]))
             return
-        if self.proto >= 4:
-            self.save(module)
-            self.save(name)
-            self.write(pickle.STACK_GLOBAL)
-        else:
-            self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
+        write_name(self, module, name)
         self.memoize(_Wrapper)
