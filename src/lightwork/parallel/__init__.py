@@ -5,6 +5,7 @@
 `batching`         the pure policy of batch sizes
 `driver`           carries out what the flow decides, against a session of an engine
 `calling`          one call from its beginning to its end
+`stream`           what all generators of calls share
 `results`          the generator that a call returns, and its pump thread; `awaiting`: in an event loop
 `retrying`         the pure policy of further attempts; `cancelling`: how a call is given up
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread

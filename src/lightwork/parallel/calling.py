@@ -8,9 +8,8 @@ from ..errors import TaskTimeout
 from ..protocols import Session
 from .cancelling import Switch
 from .driver import Driver
-from .loop import Lazy
 from .recall import Recall
-from .results import Results
+from .stream import Stream
 from .watch import Watch
 
 __all__ = ["Job", "collect", "goes_on"]
@@ -58,4 +57,4 @@ def _step_within(driver: Driver, timeout: float) -> None:
 
 def goes_on(results: Generator[Any, None, None]) -> bool:
     """Whether a generator that was returned has not ended yet."""
-    return isinstance(results, Results | Lazy) and results.running
+    return isinstance(results, Stream) and results.running

@@ -5,7 +5,6 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
-from types import TracebackType
 from typing import Any
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
@@ -18,6 +17,7 @@ from .failures import Failure, add_note, all_of, describe, not_a_call
 from .recall import Recall, asked
 from .retrying import Retry, chance
 from .sheet import Sheet
+from .stream import Stream
 
 __all__ = ["Lazy", "run_all", "run_lazily"]
 
@@ -162,7 +162,7 @@ def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call
     return known
 
 
-class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
+class Lazy(Stream):
     """What `run_lazily` gives, also for ``async for``: then each task runs in a thread.
 
     Parameters
@@ -182,12 +182,6 @@ class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
         self._switch = switch
         self._finalizer = weakref.finalize(self, ended)
         self._lock = threading.Lock()  # held while a task runs
-        self._over = False
-
-    @property
-    def running(self) -> bool:
-        """Whether the call goes on: neither exhausted nor closed nor failed."""
-        return not self._over
 
     def __next__(self) -> Any:
         if not self._lock.acquire(blocking=False):
@@ -207,17 +201,6 @@ class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
             raise StopIteration
         return value
 
-    def send(self, value: None, /) -> Any:
-        """As `next`."""
-        return next(self)
-
-    def throw(  # type: ignore[override]  # the old three-argument form is not offered
-        self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
-    ) -> Any:
-        """End the call and raise `error`."""
-        self.close()
-        raise error
-
     def close(self) -> None:
         """End the call; if a task runs in another thread, once that has ended. Safe to call twice."""
         self._over = True  # before looking at the lock: who holds it looks here after letting go of it
@@ -229,9 +212,6 @@ class Lazy(Generator[Any, None, None]):  # Any: results of users' functions
             self._finalizer()
         finally:
             self._lock.release()
-
-    def __aiter__(self) -> "Lazy":
-        return self
 
     async def __anext__(self) -> Any:
         """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""

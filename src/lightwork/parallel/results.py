@@ -14,16 +14,16 @@ channel and so ends the pump, also when it is part of a reference cycle, and at 
 
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any, TypeAlias
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
 from ..protocols import Session
 from .driver import Driver
+from .stream import Stream
 
 __all__ = ["Channel", "Chunk", "Results", "no_result", "stream"]
 
@@ -69,7 +69,7 @@ class Channel:
         self.session.wake()
 
 
-class Results(Generator[Any, None, None]):
+class Results(Stream):
     """The results of one call, as they are ready. Iterate it, from one thread at a time.
 
     Errors of tasks and of the input are raised by `next` after the results that were ready before; the
@@ -82,13 +82,7 @@ class Results(Generator[Any, None, None]):
         self._pump = pump
         self._timeout = timeout
         self._chunk: list[Any] = []  # the next value last
-        self._over = False
         self._finalizer = weakref.finalize(self, _stop, channel, pump)
-
-    @property
-    def running(self) -> bool:
-        """Whether the call goes on: neither exhausted nor closed nor failed."""
-        return not self._over
 
     def __next__(self) -> Any:
         while not self._chunk:
@@ -105,17 +99,6 @@ class Results(Generator[Any, None, None]):
             channel.session.wake()
         return self._chunk.pop()
 
-    def send(self, value: None, /) -> Any:
-        """As `next`."""
-        return next(self)
-
-    def throw(  # type: ignore[override]  # the old three-argument form is not offered
-        self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
-    ) -> Any:
-        """End the call and raise `error`."""
-        self.close()
-        raise error
-
     def close(self) -> None:
         """End the call, and wait until its workers are free again. Safe to call twice.
 
@@ -125,9 +108,6 @@ class Results(Generator[Any, None, None]):
         self._over = True
         self._chunk = []
         self._finalizer()
-
-    def __aiter__(self) -> "Results":
-        return self
 
     async def __anext__(self) -> Any:
         """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""

@@ -1,0 +1,45 @@
+"""What all generators of a call have in common, however they come by their results."""
+
+from abc import abstractmethod
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Stream"]
+
+
+class Stream(Generator[Any, None, None]):  # Any: results of users' functions
+    """Results to iterate, also by ``async for``. Nothing can be sent into it, and `throw` ends the call."""
+
+    _over = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the call goes on: neither exhausted nor closed nor failed."""
+        return not self._over
+
+    def send(self, value: None, /) -> Any:
+        """As `next`."""
+        return next(self)
+
+    def throw(  # type: ignore[override]  # the old three-argument form is not offered
+        self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
+    ) -> Any:
+        """End the call and raise `error`."""
+        self.close()
+        raise error
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the call. Safe to call twice."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> Any:
+        """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
