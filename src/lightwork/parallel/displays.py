@@ -24,7 +24,27 @@ def notebook() -> "NotebookBar | None":
     return NotebookBar(imported("IPython.display").display)
 
 
-class NotebookBar:
+class _Redrawn:
+    """An observer that draws the state now and then, the first one at once. Subclasses say how."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._last = self._start - _REDRAW_SECONDS
+        self._state: tuple[int, int | None, int] = (0, None, 0)
+
+    def __call__(self, done: int, total: int | None, failed: int) -> None:
+        self._state = done, total, failed
+        now = self._clock()
+        if now - self._last >= _REDRAW_SECONDS:
+            self._last = now
+            self._draw(now)
+
+    def _draw(self, now: float) -> None:
+        raise NotImplementedError
+
+
+class NotebookBar(_Redrawn):
     """A bar in the output of a cell, drawn again in its place.
 
     Parameters
@@ -39,18 +59,8 @@ class NotebookBar:
         self, show: Callable[..., Any], clock: Clock = time.monotonic
     ) -> None:  # Any: IPython's handle
         self._show = show
-        self._clock = clock
-        self._start = clock()
-        self._last = self._start - _REDRAW_SECONDS
+        super().__init__(clock)
         self._handle: Any = None
-        self._state: tuple[int, int | None, int] = (0, None, 0)
-
-    def __call__(self, done: int, total: int | None, failed: int) -> None:
-        self._state = done, total, failed
-        now = self._clock()
-        if now - self._last >= _REDRAW_SECONDS:
-            self._last = now
-            self._draw(now)
 
     def close(self) -> None:
         """Draw the last state, which stays in the notebook."""
@@ -79,7 +89,7 @@ def require_rich() -> Any:  # Any: the module
     return require("rich.progress", purpose='progress="rich"', extra="progress")
 
 
-class RichBar:
+class RichBar(_Redrawn):
     """A bar of ``rich.progress`` on standard error, which appears with the first state."""
 
     def __init__(self, title: str, clock: Clock = time.monotonic) -> None:
@@ -92,18 +102,8 @@ class RichBar:
         console = require("rich.console", purpose='progress="rich"', extra="progress").Console(stderr=True)
         self._bar = module.Progress(*columns, console=console)
         self._title = title
-        self._clock = clock
-        self._start = clock()
-        self._last = self._start - _REDRAW_SECONDS
+        super().__init__(clock)
         self._task: Any = None  # rich's number of our bar
-        self._state: tuple[int, int | None, int] = (0, None, 0)
-
-    def __call__(self, done: int, total: int | None, failed: int) -> None:
-        self._state = done, total, failed
-        now = self._clock()
-        if now - self._last >= _REDRAW_SECONDS:
-            self._last = now
-            self._draw(now)
 
     def close(self) -> None:
         """Draw the last state and end the line."""
