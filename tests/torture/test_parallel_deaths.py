@@ -151,10 +151,11 @@ def test_a_block_that_ends_while_its_pool_breaks(tmp_path: Path, return_as: str)
             with Parallel(2, return_as="{return_as}", batch_size=1, on_error="skip") as parallel:
                 worker, template = next(parallel(delayed(work)(i) for i in range(40)))
                 victims = [worker, template] if turn % 2 else [worker]
-                threading.Timer(0.0005 * turn, kill, (victims,)).start()
-            with Parallel(2) as parallel:
+                killing = threading.Timer(0.0005 * turn, kill, (victims,))
+                killing.start()
+            with Parallel(2, retries=3) as parallel:  # the killing may come only now
                 assert parallel(delayed(time.sleep)(0) for i in range(20)) == [None] * 20
-                time.sleep(0.01)
+                killing.join()
             assert Parallel(2)(delayed(abs)(-i) for i in range(9)) == list(range(9))
         print("done")
         """,

@@ -21,15 +21,15 @@ _STREAMS: ContextVar[Streams | None] = ContextVar("lightwork_streams", default=N
 
 
 class _Route:
-    """In the place of ``sys.stdout`` or ``sys.stderr``."""
+    """In the place of ``sys.stdout`` or ``sys.stderr``: to who is in no task, the stream that was there."""
 
     def __init__(self, real: TextIO, attribute: str) -> None:
-        self._real = real
+        self.real = real
         self._attribute = attribute
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever a stream has
         streams = _STREAMS.get()
-        return getattr(self._real if streams is None else getattr(streams, self._attribute), name)
+        return getattr(self.real if streams is None else getattr(streams, self._attribute), name)
 
 
 class _Routes:
@@ -38,36 +38,40 @@ class _Routes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
-        self._real = sys.stdout, sys.stderr
-        self._out: Any = None  # Any: a `_Route`, which stands for a stream
-        self._err: Any = None
-        self._factory: Any = None  # Any: what makes log records
+        self._factory: Any = None  # Any: what makes log records, as it was and with the index of the task
+        self._marking: Any = None
 
     def open(self) -> tuple[TextIO, TextIO]:
         """Have them installed; the real streams."""
         with self._lock:
             if not self._users:
-                self._real = sys.stdout, sys.stderr
-                self._out, self._err = _Route(sys.stdout, "out"), _Route(sys.stderr, "err")
-                sys.stdout, sys.stderr = self._out, self._err
                 self._factory = logging.getLogRecordFactory()
-                logging.setLogRecordFactory(_with_task(self._factory))
+                self._marking = _with_task(self._factory)
+                logging.setLogRecordFactory(self._marking)
             self._users += 1
-            return self._real
+            return self._route("stdout", "out"), self._route("stderr", "err")
+
+    def _route(self, name: str, attribute: str) -> TextIO:
+        """Route a stream that is not routed, such as one that was put there since; the real one."""
+        stream = getattr(sys, name)
+        if isinstance(stream, _Route):
+            return stream.real
+        setattr(sys, name, _Route(stream, attribute))
+        real: TextIO = stream
+        return real
 
     def close(self) -> None:
-        """Need them no more."""
+        """Need them no more. Who has put another stream there meanwhile keeps it."""
         with self._lock:
             self._users -= 1
             if self._users:
                 return
-            # Who has put another stream there meanwhile keeps it.
-            out, err = self._real
-            if sys.stdout is self._out:
-                sys.stdout = out
-            if sys.stderr is self._err:
-                sys.stderr = err
-            logging.setLogRecordFactory(self._factory)
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if isinstance(stream, _Route):
+                    setattr(sys, name, stream.real)
+            if logging.getLogRecordFactory() is self._marking:
+                logging.setLogRecordFactory(self._factory)
 
 
 _ROUTES = _Routes()

@@ -5,6 +5,7 @@ import ctypes
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -201,7 +202,7 @@ def test_lines_of_a_task_that_fails_come_before_its_error(options: dict[str, Any
         Parallel(capture_output=lambda *item: heard.append(item), **options)([delayed(print_and_fail)()])
     assert heard == [(0, "stdout", "before\n")]
     for thread in threading.enumerate():
-        if thread.name.startswith("lightwork-"):  # they may run abandoned tasks until then
+        if re.fullmatch("lightwork-[0-9]+", thread.name):  # they may run abandoned tasks until then
             thread.join()
     assert (sys.stdout, sys.stderr) == streams
 
@@ -216,6 +217,24 @@ def test_others_print_as_ever_while_tasks_are_captured(capsys: pytest.CaptureFix
         print("of the caller")
     assert capsys.readouterr().out == "of the caller\n" * 3
     assert len(heard) == 9
+
+
+def test_a_stream_that_was_put_there_meanwhile_is_captured_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """While one call goes on, or threads of it that were abandoned, a second one is heard in a redirection."""
+    heard: Heard = []
+    streams = sys.stdout, sys.stderr
+    options: Any = {"n_jobs": 2, "backend": "threads", "capture_output": lambda *item: heard.append(item)}
+    first = Parallel(return_as="generator", **options)(delayed(talk)(i) for i in range(3))
+    next(first)
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        heard.clear()
+        Parallel(**options)([delayed(talk)(0)])
+        assert {item for item in heard if item[0] == 0} == said(0)
+        print("of the caller")
+        assert stream.getvalue() == "of the caller\n"
+    assert list(first) == [1, 2]
+    assert (sys.stdout, sys.stderr) == streams
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
