@@ -318,7 +318,7 @@ class SupportsCounters(Protocol):
     """A store that knows its size without looking at its records."""
 
     def totals(self) -> Totals:
-        """Number and bytes of all records, in constant time."""
+        """Number and bytes of all records, none of which is read."""
 
 
 @runtime_checkable
@@ -393,11 +393,25 @@ class SupportsLimits(Protocol):
 
 
 @runtime_checkable
+class IsRemote(Protocol):
+    """A store that is asked over a network: each request takes milliseconds, or seconds if something is wrong.
+
+    So event loops ask it in threads. Only `SupportsLease.release` and `SupportsLease.failures` return at once.
+    """
+
+    @property
+    def is_remote(self) -> bool:
+        """True."""
+
+
+@runtime_checkable
 class SupportsLease(Protocol):
-    """A store through which the processes of a host agree who computes a key. Nothing here waits."""
+    """A store through which processes, of one host or of many, agree who computes a key. Nothing here waits."""
 
     def lease(self, key: bytes) -> bool:
-        """Take the lease of a key, unless another process has it. Ends with the process, however it ends.
+        """Take the lease of a key, unless another process has it.
+
+        Ends with the process, however it ends: at once, or a stated time after it.
 
         Threads of one process all get it: they settle it among themselves.
         """

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import hashing, memory
+from .. import hashing, memory, stores
 from ..errors import InvalidOption
 from ..protocols import Limits, Store
 from .facts import Metadata
@@ -81,12 +81,14 @@ def check_place(
         )
     if backend_options is not None and not isinstance(backend_options, Mapping):
         raise InvalidOption(f"backend_options={backend_options!r} is no mapping of names to values")
+    if isinstance(location, os.PathLike) and stores.urls.looks_like_a_broken_url(os.fspath(location)):
+        raise InvalidOption(f"location={location!r}: a Path takes a slash out of a URL; give it as text")
     if backend != "local":
         memory.backends.BACKENDS.named(backend)
         if trust_folder is True:
             raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
-    elif backend_options:
-        raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
+    elif backend_options and not (isinstance(location, str) and stores.urls.is_url(location)):
+        raise InvalidOption(f"backend_options={backend_options!r}: a folder of the backend 'local' knows none")
     if store is not None and (location is not None or backend != "local"):
         raise InvalidOption(
             "location= and backend= exclude store=, which is a store already and knows where it is"
