@@ -81,7 +81,7 @@ def _one_by_one(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[b
 
 
 def main() -> None:
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):

@@ -88,7 +88,9 @@ def check_place(
         if trust_folder is True:
             raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
     elif backend_options and not (isinstance(location, str) and stores.urls.is_url(location)):
-        raise InvalidOption(f"backend_options={backend_options!r}: a folder of the backend 'local' knows none")
+        raise InvalidOption(
+            f"backend_options={backend_options!r}: a folder of the backend 'local' knows none"
+        )
     if store is not None and (location is not None or backend != "local"):
         raise InvalidOption(
             "location= and backend= exclude store=, which is a store already and knows where it is"

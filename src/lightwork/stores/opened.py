@@ -4,7 +4,7 @@ import collections
 import os
 import threading
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Protocol
 
 from ..protocols import Store
@@ -60,6 +60,9 @@ def opened(kind: _Kind, location: str | os.PathLike[str], trusted: bool = False)
     return _OPEN.at((kind, path, trusted), lambda: kind(path, trusted=trusted))
 
 
-def shared(make: Callable[..., Store], *place: Hashable) -> Store:
-    """The store that ``make(*place)`` gives; one object per process, as long as somebody holds it."""
+def shared(make: Callable[..., Store], *place: object) -> Store:
+    """The store that ``make(*place)`` gives; one object per process, as long as somebody holds it.
+
+    Every part of `place` has a hash; what makes it is compared with it.
+    """
     return _OPEN.at((make, *place), lambda: make(*place))

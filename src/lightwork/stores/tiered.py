@@ -161,7 +161,9 @@ class TieredStore:
         self._seen[key] = asked + self._fresh, version
 
 
-def open_tiered(near: Store, far: VersionedStore, fresh: float = FRESH, near_bytes: int | None = None) -> Store:
+def open_tiered(
+    near: Store, far: VersionedStore, fresh: float = FRESH, near_bytes: int | None = None
+) -> Store:
     """The store of two stores; one object per process, as long as somebody holds it."""
     return shared(_make, near, far, fresh, near_bytes)
 

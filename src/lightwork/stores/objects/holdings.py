@@ -67,6 +67,7 @@ class Holdings:
         self._clock = clock
         self._count = 0
         self._is_swept = False
+        self._thread: threading.Thread | None = None
         self._renew()
         after_fork_in_child(self._renew)
 
@@ -133,7 +134,7 @@ class Holdings:
         self._returned: dict[bytes, _Returned] = {}
         self._leaving: dict[bytes, _Returned] = {}
         self._failed: list[str] = []
-        self._thread: threading.Thread | None = None
+        self._thread = None
         self._ending = False
         self._not_before = 0.0
 

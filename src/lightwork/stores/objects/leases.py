@@ -201,6 +201,6 @@ def _nonce() -> str:
     return f"{random.SystemRandom().getrandbits(64):016x}"
 
 
-def _limit(table: dict[bytes, object]) -> None:
+def _limit(table: "dict[bytes, _Watch] | dict[bytes, bytes]") -> None:
     if len(table) > _MOST:
         table.pop(next(iter(table)), None)

@@ -137,9 +137,7 @@ class Link:
     def put(self, name: str, content: "Buffer") -> None:
         """Write an object whole, in place of one of its name."""
         self._write(
-            lambda store: self._obstore.put(
-                store, name, content, chunk_size=PIECE, max_concurrency=_AT_ONCE
-            )
+            lambda store: self._obstore.put(store, name, content, chunk_size=PIECE, max_concurrency=_AT_ONCE)
         )
 
     def create(self, name: str, content: bytes) -> bool:
