@@ -1,7 +1,7 @@
 """A server that speaks the protocol of S3, in a process of its own, on the loopback interface.
 
-It is moto's, with one thing added: requests are answered one after the other, since its test for "unless it is
-there" and its write are two steps. What it holds goes with it, so a server that is started again is empty.
+It is moto's, with one thing added: requests are answered one after the other, since its look whether an
+object is there and its write are two steps. What it holds goes with it: one that is started again is empty.
 """
 
 import os

@@ -394,9 +394,9 @@ class SupportsLimits(Protocol):
 
 @runtime_checkable
 class IsRemote(Protocol):
-    """A store that is asked over a network: each request takes milliseconds, or seconds if something is wrong.
+    """A store over a network: each request takes milliseconds, or seconds if something is wrong.
 
-    So event loops ask it in threads. Only `SupportsLease.release` and `SupportsLease.failures` return at once.
+    So event loops ask it in threads. Only what `SupportsLease` has but `lease` returns at once.
     """
 
     @property
@@ -406,7 +406,7 @@ class IsRemote(Protocol):
 
 @runtime_checkable
 class SupportsLease(Protocol):
-    """A store through which processes, of one host or of many, agree who computes a key. Nothing here waits."""
+    """A store through which processes agree who computes a key, on one host or on many. Nothing waits."""
 
     def lease(self, key: bytes) -> bool:
         """Take the lease of a key, unless another process has it.

@@ -89,7 +89,7 @@ def check_place(
             raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
     elif backend_options and not (isinstance(location, str) and stores.urls.is_url(location)):
         raise InvalidOption(
-            f"backend_options={backend_options!r}: a folder of the backend 'local' knows none"
+            f"backend_options={backend_options!r}: the backend 'local' knows none for folders"
         )
     if store is not None and (location is not None or backend != "local"):
         raise InvalidOption(

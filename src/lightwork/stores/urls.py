@@ -40,7 +40,8 @@ def checked_url(url: str) -> str:
         raise InvalidOption(f"location={url!r}: leave out what begins with ? or #")
     if parts.username is not None or parts.password is not None:
         raise InvalidOption(
-            f"location='{parts.scheme}://...@{parts.hostname}...' has credentials in it: put them into the environment"
+            f"location='{parts.scheme}://...@{parts.hostname}...' has credentials in it: put them into the "
+            "environment"
         )
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise InvalidOption(f"location={url!r}: give the whole path of a folder, file:///path/to/folder")

@@ -19,7 +19,6 @@ beats, by C code that never lets the interpreter go, is taken for dead.
 """
 
 import random
-import threading
 import time
 from typing import NamedTuple
 

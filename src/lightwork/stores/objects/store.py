@@ -101,7 +101,7 @@ class ObjectStore:
         return open_objects, (self.location, *self._options, self._trusted, self._beat)
 
     def get(self, key: bytes) -> Record | None:
-        """The record, read into memory and verified in full; ``None`` if it is not whole, or not to be had."""
+        """The record, in memory and verified in full; ``None`` if it is not whole, or not to be had."""
         try:
             found = self.get_versioned(key)
         except StoreUnavailable:  # it is computed instead, and `put` tells why it cannot be kept
@@ -122,7 +122,7 @@ class ObjectStore:
         return None
 
     def version(self, key: bytes) -> bytes | None:
-        """The version of the record that is there now, ``None`` if there is none. Raises `StoreUnavailable`."""
+        """The version of the record that is there now, if there is one. Raises `StoreUnavailable`."""
         kept = self._kept(key)
         return None if kept is None else kept.version
 
@@ -206,9 +206,9 @@ class ObjectStore:
             return None
 
     def recent(self, prefix: bytes, limit: int) -> list[bytes]:
-        """The facts of records whose keys begin with `prefix`, those written last first by the server's clock.
+        """The facts of records whose keys begin with `prefix`, those written last first.
 
-        Those that the server writes down for one moment are in the order of their writers' clocks.
+        Which those are is told by the server's clock; their order by the clocks of their writers.
         """
         try:
             keys = [prefix] if len(prefix) == _KEY else self._latest(prefix, limit)
