@@ -59,6 +59,11 @@ class S3Server:
         with urllib.request.urlopen(urllib.request.Request(address, method="PUT"), timeout=_SECONDS):
             pass
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, to stop it or to let it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it as a crash does. Nothing is left of what it held."""
         if self._process is not None:

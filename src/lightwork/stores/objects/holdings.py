@@ -119,12 +119,24 @@ class Holdings:
     def close(self) -> None:
         """Send what waits and end the thread, within a few seconds; but not while a lease is held."""
         with self._state:
+            if self._held:
+                return
+        self._stop()
+
+    def end(self) -> None:
+        """As `close`, after giving back all leases: nobody is left who could."""
+        with self._state:
+            for key in list(self._held):
+                self.give_back(key, failed=False)
+        self._stop()
+
+    def _stop(self) -> None:
+        with self._state:
             thread = self._thread
             self._ending = True
             self._state.notify_all()
-            if self._held or thread is None:
-                return
-        thread.join(_STOPPING)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_STOPPING)
 
     def _renew(self) -> None:
         """At first, and in a forked child: another process, which holds nothing."""

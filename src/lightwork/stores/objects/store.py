@@ -89,7 +89,7 @@ class ObjectStore:
         self._link = Link(url, config=config, client_options=client_options, trusted=trusted)
         holdings = Holdings(self._link, beat=beat)
         self._leases = Leases(self._link, holdings)
-        self._finalizer = weakref.finalize(self, holdings.close)
+        self._finalizer = weakref.finalize(self, holdings.end)
         self._end_leases = holdings.close
         self.lease = self._leases.take
         self.failures = self._leases.failures
