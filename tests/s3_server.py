@@ -5,12 +5,12 @@ object is there and its write are two steps. What it holds goes with it: one tha
 """
 
 import os
-import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 __all__ = ["S3Server"]
@@ -20,18 +20,27 @@ _SECONDS = 60.0
 
 
 class S3Server:
-    """The server of one test; `start` it, and `kill` it when it pleases."""
+    """The server of one test; `start` it, and `kill` it when it pleases.
 
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+    Parameters
+    ----------
+    address
+        Where it listens.
+    prefix
+        What starts it, before the command: something that puts it into another network.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", *, prefix: Sequence[str] = ()) -> None:
+        self.address = address
+        self.port = 0  # any; once it runs, that which it got
+        self._prefix = prefix
         self._process: subprocess.Popen[str] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What tells programs where it is."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ENDPOINT_URL": f"http://{self.address}:{self.port}",
             "AWS_ALLOW_HTTP": "true",
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "somebody",
@@ -50,14 +59,11 @@ class S3Server:
         return f"s3://{_BUCKET}/{prefix}"
 
     def start(self) -> None:
-        """Start it, with an empty bucket."""
-        command = [sys.executable, __file__, str(self.port)]
+        """Start it, with an empty bucket; again at the same port."""
+        command = [*self._prefix, sys.executable, __file__, self.address, str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "listening\n"
-        address = f"http://127.0.0.1:{self.port}/{_BUCKET}"
-        with urllib.request.urlopen(urllib.request.Request(address, method="PUT"), timeout=_SECONDS):
-            pass
+        self.port = int(self._process.stdout.readline())
 
     def signal(self, number: int) -> None:
         """Send it a signal, to stop it or to let it go on."""
@@ -94,18 +100,15 @@ def main() -> None:
             """Say nothing."""
 
     app = _one_by_one(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Handler)
-    print("listening", flush=True)
+    address, port = sys.argv[1], int(sys.argv[2])
+    server = make_server(address, port, app, threaded=True, request_handler=Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    bucket = urllib.request.Request(f"http://{address}:{server.server_port}/{_BUCKET}", method="PUT")
+    with urllib.request.urlopen(bucket, timeout=_SECONDS):
+        print(server.server_port, flush=True)
     parent = os.getppid()
-    threading.Thread(target=_end_with, args=(parent, server.shutdown), daemon=True).start()
-    server.serve_forever()
-
-
-def _end_with(parent: int, end: Callable[[], None]) -> None:
-    """A test run that is killed leaves no server behind."""
-    while os.getppid() == parent:
-        threading.Event().wait(1.0)
-    end()
+    while os.getppid() == parent:  # a test run that is killed leaves no server behind
+        time.sleep(1.0)
 
 
 if __name__ == "__main__":

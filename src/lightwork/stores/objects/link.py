@@ -29,12 +29,10 @@ R = TypeVar("R")
 
 PIECE = 8 << 20
 """Bytes that one request carries at most. What is larger travels in several at once, so that a request that
-is cut off costs no more than a piece, and each has `_TIMEOUT` to itself."""
+is cut off costs no more than a piece. Each has 30 s to itself, unless `client_options` say otherwise."""
 
 _AT_ONCE = 8  # requests of one call; not measured against a real network
 _PAGE = 1000  # objects in one answer; S3 gives no more
-_TIMEOUT = timedelta(seconds=30)
-_CONNECT = timedelta(seconds=5)
 _RETRIES = {
     "max_retries": 4,
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
@@ -185,7 +183,8 @@ class Link:
             return stores.from_url(
                 self._url,
                 config=dict(config),
-                client_options={"timeout": _TIMEOUT, "connect_timeout": _CONNECT, **client_options},
+                # None of our own: any that are given make obstore forget those in the environment.
+                client_options=dict(client_options) or None,
                 retry_config=_RETRIES,
             )
         except BaseException as exc:
