@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightwork import hashing
 from lightwork.errors import CacheWarning
 from lightwork.memory import Memory
 from lightwork.parallel import Parallel, delayed
-from lightwork.protocols import SupportsLease
 from lightwork.stores import ObjectStore, TieredStore
 from tests.s3_server import S3Server
 
@@ -56,7 +56,7 @@ def noted(folder: str, x: int) -> int:
 
 
 def test_results_are_kept_at_a_url(url: str, tmp_path: Path) -> None:
-    """Small and large ones, writable and private, with local copies and without; all questions are answered."""
+    """Small and large ones, private, with local copies and without; all questions are answered."""
     for options in ({}, {"local": tmp_path / "copies", "local_bytes": "1GB"}):
         memory = Memory(url, backend_options=options)
         cached = memory.cache(table)
@@ -205,29 +205,34 @@ def test_event_loops_are_not_held_up(server: S3Server, url: str) -> None:
 def test_a_cancelled_task_leaves_no_lease(server: S3Server, url: str) -> None:
     """Cancelled while it waits for the answer, or while it computes: another process gets the key."""
     other = ObjectStore(url, **server.options)
-    store = Memory(url).store
-    assert isinstance(store, SupportsLease)
-    keys: list[bytes] = []
+    computing = asyncio.Event()
 
-    @Memory(url).cache
+    @Memory(url).cache(track="none")
     async def endless(x: int) -> int:
+        computing.set()
         await asyncio.sleep(3600)
         return x
 
-    async def main(wait: float) -> None:
+    key = hashing.calls.CallKeys(endless.func, track="none").call((1,), {}).key
+
+    async def main(wait: float | None) -> None:
         task = asyncio.create_task(endless(1))
-        await asyncio.sleep(wait)
+        if wait is None:
+            await computing.wait()
+            assert not other.lease(key)
+        else:
+            await asyncio.sleep(wait)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    keys.append(endless._keys.call((1,), {}).key)
-    for wait in (0.0, 0.005, 0.01, 0.02, 0.04, 0.5):
+    for wait in (0.0, 0.005, 0.01, 0.02, 0.04, None):
+        computing.clear()
         asyncio.run(main(wait))
         deadline = time.monotonic() + 20.0
-        while not other.lease(keys[0]):
+        while not other.lease(key):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        other.release(keys[0], failed=False)
+        other.release(key, failed=False)
         other.close()
 
 

@@ -5,7 +5,6 @@ What still fails is `StoreUnavailable`, and then nobody asks for a while (`rest`
 """
 
 import errno
-import mmap
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ...errors import InvalidOption, StoreUnavailable
 from ...protocols import Buffer
 from ...system.clock import Clock
+from ...system.mapped import fresh_memory
 from ...system.optional import require
 from ...system.threads import HelperThreads
 from ..folder import check_trust, make_folder
@@ -112,8 +112,7 @@ class Link:
 
         In pieces of 8 MiB, eight at once. Not to be called by the threads of `map`.
         """
-        target = mmap.mmap(-1, nbytes) if nbytes else bytearray()
-        view = memoryview(target)
+        view = memoryview(fresh_memory(nbytes))
 
         def piece(start: int) -> bool:
             stop = min(start + PIECE, nbytes)
