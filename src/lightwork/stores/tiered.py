@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from ..errors import StoreUnavailable
-from ..protocols import Entry, Limits, Record, Store, SupportsLimits
+from ..protocols import Entry, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.clock import Clock
 from .opened import shared
 from .versions import VersionedStore
@@ -66,7 +66,8 @@ class TieredStore:
         for ability in dir(far):
             if not ability.startswith("_") and not hasattr(type(self), ability):
                 setattr(self, ability, getattr(far, ability))
-        if hasattr(far, "clear"):
+        if isinstance(far, SupportsPrefix):
+            self._clear_far = far.clear
             self.clear = self._clear
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class TieredStore:
         self._seen.clear()
         with contextlib.suppress(StoreUnavailable):  # as in `drop`
             self.near.drop([entry.key for entry in self.near.scan(prefix)])
-        count: int = cast("TieredStore", self.far).clear(prefix)
+        count = self._clear_far(prefix)
         self._seen.clear()  # of what was put meanwhile
         return count
 

@@ -34,9 +34,9 @@ is cut off costs no more than a piece. Each has 30 s to itself, unless `client_o
 _AT_ONCE = 8  # requests of one call; not measured against a real network
 _PAGE = 1000  # objects in one answer; S3 gives no more
 _RETRIES = {
-    "max_retries": 4,
+    "max_retries": 3,
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
-    "retry_timeout": timedelta(seconds=15),
+    "retry_timeout": timedelta(seconds=5),
 }
 
 
@@ -86,6 +86,7 @@ class Link:
         self._obstore = require("obstore", purpose=f"the location {url!r}", extra="s3")
         stores = require("obstore.store", purpose=f"the location {url!r}", extra="s3")
         self._errors = require("obstore.exceptions", purpose=f"the location {url!r}", extra="s3")
+        self._clock = clock
         self._rest = Rest(clock)
         self._threads = HelperThreads()
         self._threads.limit(_AT_ONCE)
@@ -210,6 +211,7 @@ class Link:
         """
         self._rest.check()
         RUNTIME.enter()
+        begun = self._clock()
         try:
             store = self._open(writing)
             answer = None if store is None else request(store)
@@ -221,14 +223,14 @@ class Link:
             failure = self._failed(errno.EACCES, exc)
             raise (failure if writing else _Forbidden(failure.errno, failure.strerror)) from exc
         except (self._errors.BaseError, OSError, ValueError) as exc:
-            raise self._failed(errno.EIO, exc) from exc
+            raise self._failed(errno.EIO, exc, lasted=self._clock() - begun) from exc
         self._rest.end()
         return answer
 
-    def _failed(self, code: int, exc: Exception) -> StoreUnavailable:
+    def _failed(self, code: int, exc: Exception, *, lasted: float = 0.0) -> StoreUnavailable:
         failure = StoreUnavailable(code, f"the cache in {self._url!r} cannot be reached: {_first_line(exc)}")
         if code != errno.EACCES:  # a refusal came at once, and may hold for this object alone
-            self._rest.begin(failure)
+            self._rest.begin(failure, lasted=lasted)
         return failure
 
 

@@ -8,14 +8,17 @@ from ...system.clock import Clock
 
 __all__ = ["Rest"]
 
-_FIRST, _LONGEST = 1.0, 30.0  # seconds
+_FIRST, _LONGEST = 1.0, 60.0  # seconds
+_SHARE = (
+    5.0  # times as long as the request took that failed: so at most a sixth of the time is lost to waiting
+)
 
 
 class Rest:
     """Who asks while it lasts gets the last error again, at once. Safe to use from several threads.
 
-    Each failure in a row doubles the pause, from a second up to half a minute. A part of it is chance, so
-    that many hosts do not come back in the same moment.
+    Each failure in a row doubles the pause, from a second up to a minute. Half of it is chance, so that hosts
+    do not all come back in the same moment.
 
     Parameters
     ----------
@@ -38,9 +41,9 @@ class Rest:
         if error is not None and self._clock() < self._until:
             raise StoreUnavailable(error.errno, error.strerror)
 
-    def begin(self, error: StoreUnavailable) -> None:
-        """The server failed with this error."""
-        self._pause = min(max(2 * self._pause, _FIRST), _LONGEST)
+    def begin(self, error: StoreUnavailable, *, lasted: float = 0.0) -> None:
+        """The server failed with this error, after so many seconds."""
+        self._pause = min(max(2 * self._pause, _FIRST, _SHARE * lasted), _LONGEST)
         self._until = self._clock() + self._pause * (0.5 + 0.5 * self._chance())
         self._error = error
 
