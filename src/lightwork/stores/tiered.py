@@ -92,8 +92,10 @@ class TieredStore:
     def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
         """Publish a record far away, and hold a copy. Raises `StoreUnavailable` as the far store does."""
         self._seen.pop(key, None)
+        asked = self._clock()
         version = self.far.put_versioned(key, record, seconds=seconds)
         self._hold(key, version, record, seconds)
+        self._note(key, version, asked)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records, here and there; how many there were in the far store."""

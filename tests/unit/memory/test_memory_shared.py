@@ -29,19 +29,33 @@ pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is
 NUMBERS = itertools.count()
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """A server that the environment tells of, as users do it."""
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """A server for all tests that leave it alone."""
     server = S3Server()
     server.start()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
     yield server
     server.kill()
 
 
 @pytest.fixture
-def url(server: S3Server) -> str:
+def url(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A place in it, which the environment tells of, as users do it."""
+    return _place(server, monkeypatch)
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Server, str]]:
+    """A server of one test, and a place in it."""
+    server = S3Server()
+    server.start()
+    yield server, _place(server, monkeypatch)
+    server.kill()
+
+
+def _place(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
     return server.url(f"memory/{next(NUMBERS)}")  # a process opens each place once
 
 
@@ -86,8 +100,9 @@ def test_results_are_kept_at_a_url(url: str, tmp_path: Path) -> None:
             assert cached.stats().misses == 2
 
 
-def test_a_server_that_dies_costs_one_warning(server: S3Server, url: str, tmp_path: Path) -> None:
+def test_a_server_that_dies_costs_one_warning(fragile: tuple[S3Server, str], tmp_path: Path) -> None:
     """In the middle of a loop: all values are right, nothing waits for long, and one warning says why."""
+    server, url = fragile
     memory = Memory(url, backend_options={"local": tmp_path / "copies", "fresh": 0})
     cached = memory.cache(noted)
     folder = tmp_path / "calls"
@@ -108,8 +123,9 @@ def test_a_server_that_dies_costs_one_warning(server: S3Server, url: str, tmp_pa
     assert warning.filename == __file__
 
 
-def test_a_server_that_dies_while_it_is_computed(server: S3Server, url: str) -> None:
+def test_a_server_that_dies_while_it_is_computed(fragile: tuple[S3Server, str]) -> None:
     """The value is returned; who cannot be reached holds up nobody."""
+    server, url = fragile
 
     def last(x: int) -> int:
         server.kill()
@@ -119,8 +135,9 @@ def test_a_server_that_dies_while_it_is_computed(server: S3Server, url: str) -> 
         assert Memory(url).cache(last, track="none")(1) == 1
 
 
-def test_a_server_that_was_never_there(monkeypatch: pytest.MonkeyPatch, url: str, server: S3Server) -> None:
+def test_a_server_that_was_never_there(fragile: tuple[S3Server, str]) -> None:
     """The same from the first call on."""
+    server, url = fragile
     server.kill()
     with pytest.warns(CacheWarning, match="cannot be reached"):
         assert Memory(url).cache(table)(3)[0] == 3
@@ -167,8 +184,9 @@ def test_processes_compute_each_key_once(url: str, tmp_path: Path) -> None:
     assert sorted(int(path.name.split("-")[0]) for path in tmp_path.iterdir()) == list(range(10))
 
 
-def test_event_loops_are_not_held_up(server: S3Server, url: str) -> None:
+def test_event_loops_are_not_held_up(fragile: tuple[S3Server, str]) -> None:
     """While the server takes its time other tasks run; the same key is computed once."""
+    server, url = fragile
     calls: list[int] = []
 
     @Memory(url).cache(track="none")

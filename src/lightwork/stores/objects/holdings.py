@@ -74,8 +74,8 @@ class Holdings:
     def has(self, key: bytes) -> bool:
         """Whether this process holds the lease of a key; one that was just given back is taken again."""
         with self._state:
-            while key in self._leaving:  # until its request is answered
-                self._state.wait()
+            while key in self._leaving and self._beats():  # until its request is answered
+                self._state.wait(_STOPPING)
             back = self._returned.pop(key, None)
             if back is not None:
                 self._held[key] = back.held
@@ -90,16 +90,13 @@ class Holdings:
                 return
         self._write_pulse()
         with self._state:
-            if not self._beats():
-                # A daemon: whatever else keeps the interpreter from ending shall not be this.
-                self._thread = threading.Thread(target=self._run, name="lightwork-leases", daemon=True)
-                self._ending = False
-                self._thread.start()
+            self._start()
 
     def add(self, key: bytes, held: Held) -> None:
         """This process holds a lease from now on."""
         with self._state:
             self._held[key] = held
+            self._start()  # again, if it was closed meanwhile
 
     def give_back(self, key: bytes, *, failed: bool) -> bool:
         """The lease of a key ends soon; whether it was held. Does not wait for the store."""
@@ -110,10 +107,12 @@ class Holdings:
                 self._state.notify_all()
             return held is not None
 
-    def abandon(self, name: str, nonce: str) -> None:
+    def abandon(self, key: bytes, name: str, nonce: str) -> None:
         """A lease that may be there or not, since there was no answer, is to be removed."""
         with self._state:
+            self._held.pop(key, None)
             self._returned[nonce.encode()] = _Returned(Held(((name, nonce),)), False, 0)
+            self._start()
             self._state.notify_all()
 
     def close(self) -> None:
@@ -152,6 +151,13 @@ class Holdings:
 
     def _beats(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    def _start(self) -> None:
+        self._ending = False
+        if not self._beats():
+            # A daemon: whatever else keeps the interpreter from ending shall not be this.
+            self._thread = threading.Thread(target=self._run, name="lightwork-leases", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         next_beat = last_used = self._clock()

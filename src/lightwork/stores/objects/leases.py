@@ -158,11 +158,11 @@ class Leases:
         place = held.objects[-1][0]
         try:
             created = self._link.create(place, own.encode())
+            if created:
+                self._holdings.add(key, held)
         except BaseException:  # an interrupt, or no answer: it may be there all the same
-            self._holdings.abandon(place, own.nonce)
+            self._holdings.abandon(key, place, own.nonce)
             raise
-        if created:
-            self._holdings.add(key, held)
         return created
 
     def _is_alive(self, watch: _Watch, lease: _Lease) -> bool:
