@@ -88,12 +88,12 @@ def test_a_project_of_the_user_counts_by_its_code(install: Install, origin: dict
     assert "lw_project:helper" in tracked(module)
 
 
-def test_a_new_version_is_a_new_key(install: Install) -> None:
+def test_a_new_version_is_a_new_key(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the same version the same."""
     module = install("lw_library", None)
     keys = [CallKeys(module.entry).key((1,), {})]
     keys.append(CallKeys(module.entry).key((1,), {}))
-    module.__version__ = "1.3"
+    monkeypatch.setattr(module, "__version__", "1.3")
     keys.append(CallKeys(module.entry).key((1,), {}))
     assert keys[0] == keys[1] != keys[2]
 
