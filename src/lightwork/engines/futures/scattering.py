@@ -16,10 +16,12 @@ import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from ...errors import EngineError
 from ...protocols import Batch, Call
 from ..processes.sightings import Seen, Sightings, published_map
 from ..workers.wire import Placed
-from .packets import Blob, Part, StandIn, Whole
+from .blobs import Blob
+from .packets import Part, StandIn, Whole
 
 __all__ = ["LARGE", "ScatteringCarrier"]
 
@@ -98,7 +100,12 @@ class ScatteringCarrier:
 
     def close(self) -> None:
         """Let go of all futures: Dask forgets what nobody holds."""
-        self._carried, self._placed, self._maps, self._standing = {}, {}, {}, {}
+        self.forget()
+        self._placed = {}
+
+    def forget(self) -> None:
+        """Whatever was scattered may be gone: what is needed again is scattered again."""
+        self._carried, self._maps, self._standing = {}, {}, {}
         self._sightings.clear()
 
     def _with_stand_ins(self, call: Call) -> Call:
@@ -119,8 +126,7 @@ class ScatteringCarrier:
     def _future_of(self, whole: Whole) -> Any:  # Any: distributed.Future
         future = self._standing.get(whole.name)
         if future is None or future.status in _LOST:
-            (future,) = self._client.scatter([whole], broadcast=True, hash=False)
-            self._standing[whole.name] = future
+            future = self._standing[whole.name] = self._scatter(whole, everywhere=True)
         return future
 
     def _meet(self, view: memoryview) -> tuple[Seen | None, bool]:
@@ -134,6 +140,9 @@ class ScatteringCarrier:
         self._maps[id(mapping)] = mapping, seen
         return seen, True
 
-    def _scatter(self, part: Part, *, everywhere: bool) -> Any:  # Any: distributed.Future
-        (future,) = self._client.scatter([part], broadcast=everywhere, hash=False)
+    def _scatter(self, data: Part | Whole, *, everywhere: bool) -> Any:  # Any: distributed.Future
+        try:
+            (future,) = self._client.scatter([data], broadcast=everywhere, hash=False)
+        except (OSError, TimeoutError) as error:
+            raise EngineError(f"no worker of Dask takes data: {type(error).__name__}: {error}") from error
         return future
