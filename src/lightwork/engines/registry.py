@@ -1,13 +1,18 @@
 """Which engine a name means. Each is made when it is first asked for, one per process."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from ..errors import InvalidOption
 from ..protocols import Engine
 from ..system.forks import after_fork_in_child
+from ..system.optional import loaded
 
-__all__ = ["ENGINES", "Engines", "engine"]
+__all__ = ["ENGINES", "Engines", "adopted", "engine", "has_options"]
+
+_NONE: Mapping[str, Any] = MappingProxyType({})  # Any: options of engines
 
 
 # An engine is imported when it is first used: the process pool alone needs a third of the import budget.
@@ -29,11 +34,21 @@ def _threads() -> Engine:
     return ThreadEngine()
 
 
-_MAKERS: dict[str, Callable[[], Engine]] = {
+def _dask(**options: Any) -> Engine:  # Any: the engine checks them
+    from .futures.dask import DaskEngine
+
+    return DaskEngine(**options)
+
+
+_MAKERS: dict[str, Callable[..., Engine]] = {
+    "dask": _dask,
     "processes": _processes,
     "sequential": _sequential,
     "threads": _threads,
 }
+
+_WITH_OPTIONS = frozenset({"dask"})
+"""Engines that take options of their own: ``backend="dask", client=...``."""
 
 # joblib's names for the same things.
 _ALIASES = {"loky": "processes", "multiprocessing": "processes", "threading": "threads"}
@@ -52,18 +67,22 @@ class Engines:
         self._parked: list[dict[str, Engine]] = []
         after_fork_in_child(self._forget)
 
-    def get(self, name: str) -> Engine:
-        """The engine of that name, made now if need be.
+    def get(self, name: str, options: Mapping[str, Any] = _NONE) -> Engine:
+        """The engine of that name, made now if need be; with options (see `has_options`) a new one that has them.
 
         Raises
         ------
         InvalidOption
-            There is none; the message lists the names.
+            There is none, and the message lists the names; or it has no such option.
+        MissingDependency
+            It needs a library that is not installed.
         """
         name = _ALIASES.get(name, name)
         if name not in _MAKERS:
             names = ", ".join(sorted({*_MAKERS, *_ALIASES, "auto"}))
             raise InvalidOption(f"backend={name!r} is not known: give one of {names}, or an Engine")
+        if options:
+            return _MAKERS[name](**options)
         with self._lock:
             if name not in self._made:
                 self._made[name] = _MAKERS[name]()
@@ -85,6 +104,32 @@ class Engines:
 ENGINES = Engines()
 
 
-def engine(name: str) -> Engine:
-    """The engine that a name means: ``"processes"``, ``"threads"``, ``"sequential"``, or one of joblib's."""
-    return ENGINES.get(name)
+def engine(name: str, options: Mapping[str, Any] = _NONE) -> Engine:
+    """The engine that a name means: ``"processes"``, ``"threads"``, ``"sequential"``, ``"dask"``, or one of joblib's."""
+    return ENGINES.get(name, options)
+
+
+def has_options(name: str) -> bool:
+    """Whether an engine takes options of its own."""
+    return name in _WITH_OPTIONS
+
+
+def adopted(workers: object, options: Mapping[str, Any] = _NONE) -> Engine | None:
+    """The engine for workers that the user has made, a client of Dask or an executor; ``None`` for anything else.
+
+    Raises
+    ------
+    InvalidOption
+        There are options that it has not.
+    """
+    distributed = loaded("distributed")
+    if distributed is not None and isinstance(workers, distributed.Client):
+        return _dask(**{"client": workers, **options})
+    if isinstance(workers, type) or not callable(getattr(workers, "submit", None)):
+        return None
+    if options:
+        listed = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise InvalidOption(f"backend={type(workers).__name__} has no option {listed}")
+    from .futures.executor import ExecutorEngine
+
+    return ExecutorEngine(workers)

@@ -1,0 +1,94 @@
+"""What travels between a session on futures and the workers of somebody else. Both ends import this.
+
+All of it can be pickled by any pickler, by reference, and says nothing of how it travels.
+"""
+
+import pickle
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+__all__ = ["RUNNER", "Answer", "Blob", "Packet", "Part", "Posted"]
+
+RUNNER: Final = -1
+"""The number of the part that is the runner."""
+
+
+class Blob:
+    """Bytes that travel beside the pickle they belong to, uncopied if the pickler can do that."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Any) -> None:  # Any: whatever exports contiguous bytes
+        self.data = data
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if int(protocol) >= 5:
+            return Blob, (pickle.PickleBuffer(self.data),)
+        return Blob, (bytearray(self.data),)
+
+    def view(self) -> memoryview:
+        """The bytes as they are; perhaps read-only, perhaps seen by others."""
+        return memoryview(self.data).cast("B")
+
+    def owned(self) -> memoryview:
+        """The bytes in memory that may be written to: a copy if these may not."""
+        view = self.view()
+        return memoryview(bytearray(view)) if view.readonly else view
+
+    def copy(self) -> memoryview:
+        """The bytes in memory of their own."""
+        return memoryview(bytearray(self.view()))
+
+
+class Part(NamedTuple):
+    """What many batches of a session need: its runner, a function, or a large buffer of arguments."""
+
+    number: int
+    """`RUNNER`, or that by which frames name the function or the buffer."""
+
+    skeleton: bytes | None
+    """``None``: this is a buffer, the only one in `buffers`."""
+
+    buffers: Sequence[Blob]
+
+    def nbytes(self) -> int:
+        """About how much it has to travel."""
+        return len(self.skeleton or b"") + sum(blob.view().nbytes for blob in self.buffers)
+
+
+class Packet(NamedTuple):
+    """Tasks ``start .. start + length - 1`` as a frame of `lightwork.engines.workers.wire`."""
+
+    session: bytes
+    """Names the session in all processes."""
+
+    slot: int
+    timed: bool
+    read_only: bool
+    """Arrays that travel beside the pickle of their task cannot be written to."""
+
+    kind: int
+    start: int
+    length: int
+    body: bytes
+    buffers: Sequence[Blob | int]
+    """By number those that are parts."""
+
+
+class Posted(NamedTuple):
+    """A frame of an answer, as `lightwork.engines.workers.answers` makes them."""
+
+    kind: int
+    flag: int
+    start: int
+    length: int
+    body: bytes
+    buffers: Sequence[Blob]
+
+
+class Answer(NamedTuple):
+    """What became of a packet."""
+
+    frames: Sequence[Posted]
+    boot: str
+    """Which run of which machine its times are of."""

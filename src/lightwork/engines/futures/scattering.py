@@ -1,0 +1,97 @@
+"""Parts that lie on the workers of a Dask cluster: sent once, found there by all batches that need them.
+
+::
+
+    an array of 64 KiB ──► first sight: with its batch        1 MiB and more ──► scattered at once
+                           second sight: scattered
+    runner, functions  ──► with each batch, or scattered if they are large
+
+Workers get scattered parts from each other. What was lost with its worker is scattered again when the next batch
+needs it.
+"""
+
+import itertools
+import pickle
+from typing import Any, Final
+
+from ..processes.sightings import Seen, Sightings, published_map
+from ..workers.wire import Placed
+from .packets import Blob, Part
+
+__all__ = ["ScatteringCarrier"]
+
+_SHARED_FROM: Final = 64 << 10
+_AT_ONCE_FROM: Final = 1 << 20
+"""Bytes from which a buffer does not go through the scheduler with its batch. Dask warns of those from 10 MB on."""
+
+_LOST: Final = frozenset({"cancelled", "lost", "error"})
+"""What Dask says of scattered data that is gone."""
+
+
+class ScatteringCarrier:
+    """A `lightwork.engines.futures.packing.Carrier` over a client of Dask. For one session."""
+
+    def __init__(self, client: Any) -> None:  # Any: distributed.Client
+        self._client = client
+        self._sightings = Sightings()
+        self._numbers = itertools.count()
+        self._carried: dict[int, Any] = {}  # the futures of runner and functions
+        self._placed: dict[int, Any] = {}  # the futures of buffers of this batch
+        self._maps: dict[int, tuple[object, Seen]] = {}  # by the id of the mapping, which is kept
+
+    def begin(self) -> None:
+        """Let go of what the last batch needed alone."""
+        self._placed.clear()
+
+    def carry(self, part: Part) -> object:
+        """The part if it is small, else its future."""
+        if part.nbytes() < _AT_ONCE_FROM:
+            return part
+        future = self._carried.get(part.number)
+        if future is None or future.status in _LOST:
+            future = self._carried[part.number] = self._scatter(part, everywhere=True)
+        return future
+
+    def place(self, buffer: pickle.PickleBuffer) -> Placed:
+        """A number for what is scattered."""
+        view = buffer.raw()
+        if view.nbytes < _SHARED_FROM:
+            return view
+        seen, is_first = self._meet(view)
+        if is_first and view.nbytes < _AT_ONCE_FROM:
+            return view
+        number = next(self._numbers)
+        part = Part(number, None, [Blob(view)])
+        if seen is None:
+            self._placed[number] = self._scatter(part, everywhere=False)
+            return number
+        if seen.mark is None or seen.mark[1].status in _LOST:
+            # What is there twice in one batch is one part of it, hence the same number each time.
+            seen.mark = number, self._scatter(part, everywhere=not is_first)
+        known: int = seen.mark[0]
+        self._placed[known] = seen.mark[1]
+        return known
+
+    def placed(self, number: int) -> object:
+        """The future of a buffer. Who holds it keeps the buffer on the cluster."""
+        return self._placed[number]
+
+    def close(self) -> None:
+        """Let go of all futures: Dask forgets what nobody holds."""
+        self._carried, self._placed, self._maps = {}, {}, {}
+        self._sightings.clear()
+
+    def _meet(self, view: memoryview) -> tuple[Seen | None, bool]:
+        mapping = published_map(view)
+        if mapping is None:
+            return self._sightings.meet(view)
+        known = self._maps.get(id(mapping))
+        if known is not None:
+            return known[1], False
+        seen = Seen()
+        self._maps[id(mapping)] = mapping, seen
+        return seen, True
+
+    def _scatter(self, part: Part, *, everywhere: bool) -> Any:  # Any: distributed.Future
+        (future,) = self._client.scatter([part], broadcast=everywhere, hash=False)
+        return future
