@@ -1,21 +1,26 @@
-"""Backends of others on pools of their own: they put them in the place of `multiprocessing`'s, as ray does."""
+"""Backends of others on pools of their own, put in the place of `multiprocessing`'s, as ray does."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from lightwork.compat.joblib import parallel
-from lightwork.compat.joblib.parallel import MultiprocessingBackend, Parallel, delayed, register_parallel_backend
+from lightwork.compat.joblib.parallel import (
+    MultiprocessingBackend,
+    Parallel,
+    delayed,
+    register_parallel_backend,
+)
 from lightwork.compat.joblib.pool import PicklingPool
 
 
 class FarPool:
     """A pool on other machines, say: it notes what it was made with, and gets calls to send them itself."""
 
-    made: list[dict[str, Any]] = []
+    made: ClassVar[list[dict[str, Any]]] = []
 
     def __init__(self, processes: int | None = None, **options: Any) -> None:
         self.made.append(options)
@@ -66,7 +71,9 @@ def far() -> Iterator[None]:
 
 def test_a_pool_of_others_runs_the_calls(far: None) -> None:
     """Results and errors come back through it."""
-    assert Parallel(n_jobs=2, backend="far")(delayed(pow)(i, 2) for i in range(20)) == [i**2 for i in range(20)]
+    assert Parallel(n_jobs=2, backend="far")(delayed(pow)(i, 2) for i in range(20)) == [
+        i**2 for i in range(20)
+    ]
     with pytest.raises(ZeroDivisionError):
         Parallel(n_jobs=2, backend="far")(delayed(divmod)(1, i) for i in (1, 0))
     assert FarPool.made
