@@ -136,7 +136,7 @@ class JoblibEngine:
             if self._make is None:
                 if not self._taken.acquire(blocking=False):
                     raise EngineError(
-                        f"the backend {self._name!r} is used by another call: a single one can serve one call "
+                        f"the backend {self._name!r} is used by another call: a single one serves one call "
                         "at a time; register what makes them with register_parallel_backend"
                     )
                 stack.callback(self._taken.release)
