@@ -1,22 +1,21 @@
 """Clusters of Dask as an engine: the caller's client, that of an address, or a cluster of our own on this machine."""
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ...errors import EngineError, InvalidOption, ParallelError, WorkerDied
 from ...protocols import SessionRequest
 from ...system.cpu import workers_for
-from ...system.forks import after_fork_in_child
 from ...system.optional import on_demand, require
 from ...system.units import parse_seconds
+from .clusters import CLUSTERS
 from .endings import explained
 from .executor import check_options
+from .packets import Packet
 from .packing import RemotePacker
-from .scattering import ScatteringCarrier
-from .session import FutureSession, Pending
+from .scattering import LARGE, ScatteringCarrier
+from .session import FutureSession, Loss, Pending
 
 __all__ = ["DaskEngine", "DaskSite"]
 
@@ -41,6 +40,10 @@ class DaskEngine:
         A ``distributed.Client``, or the address of a scheduler. By default the current client; in a task of Dask
         that of its worker; and if there is none a cluster on this machine, one process per worker, which is
         made with the first call, serves later ones, and is closed by `shutdown` or at exit.
+    scatter
+        A list of large objects (dicts, models, ...). Each is sent to each worker once, where a task gets it as an
+        argument; all tasks of a worker share it and must not change it. Arrays of 1 MiB and more, and those of
+        64 KiB and more that several tasks get, are scattered in any case, and each task has its own copy.
     resources, workers, allow_other_workers, priority
         As for ``distributed.Client.submit``: what each batch needs, and where it may run.
     wait_for_workers_timeout
@@ -57,6 +60,7 @@ class DaskEngine:
         self,
         *,
         client: Any = None,  # Any: distributed.Client, or a text
+        scatter: Sequence[Any] = (),  # Any: users' objects
         wait_for_workers_timeout: float = 10.0,
         **options: Any,  # Any: as for Client.submit
     ) -> None:
@@ -64,20 +68,23 @@ class DaskEngine:
         unknown = sorted(options.keys() - set(_TO_SUBMIT))
         if unknown:
             raise InvalidOption(
-                f"backend='dask' has no option {', '.join(unknown)}: it takes client, "
+                f"backend='dask' has no option {', '.join(unknown)}: it takes client, scatter, "
                 f"wait_for_workers_timeout, {', '.join(_TO_SUBMIT)}"
             )
         if not isinstance(client, str | None | self._distributed.Client):
             raise InvalidOption(
                 f"client={client!r}: give a distributed.Client, or the address of a scheduler"
             )
+        if not isinstance(scatter, list | tuple):
+            raise InvalidOption(
+                f"scatter={type(scatter).__name__}: give a list of objects, [{scatter!r:.40}]"
+            )
         if isinstance(client, self._distributed.Client) and client.asynchronous:
             raise InvalidOption(f"client={client!r} is asynchronous: give one that was made without that")
         self._given = client
         self._patience = parse_seconds(wait_for_workers_timeout, name="wait_for_workers_timeout")
+        self._wholes = list(scatter)
         self._options = options
-        self._own = _OwnCluster(self._distributed)
-        weakref.finalize(self, self._own.close)
 
     @property
     def name(self) -> str:
@@ -102,7 +109,7 @@ class DaskEngine:
     def is_crowded(self) -> bool:
         """Whether a worker has several threads."""
         client = self._client()
-        return client is not None and any(count > 1 for count in client.nthreads().values())
+        return client is not None and any(count > 1 for count in self._threads(client).values())
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """As many batches at once as asked for; ``-1``: as many as the workers have threads now.
@@ -134,20 +141,20 @@ class DaskEngine:
             The runner cannot travel.
         """
         check_options("'dask'", request)
-        client = self._client() or self._own.client(request.n_jobs)
+        client = self._client() or CLUSTERS.own(request.n_jobs)
         self._threads(client)
         site = DaskSite(client, self._options)
-        packer = RemotePacker(request, ScatteringCarrier(client))
+        packer = RemotePacker(request, ScatteringCarrier(client, self._wholes))
         return FutureSession(request.n_jobs, packer, site, engine=self)
 
     def shutdown(self) -> None:
-        """Close the cluster of our own, if there is one. Safe to call twice, and to use the engine again."""
-        self._own.close()
+        """Close the clusters and connections of our own. Safe to call twice, and to use the engine again."""
+        CLUSTERS.close()
 
     def _client(self) -> Any:  # Any: distributed.Client
         """The client of the cluster that is there already, ``None`` if there is none."""
         if isinstance(self._given, str):
-            return self._own.connected(self._given)
+            return CLUSTERS.connected(self._given)
         if self._given is not None:
             return self._given
         try:
@@ -170,60 +177,8 @@ class DaskEngine:
         return found
 
 
-class _OwnCluster:
-    """What the engine has opened itself: a cluster, or a connection. Safe to use from several threads."""
-
-    def __init__(self, distributed: Any) -> None:  # Any: the module
-        self._distributed = distributed
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._cluster: Any = None  # Any: distributed.LocalCluster
-        self._client: Any = None
-        after_fork_in_child(self._forget)
-
-    def client(self, workers: int) -> Any:  # Any: distributed.Client
-        """The client of a cluster on this machine with at least so many workers."""
-        with self._lock:
-            if self._cluster is None:
-                self._cluster = self._distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    scheduler_kwargs={"allowed_failures": 0},
-                )
-                self._client = self._distributed.Client(self._cluster, set_as_default=False)
-            elif len(self._cluster.workers) < workers:
-                self._cluster.scale(workers)
-            self._client.wait_for_workers(workers)
-            return self._client
-
-    def connected(self, address: str) -> Any:  # Any: as above
-        """The client of a scheduler."""
-        with self._lock:
-            if self._client is None:
-                try:
-                    self._client = self._distributed.Client(address, set_as_default=False)
-                except (OSError, TimeoutError) as error:
-                    raise EngineError(f"client={address!r}: no scheduler answers there: {error}") from error
-            return self._client
-
-    def close(self) -> None:
-        """Close what was opened. In another process than that it was opened in: nothing."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            opened = [each for each in (self._client, self._cluster) if each is not None]
-            self._client = self._cluster = None
-        for each in opened:
-            each.close()
-
-    def _forget(self) -> None:
-        self._lock = threading.Lock()
-
-
 class DaskSite:
-    """A `Site`: functions become tasks of a cluster. In a task of Dask it gives up the task's place meanwhile."""
+    """A `Site`: functions become tasks of a cluster. In a task of Dask that task's place is free meanwhile."""
 
     def __init__(
         self, client: Any, options: Mapping[str, Any]
@@ -236,7 +191,8 @@ class DaskSite:
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there."""
-        task = self._client.submit(function, *args, pure=False, **self._options)
+        lifted = [self._lifted(argument) for argument in args]
+        task = self._client.submit(function, *lifted, pure=False, **self._options)
         asyncio = on_demand("asyncio")
         pending: Pending = asyncio.run_coroutine_threadsafe(_value(task), self._client.loop.asyncio_loop)
         self._tasks[pending] = task
@@ -244,22 +200,33 @@ class DaskSite:
             del self._tasks[ended]
         return pending
 
+    def _lifted(self, argument: Any) -> Any:  # Any: packets, parts, and futures of Dask
+        """A large packet goes to a worker by itself: whatever is submitted lies on the scheduler for a while."""
+        if isinstance(argument, Packet) and argument.nbytes() >= LARGE:
+            (argument,) = self._client.scatter([argument], hash=False)
+        return argument
+
     def withdraw(self, pending: Pending) -> bool:
         """Dask does not tell whether a task has begun."""
         return False
 
-    def explain(self, error: BaseException) -> ParallelError:
-        """A worker that was lost once too often is `WorkerDied`; lost data are too: they are sent again."""
+    def explain(self, error: BaseException) -> ParallelError | Loss:
+        """Workers that were lost, or data that lay on them, are no end: there are others."""
         if isinstance(error, self._distributed.KilledWorker):
             worker = error.last_worker
-            return WorkerDied(
-                f"the worker {getattr(worker, 'address', worker)} of Dask ended without an answer, as those did "
-                "that had these tasks before: killed, out of memory, or a crash in C code",
-                pid=int(getattr(worker, "pid", 0) or 0),
+            address, pid = getattr(worker, "address", worker), getattr(worker, "pid", None)
+            return Loss(
+                WorkerDied(
+                    f"the worker {address} of Dask ended without an answer, and so did all others that had the "
+                    "same tasks (as many as the cluster's allowed-failures says): killed, out of memory, or a "
+                    "crash in C code",
+                    pid=int(pid or 0),
+                )
             )
         cancelled = on_demand("concurrent.futures").CancelledError
         if isinstance(error, cancelled) and self._client.status == "running":
-            return WorkerDied("a worker of Dask was lost, and with it data that these tasks need", pid=0)
+            lost = WorkerDied("workers of Dask were lost, and with them data that this task needs", pid=0)
+            return Loss(lost, is_innocent=True)
         return explained("cluster of Dask", error)
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:

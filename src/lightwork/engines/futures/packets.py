@@ -4,10 +4,11 @@ All of it can be pickled by any pickler, by reference, and says nothing of how i
 """
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-__all__ = ["RUNNER", "Answer", "Blob", "Packet", "Part", "Posted"]
+__all__ = ["RUNNER", "WHOLES", "Answer", "Blob", "Packet", "Part", "Posted", "StandIn", "Whole"]
 
 RUNNER: Final = -1
 """The number of the part that is the runner."""
@@ -56,6 +57,33 @@ class Part(NamedTuple):
         return len(self.skeleton or b"") + sum(blob.view().nbytes for blob in self.buffers)
 
 
+class Whole(NamedTuple):
+    """An object that the user has scattered: all tasks of a worker share it, and must not change it."""
+
+    name: bytes
+    value: Any  # Any: the user's
+
+
+WHOLES: ContextVar[Mapping[bytes, Any]] = ContextVar("lightwork_wholes")
+"""What the batch that runs has of those, by name. Any: the user's."""
+
+
+class StandIn:
+    """Travels in the place of a scattered object: what is unpickled is the object."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: bytes) -> None:
+        self._name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _whole, (self._name,)
+
+
+def _whole(name: bytes) -> Any:  # Any: the user's object
+    return WHOLES.get()[name]
+
+
 class Packet(NamedTuple):
     """Tasks ``start .. start + length - 1`` as a frame of `lightwork.engines.workers.wire`."""
 
@@ -73,6 +101,11 @@ class Packet(NamedTuple):
     body: bytes
     buffers: Sequence[Blob | int]
     """By number those that are parts."""
+
+    def nbytes(self) -> int:
+        """About how much it has to travel, without its parts."""
+        blobs = [blob for blob in self.buffers if not isinstance(blob, int)]
+        return len(self.body) + sum(blob.view().nbytes for blob in blobs)
 
 
 class Posted(NamedTuple):

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from ...parcel.parcels import Parcel, split
@@ -23,8 +23,8 @@ __all__ = ["Carrier", "RemotePacker", "WithEachBatch"]
 class Carrier(Protocol):
     """How the parts of a session get to its workers, where they may be better kept than with each batch."""
 
-    def begin(self) -> None:
-        """A batch is about to be packed."""
+    def begin(self, batch: Batch) -> Batch:
+        """A batch that is about to be packed, with what is to be pickled of it."""
 
     def carry(self, part: Part) -> object:
         """What stands for a part among the arguments of `run`; the part itself when `run` is called."""
@@ -32,8 +32,8 @@ class Carrier(Protocol):
     def place(self, buffer: pickle.PickleBuffer) -> Placed:
         """The bytes of a buffer of arguments, to travel with their batch; or a number, and it is a part."""
 
-    def placed(self, number: int) -> object:
-        """What stands for the part that `place` has given that number in this batch."""
+    def placed(self, numbers: Iterable[int]) -> Sequence[object]:
+        """What stands for the parts that `place` has numbered in this batch, and for what else it needs."""
 
     def close(self) -> None:
         """The session is over: no part is needed any more."""
@@ -42,8 +42,9 @@ class Carrier(Protocol):
 class WithEachBatch:
     """The `Carrier` for workers of which nobody knows where they are, nor which one gets a batch."""
 
-    def begin(self) -> None:
-        """Nothing to do."""
+    def begin(self, batch: Batch) -> Batch:
+        """The batch itself."""
+        return batch
 
     def carry(self, part: Part) -> object:
         """The part itself."""
@@ -53,9 +54,9 @@ class WithEachBatch:
         """The bytes."""
         return buffer.raw()
 
-    def placed(self, number: int) -> object:
+    def placed(self, numbers: Iterable[int]) -> Sequence[object]:
         """There are none."""
-        raise AssertionError(f"buffer {number} was never placed")
+        return ()
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -87,8 +88,7 @@ class RemotePacker:
         """One load, unless some of the tasks cannot travel."""
         if not batch.calls:
             return Packed(())
-        self._carrier.begin()
-        encoded = self._encoder.encode(batch)
+        encoded = self._encoder.encode(self._carrier.begin(batch))
         return Packed([self._load(slot, tasks) for tasks in encoded.frames], encoded.failures)
 
     def unpack(self, slot: int, answer: Answer) -> Sequence[Event]:
@@ -121,7 +121,7 @@ class RemotePacker:
             buffers=[item if isinstance(item, int) else Blob(item) for item in tasks.buffers],
         )
         parts = map(self._carrier.carry, (self._runner, *map(self._function, tasks.functions)))
-        buffers = map(self._carrier.placed, dict.fromkeys(numbers))
+        buffers = self._carrier.placed(dict.fromkeys(numbers))
         return Load(tasks.start, tasks.start + tasks.length, run, (packet, *parts, *buffers))
 
     def _function(self, number: int) -> Part:

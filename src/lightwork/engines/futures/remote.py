@@ -20,7 +20,7 @@ from ..workers.answers import Answers
 from ..workers.calls import Broken, calls
 from ..workers.channel import Frame, Piece
 from ..workers.wire import SCALARS, TOLD, Placed
-from .packets import RUNNER, Answer, Blob, Packet, Part, Posted
+from .packets import RUNNER, WHOLES, Answer, Blob, Packet, Part, Posted, Whole
 
 __all__ = ["run"]
 
@@ -28,7 +28,7 @@ _SESSIONS: Final = 4
 """Sessions whose functions a worker keeps. One more would cost memory, one less building them again."""
 
 
-def run(packet: Packet, *parts: Part) -> Answer:
+def run(packet: Packet, *parts: Part | Whole) -> Answer:
     """Run the tasks of a packet, which may need these parts. Raises nothing that tasks raise."""
     return copy_context().run(_run, packet, parts)
 
@@ -65,7 +65,9 @@ def _built(part: Part) -> Any:  # Any: the user's function, or Broken
         return Broken(error)
 
 
-def _run(packet: Packet, parts: Sequence[Part]) -> Answer:
+def _run(packet: Packet, given: Sequence[Part | Whole]) -> Answer:
+    parts = [part for part in given if isinstance(part, Part)]
+    WHOLES.set({whole.name: whole.value for whole in given if isinstance(whole, Whole)})
     frames: list[Posted] = []
     answers = Answers(_post_to(frames))
     answers.is_timed = packet.timed

@@ -11,17 +11,20 @@ needs it.
 """
 
 import itertools
+import os
 import pickle
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from ...protocols import Batch, Call
 from ..processes.sightings import Seen, Sightings, published_map
 from ..workers.wire import Placed
-from .packets import Blob, Part
+from .packets import Blob, Part, StandIn, Whole
 
-__all__ = ["ScatteringCarrier"]
+__all__ = ["LARGE", "ScatteringCarrier"]
 
 _SHARED_FROM: Final = 64 << 10
-_AT_ONCE_FROM: Final = 1 << 20
+LARGE: Final = 1 << 20
 """Bytes from which a buffer does not go through the scheduler with its batch. Dask warns of those from 10 MB on."""
 
 _LOST: Final = frozenset({"cancelled", "lost", "error"})
@@ -29,23 +32,39 @@ _LOST: Final = frozenset({"cancelled", "lost", "error"})
 
 
 class ScatteringCarrier:
-    """A `lightwork.engines.futures.packing.Carrier` over a client of Dask. For one session."""
+    """A `lightwork.engines.futures.packing.Carrier` over a client of Dask. For one session.
 
-    def __init__(self, client: Any) -> None:  # Any: distributed.Client
+    Parameters
+    ----------
+    client
+        A ``distributed.Client``.
+    wholes
+        Objects that are sent to each worker once. Where a task gets one of them as an argument, it gets the
+        worker's, which all its tasks share.
+    """
+
+    def __init__(self, client: Any, wholes: Sequence[Any]) -> None:  # Any: distributed.Client; users' objects
         self._client = client
+        self._wholes = {id(value): Whole(os.urandom(16), value) for value in wholes}
+        self._standing: dict[bytes, Any] = {}  # the futures of those that were asked for
+        self._needed: set[bytes] = set()  # of those, the ones of this batch
         self._sightings = Sightings()
         self._numbers = itertools.count()
         self._carried: dict[int, Any] = {}  # the futures of runner and functions
         self._placed: dict[int, Any] = {}  # the futures of buffers of this batch
         self._maps: dict[int, tuple[object, Seen]] = {}  # by the id of the mapping, which is kept
 
-    def begin(self) -> None:
-        """Let go of what the last batch needed alone."""
+    def begin(self, batch: Batch) -> Batch:
+        """The batch with stand-ins for scattered objects. What the last one needed alone is let go of."""
         self._placed.clear()
+        self._needed.clear()
+        if not self._wholes:
+            return batch
+        return batch._replace(calls=[self._with_stand_ins(call) for call in batch.calls])
 
     def carry(self, part: Part) -> object:
         """The part if it is small, else its future."""
-        if part.nbytes() < _AT_ONCE_FROM:
+        if part.nbytes() < LARGE:
             return part
         future = self._carried.get(part.number)
         if future is None or future.status in _LOST:
@@ -58,7 +77,7 @@ class ScatteringCarrier:
         if view.nbytes < _SHARED_FROM:
             return view
         seen, is_first = self._meet(view)
-        if is_first and view.nbytes < _AT_ONCE_FROM:
+        if is_first and view.nbytes < LARGE:
             return view
         number = next(self._numbers)
         part = Part(number, None, [Blob(view)])
@@ -72,14 +91,37 @@ class ScatteringCarrier:
         self._placed[known] = seen.mark[1]
         return known
 
-    def placed(self, number: int) -> object:
-        """The future of a buffer. Who holds it keeps the buffer on the cluster."""
-        return self._placed[number]
+    def placed(self, numbers: Iterable[int]) -> Sequence[object]:
+        """The futures of buffers, and of scattered objects. Who holds them keeps those on the cluster."""
+        needed = [whole for whole in self._wholes.values() if whole.name in self._needed]
+        return [*(self._placed[number] for number in numbers), *map(self._future_of, needed)]
 
     def close(self) -> None:
         """Let go of all futures: Dask forgets what nobody holds."""
-        self._carried, self._placed, self._maps = {}, {}, {}
+        self._carried, self._placed, self._maps, self._standing = {}, {}, {}, {}
         self._sightings.clear()
+
+    def _with_stand_ins(self, call: Call) -> Call:
+        function, args, kwargs = call
+        return (
+            function,
+            tuple(self._stand_in(value) for value in args),
+            {name: self._stand_in(value) for name, value in kwargs.items()},
+        )
+
+    def _stand_in(self, value: object) -> object:
+        whole = self._wholes.get(id(value))
+        if whole is None:
+            return value
+        self._needed.add(whole.name)
+        return StandIn(whole.name)
+
+    def _future_of(self, whole: Whole) -> Any:  # Any: distributed.Future
+        future = self._standing.get(whole.name)
+        if future is None or future.status in _LOST:
+            (future,) = self._client.scatter([whole], broadcast=True, hash=False)
+            self._standing[whole.name] = future
+        return future
 
     def _meet(self, view: memoryview) -> tuple[Seen | None, bool]:
         mapping = published_map(view)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from ...errors import EngineError, ParallelError, WorkerDied
 from ...protocols import Batch, Event, Failed, Lost, Returned
 
-__all__ = ["FutureSession", "Load", "Packed", "Packer", "Pending", "Site"]
+__all__ = ["FutureSession", "Load", "Loss", "Packed", "Packer", "Pending", "Site"]
 
 
 class Pending(Protocol):
@@ -36,6 +36,14 @@ class Pending(Protocol):
         """Once ended well: what the function has returned."""
 
 
+class Loss(NamedTuple):
+    """A function did not end because workers were lost; submitted again it runs on others."""
+
+    error: WorkerDied
+    is_innocent: bool = False
+    """Whether that may have been the doing of another function."""
+
+
 class Site(Protocol):
     """Where functions run, for one session. Used by the thread of the session alone."""
 
@@ -45,11 +53,8 @@ class Site(Protocol):
     def withdraw(self, pending: Pending) -> bool:
         """Whether it has not begun, and now never will."""
 
-    def explain(self, error: BaseException) -> ParallelError:
-        """What it means that a function could not be submitted, or did not end.
-
-        `WorkerDied`: the worker is gone and the next submission gets another one. Any other error ends the call.
-        """
+    def explain(self, error: BaseException) -> ParallelError | Loss:
+        """What it means that a function could not be submitted, or did not end. An error ends the call."""
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
         """The session is over. Nobody waits for `pendings`: end them as far as that is possible."""
@@ -216,7 +221,8 @@ class FutureSession:
         try:
             pending = self._site.submit(load.function, load.args)
         except Exception as error:  # the executor's own errors, of any kind
-            raise self._site.explain(error) from error
+            meaning = self._site.explain(error)
+            raise (meaning.error if isinstance(meaning, Loss) else meaning) from error
         place.flight = _Flight(serial, load, pending)
         heard = self._heard
         pending.add_done_callback(lambda _: heard.put(_Landed(slot, serial)))
@@ -247,9 +253,10 @@ class FutureSession:
     def _lose(self, slot: int, load: Load, error: BaseException) -> None:
         """A load did not end. With its worker goes what waits for the slot: the flow sends it again."""
         meaning = self._site.explain(error)
-        if not isinstance(meaning, WorkerDied):
+        if not isinstance(meaning, Loss):
             raise meaning from error
-        running = load.start if load.stop == load.start + 1 else None
-        meaning.task = running
+        is_alone = load.stop == load.start + 1 and not meaning.is_innocent
+        running = load.start if is_alone else None
+        meaning.error.task = running
         self._slots[slot].waiting.clear()
-        self._events.append(Lost(slot, running, meaning))
+        self._events.append(Lost(slot, running, meaning.error))
