@@ -52,14 +52,21 @@ def _dask(**options: Any) -> Engine:  # Any: the engine checks them
     return DaskEngine(**options)
 
 
+def _ray(**options: Any) -> Engine:  # Any: as above
+    from .futures.ray import RayEngine
+
+    return RayEngine(**options)
+
+
 _MAKERS: dict[str, Callable[..., Engine]] = {
     "dask": _dask,
     "processes": _processes,
+    "ray": _ray,
     "sequential": _sequential,
     "threads": _threads,
 }
 
-_WITH_OPTIONS = frozenset({"dask"})
+_WITH_OPTIONS = frozenset({"dask", "ray"})
 """Engines that take options of their own: ``backend="dask", client=...``."""
 
 # joblib's names for the same things.

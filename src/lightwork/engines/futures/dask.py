@@ -30,6 +30,9 @@ _LACKS: Final = {
     "capture_output='fd'": "the descriptors of its workers are not ours to redirect; True captures what Python prints",
 }
 
+_LOST: Final = frozenset({"cancelled", "lost", "error"})
+"""What Dask says of scattered data that is gone."""
+
 
 class DaskEngine:
     """Runs tasks on a cluster of Dask. A `ForeignWorkers`.
@@ -144,7 +147,7 @@ class DaskEngine:
         client = self._client() or CLUSTERS.own(request.n_jobs)
         self._threads(client)
         site = DaskSite(client, self._options)
-        packer = RemotePacker(request, ScatteringCarrier(client, self._wholes))
+        packer = RemotePacker(request, ScatteringCarrier(DaskDepot(client), self._wholes))
         return FutureSession(request.n_jobs, packer, site, engine=self)
 
     def shutdown(self) -> None:
@@ -175,6 +178,22 @@ class DaskEngine:
                 f"wait_for_workers_timeout={self._patience} s: {error}"
             ) from error
         return found
+
+
+class DaskDepot:
+    """A `Depot`: what is scattered lies on the workers, which get it from each other too."""
+
+    def __init__(self, client: Any) -> None:  # Any: distributed.Client
+        self._client = client
+
+    def store(self, thing: Any, *, everywhere: bool) -> Any:  # Any: a part; distributed.Future
+        """Scatter."""
+        (future,) = self._client.scatter([thing], broadcast=everywhere, hash=False)
+        return future
+
+    def is_lost(self, reference: Any) -> bool:  # Any: distributed.Future
+        """Whether its worker was lost."""
+        return reference.status in _LOST
 
 
 class DaskSite:
