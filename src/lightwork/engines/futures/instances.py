@@ -4,14 +4,17 @@ import math
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...errors import EngineError, InvalidOption
 from ...system.cpu import workers_for
 from ...system.forks import after_fork_in_child
-from ...system.optional import loaded
+from ...system.optional import loaded, on_demand
 
-__all__ = ["INSTANCE", "room"]
+__all__ = ["INSTANCE", "lacking", "room"]
+
+_PATIENCE: Final = 10.0
+"""Seconds in which a cluster has to answer."""
 
 
 class _Instance:
@@ -55,7 +58,11 @@ class _Instance:
                 self._check(ray, address)
                 return
             where = address or os.environ.get("RAY_ADDRESS")
-            own = {} if where else {"num_cpus": max(workers_for(-1), math.ceil(cpus)), "include_dashboard": False}
+            own: dict[str, Any] = {}
+            if where is None or where == "local":
+                own = {"num_cpus": max(workers_for(-1), math.ceil(cpus)), "include_dashboard": False}
+            else:
+                _knock(where)
             try:
                 ray.init(address=address, logging_level="WARNING", **own)
             except Exception as error:
@@ -74,10 +81,11 @@ class _Instance:
                 ray.shutdown()
 
     def _check(self, ray: Any, address: str | None) -> None:
-        if address is None or address in ("auto", self._address):
+        if address is None or address in ("auto", "local", self._address):
             return
-        here = ray.get_runtime_context().gcs_address
-        if address != here:
+        here = str(ray.get_runtime_context().gcs_address)
+        host, port = _parted(address)
+        if (host not in ("127.0.0.1", "localhost") or port != _parted(here)[1]) and address != here:
             raise InvalidOption(
                 f"address={address!r}: this process is connected to another ray, at {here}: leave address out, or "
                 "call ray.shutdown() before"
@@ -93,7 +101,35 @@ class _Instance:
 INSTANCE = _Instance()
 
 
+def _knock(address: str) -> None:
+    """See that somebody listens at an address, if it has a port: ray itself would try for minutes.
+
+    Raises
+    ------
+    EngineError
+        Nobody does.
+    """
+    host, port = _parted(address)
+    if port is None:
+        return
+    try:
+        on_demand("socket").create_connection((host, port), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise EngineError(f"backend='ray': nobody answers at {address!r}: {error}") from error
+
+
+def _parted(address: str) -> tuple[str, int | None]:
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    return host, int(port) if port.isdecimal() else None
+
+
 def room(total: Mapping[str, float], demand: Mapping[str, float]) -> int:
-    """How many times a demand fits into all that a cluster has."""
-    wanted = {name: amount for name, amount in demand.items() if amount > 0}
-    return min((int(total.get(name, 0.0) / amount) for name, amount in wanted.items()), default=0)
+    """How many times a demand fits into all that a cluster has; as often as it has CPUs, if nothing is demanded."""
+    wanted = {name: amount for name, amount in demand.items() if amount > 0} or {"CPU": 1.0}
+    return int(min(total.get(name, 0.0) / amount for name, amount in wanted.items()))
+
+
+def lacking(total: Mapping[str, float], demand: Mapping[str, float]) -> str:
+    """What a demand needs more of than all that a cluster has, in words; empty if nothing."""
+    lacks = {name: amount for name, amount in demand.items() if amount > total.get(name, 0.0)}
+    return ", ".join(f"{name}: {amount:g} of {total.get(name, 0.0):g}" for name, amount in lacks.items())

@@ -11,7 +11,7 @@ from ...system.optional import require
 from ...system.units import parse_bytes
 from .endings import explained
 from .executor import check_options
-from .instances import INSTANCE, room
+from .instances import INSTANCE, lacking, room
 from .packing import RemotePacker
 from .scattering import ScatteringCarrier
 from .session import FutureSession, Loss, Pending
@@ -91,9 +91,13 @@ class RayEngine:
         if memory is not None:
             given["memory"] = self._demand["memory"] = parse_bytes(memory, name="memory")
         if resources is not None:
+            if not isinstance(resources, Mapping):
+                raise InvalidOption(f"resources={resources!r}: give a mapping of names to amounts")
             given["resources"] = {name: _amount(f"resources[{name!r}]", n) for name, n in resources.items()}
             self._demand |= given["resources"]
         if runtime_env is not None:
+            if not isinstance(runtime_env, Mapping):
+                raise InvalidOption(f"runtime_env={runtime_env!r}: give a mapping, as for ray.remote")
             given["runtime_env"] = dict(runtime_env)
         try:
             # Which tasks of a lost batch run again is the call's to say, so ray shall not try it again.
@@ -167,15 +171,16 @@ class RayEngine:
 
     def _check_place(self) -> None:
         context = self._ray.get_runtime_context()
-        if context.get_task_id() is not None and context.get_assigned_resources().get("CPU", 0) > 0:
+        mode = getattr(getattr(context, "worker", None), "mode", None)  # clients of a far ray have none
+        if mode == self._ray.WORKER_MODE and context.get_assigned_resources().get("CPU", 0) > 0:
             raise InvalidOption(
                 "backend='ray': this call is made by a task of ray that holds CPUs while it waits for others to get "
                 "some; give that task num_cpus=0, or leave backend out"
             )
         # Clusters may grow, and ray itself says what they lack; this one will not.
-        if INSTANCE.is_local(self._ray) and not room(total := self._ray.cluster_resources(), self._demand):
+        if INSTANCE.is_local(self._ray) and (lacks := lacking(self._ray.cluster_resources(), self._demand)):
             raise EngineError(
-                f"backend='ray': a batch needs {self._demand}, and this machine has {total}: it would never run"
+                f"backend='ray': a batch asks for more than this machine has, and would never run ({lacks})"
             )
 
 
