@@ -1,6 +1,7 @@
 """Ray's own backend for joblib, on the face and as a backend of lightwork.
 
-Each test runs a program of its own: ray exchanges a base class in joblib, and the alias is for a whole process.
+Each test runs a program of its own: ray exchanges a base class of joblib, and an alias is for a whole
+process.
 """
 
 import os

@@ -20,8 +20,8 @@ _PATIENCE: Final = 10.0
 class _Instance:
     """Ray keeps one connection per process, so this is one. Safe to use from several threads.
 
-    Rules: what was there before is the caller's and is left alone. What was started here serves all calls to come,
-    until `close` or the exit of the process. In a forked child there is none, and none can be had.
+    Rules: what was there before is the caller's and is left alone. What was started here serves all calls to
+    come, until `close` or the exit of the process. In a forked child there is none, and none can be had.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,8 @@ class _Instance:
         with self._lock:
             if self._is_copy:
                 raise EngineError(
-                    "backend='ray': this process was forked from one that uses ray, and cannot; start it by spawn"
+                    "backend='ray': this process was forked from one that uses ray, and cannot use it; "
+                    "start it by spawn"
                 )
             if ray.is_initialized():
                 self._check(ray, address)
@@ -87,8 +88,8 @@ class _Instance:
         host, port = _parted(address)
         if (host not in ("127.0.0.1", "localhost") or port != _parted(here)[1]) and address != here:
             raise InvalidOption(
-                f"address={address!r}: this process is connected to another ray, at {here}: leave address out, or "
-                "call ray.shutdown() before"
+                f"address={address!r}: this process is connected to another ray, at {here}: "
+                "leave address out, or call ray.shutdown() before"
             )
 
     def _forget(self) -> None:
@@ -124,7 +125,7 @@ def _parted(address: str) -> tuple[str, int | None]:
 
 
 def room(total: Mapping[str, float], demand: Mapping[str, float]) -> int:
-    """How many times a demand fits into all that a cluster has; as often as it has CPUs, if nothing is demanded."""
+    """How many times a demand fits into all that a cluster has. No demand at all counts as one of a CPU."""
     wanted = {name: amount for name, amount in demand.items() if amount > 0} or {"CPU": 1.0}
     return int(min(total.get(name, 0.0) / amount for name, amount in wanted.items()))
 

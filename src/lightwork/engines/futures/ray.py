@@ -21,7 +21,7 @@ __all__ = ["RayEngine", "RaySite"]
 _LACKS: Final = MappingProxyType(
     {
         "task_timeout": "which task of a batch runs is known to its worker alone",
-        "max_worker_memory": "ray looks after the memory of its workers; memory= reserves some for each batch",
+        "max_worker_memory": "their memory is ray's to watch; memory= reserves some for each batch",
         "max_tasks_per_worker": "its workers are ray's to replace",
         "worker_env": "its workers are ray's; give them variables by runtime_env={'env_vars': ...}",
         "capture_output='fd'": "the descriptors of its workers are ray's; True captures what Python prints",
@@ -35,15 +35,15 @@ _LOSSES: Final = ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
 class RayEngine:
     """Runs tasks on ray. A `ForeignWorkers`.
 
-    A batch of tasks is a task of ray. Large arrays among the arguments are put into ray's object store: those of
-    1 MiB and more at first sight, those of 64 KiB and more at the second, each once per call.
+    A batch of tasks is a task of ray. Large arrays among the arguments are put into ray's object store: those
+    of 1 MiB and more at first sight, those of 64 KiB and more at the second, each once per call.
 
     Parameters
     ----------
     address
-        Of a cluster, as for ``ray.init``. By default what this process is connected to already, and if that is
-        nothing, a ray on this machine that is started with the first call, serves later ones, and is ended by
-        `shutdown` or at exit. ``RAY_ADDRESS`` counts as for ``ray.init``.
+        Of a cluster, as for ``ray.init``. By default what this process is connected to already, and if that
+        is nothing, a ray on this machine that is started with the first call, serves later ones, and is ended
+        by `shutdown` or at exit. ``RAY_ADDRESS`` counts as for ``ray.init``.
     num_cpus, num_gpus
         What each batch needs to run, as for ``ray.remote``; 1 and none.
     memory
@@ -51,17 +51,17 @@ class RayEngine:
     resources
         Of other kinds, by name.
     runtime_env
-        The environment of the tasks, as for ``ray.remote``. Folders of this machine (``working_dir``) belong to the
-        caller's own ``ray.init``.
+        The environment of the tasks, as for ``ray.remote``. Folders of this machine (``working_dir``) belong
+        to the caller's own ``ray.init``.
 
     Notes
     -----
-    The workers must have lightwork, in a version like that of the caller. Ray itself tries nothing again: of a
-    batch whose worker dies the tasks are tried one by one, the one that takes workers with it fails with
+    The workers must have lightwork, in a version like that of the caller. Ray itself tries nothing again: of
+    a batch whose worker dies the tasks are tried one by one, the one that takes workers with it fails with
     `WorkerDied`, and ``retries=`` counts as with other workers.
 
-    Results are fetched as soon as they are there, when the caller's thread gets to them: what a slow reader of a
-    generator has not asked for is bounded as with other workers, and nothing else stays in the store.
+    Results are fetched as soon as they are there, when the caller's thread gets to them: what a slow reader
+    of a generator has not asked for is bounded as with other workers, and nothing else stays in the store.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class RayEngine:
         self._ray = require("ray", purpose="backend='ray'", extra="ray")
         if unknown:
             raise InvalidOption(
-                f"backend='ray' has no option {', '.join(sorted(unknown))}: it takes address, num_cpus, num_gpus, "
-                "memory, resources, runtime_env"
+                f"backend='ray' has no option {', '.join(sorted(unknown))}: "
+                "it takes address, num_cpus, num_gpus, memory, resources, runtime_env"
             )
         if not isinstance(address, str | None):
             raise InvalidOption(f"address={address!r}: give the address of a cluster, or None")
@@ -152,7 +152,8 @@ class RayEngine:
         Raises
         ------
         EngineError
-            Ray cannot be started, the cluster not be reached, or nothing there will ever have what a batch needs.
+            Ray cannot be started, the cluster not be reached, or nothing there will ever have what a batch
+            needs.
         InvalidOption
             There is no option of that name, this process uses another cluster, or this is a task of ray that
             would keep its CPUs from the tasks that it waits for.
@@ -174,8 +175,8 @@ class RayEngine:
         mode = getattr(getattr(context, "worker", None), "mode", None)  # clients of a far ray have none
         if mode == self._ray.WORKER_MODE and context.get_assigned_resources().get("CPU", 0) > 0:
             raise InvalidOption(
-                "backend='ray': this call is made by a task of ray that holds CPUs while it waits for others to get "
-                "some; give that task num_cpus=0, or leave backend out"
+                "backend='ray': this call is made by a task of ray that holds CPUs while it waits for others "
+                "to get some; give that task num_cpus=0, or leave backend out"
             )
         # Clusters may grow, and ray itself says what they lack; this one will not.
         if INSTANCE.is_local(self._ray) and (lacks := lacking(self._ray.cluster_resources(), self._demand)):
@@ -205,16 +206,17 @@ class RaySite:
     def __init__(self, ray: Any, call: Any) -> None:  # Any: the module; what `ray.remote` has made of `_call`
         self._ray = ray
         self._call = call
-        self._references: dict[Pending, Any] = {}  # Any: ray.ObjectRef
+        self._references: dict[Any, Any] = {}  # Any: ray's futures and references
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there."""
         reference = self._call.remote(function, *args)
-        pending: Pending = reference.future()
+        pending = reference.future()
         self._references[pending] = reference
-        for ended in [each for each in self._references if each.done()]:  # type: ignore[attr-defined]  # a Future
+        for ended in [each for each in self._references if each.done()]:
             del self._references[ended]
-        return pending
+        submitted: Pending = pending
+        return submitted
 
     def withdraw(self, pending: Pending) -> bool:
         """Ray does not tell whether a task has begun."""
@@ -234,7 +236,9 @@ class RaySite:
                 )
             )
         if isinstance(error, kinds.ObjectLostError):
-            lost = WorkerDied(f"nodes of ray were lost, and with them data that this task needs ({text})", pid=0)
+            lost = WorkerDied(
+                f"nodes of ray were lost, and with them data that this task needs ({text})", pid=0
+            )
             return Loss(lost, is_innocent=True)
         if isinstance(error, kinds.RuntimeEnvSetupError):
             return EngineError(f"backend='ray': runtime_env cannot be set up: {text}")
@@ -250,7 +254,8 @@ class RaySite:
                 self._ray.cancel(reference, force=True)
 
 
-def _call(function: Callable[..., Any], *args: Any) -> Any:  # Any: what ray has made of the references among them
+# Any: users' functions. Where references stood among the arguments there are the objects now.
+def _call(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 

@@ -1,6 +1,7 @@
 """Calls of `Parallel` on a real ray with two workers."""
 
 import contextvars
+import doctest
 import logging
 import os
 import signal
@@ -14,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightwork import Failure, Parallel, delayed, effective_n_jobs, parallel_config, task_rng
+from lightwork import Failure, Parallel, delayed, effective_n_jobs, parallel_config, share, task_rng
 from lightwork.errors import CallCancelled, EngineError, InvalidOption, RemoteTraceback, WorkerDied
 
 ray = pytest.importorskip("ray", reason="ray is not installed (lightwork[ray])")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 _VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable_of_a_test", default="unset")
 
@@ -28,7 +29,9 @@ _VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable_of_a_t
 def running() -> Iterator[None]:
     """The caller's own ray."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # or it writes a token into the home of whoever runs the tests
+        patch.setenv(
+            "RAY_AUTH_MODE", "disabled"
+        )  # or it writes a token into the home of whoever runs the tests
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
@@ -337,9 +340,31 @@ with pytest.raises(EngineError, match="nobody answers at '127.0.0.1:9'"):
 def test_without_a_ray_one_is_started_kept_and_ended() -> None:
     """In a process of its own, which has none."""
     done = subprocess.run(
-        [sys.executable, "-c", _OWN], capture_output=True, text=True, env={**os.environ, "RAY_AUTH_MODE": "disabled"}
+        [sys.executable, "-c", _OWN],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_examples_of_the_page_are_right() -> None:
+    """``docs/ray.md``."""
+    page = Path(__file__).parents[4] / "docs" / "ray.md"
+    result = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert (result.failed, result.attempted) == (0, 4)
+
+
+def test_shared_objects_are_built_once_in_a_worker() -> None:
+    """`share` works as with other workers, and travels through the store."""
+    table = {str(number): number for number in range(200_000)}
+
+    def look_up(shared: Any, word: str) -> int:  # Any: a handle becomes its object
+        return int(shared[word])
+
+    with share(table) as shared:
+        parallel = Parallel(backend="ray")
+        assert parallel(delayed(look_up)(shared, str(i)) for i in range(20)) == list(range(20))
 
 
 def test_a_worker_without_memory_or_node_is_lost() -> None:
