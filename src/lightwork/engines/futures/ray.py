@@ -1,5 +1,6 @@
 """Ray as an engine: the ray that this process is connected to, the one at an address, or one of our own."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -30,6 +31,9 @@ _LACKS: Final = MappingProxyType(
 
 _LOSSES: Final = ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
 """What ray says of a batch that took its worker with it, or went with it."""
+
+_LOOK: Final = 1.0
+"""Seconds between two looks whether ray is still there."""
 
 
 class RayEngine:
@@ -201,12 +205,17 @@ class RayDepot:
 
 
 class RaySite:
-    """A `Site`: functions become tasks of ray."""
+    """A `Site`: functions become tasks of ray.
+
+    If ray is shut down meanwhile, by whomever, its futures never end. Nothing tells of it, so a thread asks.
+    """
 
     def __init__(self, ray: Any, call: Any) -> None:  # Any: the module; what `ray.remote` has made of `_call`
         self._ray = ray
         self._call = call
         self._references: dict[Any, Any] = {}  # Any: ray's futures and references
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._see, name="lightwork-ray", daemon=True)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there."""
@@ -215,6 +224,8 @@ class RaySite:
         self._references[pending] = reference
         for ended in [each for each in self._references if each.done()]:
             del self._references[ended]
+        if self._watch.ident is None:
+            self._watch.start()
         submitted: Pending = pending
         return submitted
 
@@ -224,6 +235,8 @@ class RaySite:
 
     def explain(self, error: BaseException) -> ParallelError | Loss:
         """A worker that died is no end: ray starts another one."""
+        if isinstance(error, ParallelError):
+            return error
         kinds = self._ray.exceptions
         text = str(error).strip()
         if isinstance(error, tuple(getattr(kinds, name) for name in _LOSSES)):
@@ -242,16 +255,31 @@ class RaySite:
             return Loss(lost, is_innocent=True)
         if isinstance(error, kinds.RuntimeEnvSetupError):
             return EngineError(f"backend='ray': runtime_env cannot be set up: {text}")
-        cause = getattr(error, "cause", None)
-        return explained("ray", cause if isinstance(cause, ImportError) else error)
+        if "No module named 'lightwork" in text:
+            return EngineError(
+                "backend='ray': its workers have no lightwork, or not the same as this process: install it on "
+                f"all nodes ({text})"
+            )
+        return explained("ray", error)
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
         """End tasks that nobody waits for, with their workers."""
+        self._over.set()
         references = [self._references[pending] for pending in pendings if pending in self._references]
         self._references.clear()
         if self._ray.is_initialized():
             for reference in references:
                 self._ray.cancel(reference, force=True)
+
+    def _see(self) -> None:
+        """See that ray is there, as long as the session is."""
+        while not self._over.wait(_LOOK):
+            if not self._ray.is_initialized():
+                gone = EngineError("backend='ray': ray was shut down while a call was going on")
+                for pending in list(self._references):
+                    if not pending.done():
+                        pending.set_exception(gone)
+                return
 
 
 # Any: users' functions. Where references stood among the arguments there are the objects now.

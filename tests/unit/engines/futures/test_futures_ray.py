@@ -308,7 +308,7 @@ def test_a_ray_of_the_caller_is_left_alone() -> None:
 
 
 _OWN = """
-import os, pytest, ray
+import os, sys, threading, time, pytest, ray
 from lightwork import Parallel, delayed, effective_n_jobs, parallel_config
 from lightwork.errors import EngineError
 from lightwork.engines.registry import engine
@@ -329,7 +329,12 @@ if pid == 0:
         os._exit(0 if "forked" in str(error) else 2)
     os._exit(1)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-engine("ray").shutdown()
+with pytest.raises(EngineError, match="have no lightwork, or not the same"):
+    variables = {"PYTHONPATH": sys.argv[1]}
+    Parallel(n_jobs=1, backend="ray", runtime_env={"env_vars": variables})([delayed(abs)(1)])
+threading.Timer(1, engine("ray").shutdown).start()
+with pytest.raises(EngineError, match="shut down while"):
+    Parallel(n_jobs=2, backend="ray")(delayed(time.sleep)(50) for _ in range(3))
 engine("ray").shutdown()
 assert not ray.is_initialized()
 with pytest.raises(EngineError, match="nobody answers at '127.0.0.1:9'"):
@@ -337,14 +342,13 @@ with pytest.raises(EngineError, match="nobody answers at '127.0.0.1:9'"):
 """
 
 
-def test_without_a_ray_one_is_started_kept_and_ended() -> None:
-    """In a process of its own, which has none."""
-    done = subprocess.run(
-        [sys.executable, "-c", _OWN],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
-    )
+def test_without_a_ray_one_is_started_kept_and_ended(tmp_path: Path) -> None:
+    """In a process of its own, which has none. All that may happen to a ray of our own is in there."""
+    (tmp_path / "lightwork").mkdir()
+    (tmp_path / "lightwork" / "__init__.py").touch()  # another version, say
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    done = subprocess.run([sys.executable, "-c", _OWN, path], capture_output=True, text=True, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
