@@ -16,7 +16,7 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The caller's own client; not the current one, so that an engine without it would not find it."""
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=request.param, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=request.param, processes=True, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client

@@ -32,7 +32,7 @@ class _Clusters:
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address=None,
+                    dashboard_address=":0",
                     scheduler_kwargs={"allowed_failures": 0},
                 )
                 self._clients[""] = distributed.Client(self._cluster, set_as_default=False)

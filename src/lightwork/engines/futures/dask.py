@@ -146,9 +146,9 @@ class DaskEngine:
         check_options("'dask'", request)
         client = self._client() or CLUSTERS.own(request.n_jobs)
         self._threads(client)
-        site = DaskSite(client, self._options)
-        packer = RemotePacker(request, ScatteringCarrier(DaskDepot(client), self._wholes))
-        return FutureSession(request.n_jobs, packer, site, engine=self)
+        carrier = ScatteringCarrier(DaskDepot(client), self._wholes)
+        site = DaskSite(client, carrier, self._options)
+        return FutureSession(request.n_jobs, RemotePacker(request, carrier), site, engine=self)
 
     def shutdown(self) -> None:
         """Close the clusters and connections of our own. Safe to call twice, and to use the engine again."""
@@ -167,6 +167,8 @@ class DaskEngine:
 
     def _threads(self, client: Any) -> Mapping[str, int]:  # Any: as above
         """The threads of each worker, of which there is one at least."""
+        if client.status in ("closing", "closed"):
+            raise EngineError(f"the client {client!r} was closed: give one that is open")
         try:
             found: Mapping[str, int] = client.nthreads()
             if not found:
@@ -188,7 +190,10 @@ class DaskDepot:
 
     def store(self, thing: Any, *, everywhere: bool) -> Any:  # Any: a part; distributed.Future
         """Scatter."""
-        (future,) = self._client.scatter([thing], broadcast=everywhere, hash=False)
+        try:
+            (future,) = self._client.scatter([thing], broadcast=everywhere, hash=False)
+        except (OSError, TimeoutError) as error:
+            raise EngineError(f"no worker of Dask takes data: {type(error).__name__}: {error}") from error
         return future
 
     def is_lost(self, reference: Any) -> bool:  # Any: distributed.Future
@@ -200,10 +205,14 @@ class DaskSite:
     """A `Site`: functions become tasks of a cluster. In a task of Dask that task's place is free meanwhile."""
 
     def __init__(
-        self, client: Any, options: Mapping[str, Any]
-    ) -> None:  # Any: distributed.Client; see `submit`
+        self,
+        client: Any,  # Any: distributed.Client
+        carrier: ScatteringCarrier,
+        options: Mapping[str, Any],  # Any: as for Client.submit
+    ) -> None:
         self._distributed = require("distributed", purpose="backend='dask'", extra="dask")
         self._client = client
+        self._carrier = carrier
         self._options = options
         self._tasks: dict[Pending, Any] = {}  # Any: distributed.Future
         self._place = _leave_place(self._distributed)
@@ -234,16 +243,17 @@ class DaskSite:
         if isinstance(error, self._distributed.KilledWorker):
             worker = error.last_worker
             address, pid = getattr(worker, "address", worker), getattr(worker, "pid", None)
-            return Loss(
-                WorkerDied(
-                    f"the worker {address} of Dask ended without an answer, and so did all others that had the "
-                    "same tasks (as many as the cluster's allowed-failures says): killed, out of memory, or a "
-                    "crash in C code",
-                    pid=int(pid or 0),
-                )
+            died = WorkerDied(
+                f"the worker {address} of Dask ended without an answer, as did all others that had the same "
+                "tasks before (as many as the cluster's allowed-failures says): killed, out of memory, or a "
+                "crash in C code",
+                pid=int(pid or 0),
             )
+            return Loss(died, is_innocent=True)  # Dask blames all that lay on the worker
         cancelled = on_demand("concurrent.futures").CancelledError
         if isinstance(error, cancelled) and self._client.status == "running":
+            # That the data are gone is perhaps not known here yet.
+            self._carrier.forget()
             lost = WorkerDied("workers of Dask were lost, and with them data that this task needs", pid=0)
             return Loss(lost, is_innocent=True)
         return explained("cluster of Dask", error)

@@ -16,8 +16,9 @@ from .session import FutureSession, Pending, Site
 
 __all__ = ["ExecutorEngine", "ExecutorSite", "check_options"]
 
-_WIDTHS: Final = ("num_workers", "max_workers", "_max_workers")
-"""Where executors say how many workers they have: mpi4py, executorlib, all that follow the standard library."""
+_WIDTHS: Final = ("num_workers", "_max_workers")
+"""Where executors say how many workers they have: mpi4py's, and all that follow the standard library. (That of
+executorlib has `max_workers`, which asks a thread of its own and may never get an answer.)"""
 
 _NO_HOLD: Final = "the workers of an executor are not ours to end"
 _LACKS: Final = {
@@ -139,6 +140,8 @@ class ExecutorSite:
 
     def __init__(self, executor: Any) -> None:  # Any: as in `ExecutorEngine`
         self._executor = executor
+        # The thread of executorlib 1.11 ends with an error at a future that was cancelled before it began.
+        self._cancels = not type(executor).__module__.startswith("executorlib.")
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit."""
@@ -147,7 +150,7 @@ class ExecutorSite:
 
     def withdraw(self, pending: Any) -> bool:  # Any: the executor's future
         """Whether it could be cancelled."""
-        return bool(pending.cancel())
+        return self._cancels and bool(pending.cancel())
 
     def explain(self, error: BaseException) -> ParallelError:
         """An executor does not say which of its workers is gone, or goes on without it: the call has ended."""
@@ -156,7 +159,7 @@ class ExecutorSite:
     def leave(self, pendings: Sequence[Any], *, abort: bool) -> None:  # Any: the executor's futures
         """Cancel what has not begun; what runs is abandoned."""
         for pending in pendings:
-            pending.cancel()
+            self.withdraw(pending)
 
 
 def _width(executor: Any) -> int | None:  # Any: as in `ExecutorEngine`

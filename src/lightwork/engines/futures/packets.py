@@ -3,42 +3,16 @@
 All of it can be pickled by any pickler, by reference, and says nothing of how it travels.
 """
 
-import pickle
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-__all__ = ["RUNNER", "WHOLES", "Answer", "Blob", "Packet", "Part", "Posted", "StandIn", "Whole"]
+from .blobs import Blob
+
+__all__ = ["RUNNER", "WHOLES", "Answer", "Packet", "Part", "Posted", "StandIn", "Whole"]
 
 RUNNER: Final = -1
 """The number of the part that is the runner."""
-
-
-class Blob:
-    """Bytes that travel beside the pickle they belong to, uncopied if the pickler can do that."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: Any) -> None:  # Any: whatever exports contiguous bytes
-        self.data = data
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if int(protocol) >= 5:
-            return Blob, (pickle.PickleBuffer(self.data),)
-        return Blob, (bytearray(self.data),)
-
-    def view(self) -> memoryview:
-        """The bytes as they are; perhaps read-only, perhaps seen by others."""
-        return memoryview(self.data).cast("B")
-
-    def owned(self) -> memoryview:
-        """The bytes in memory that may be written to: a copy if these may not."""
-        view = self.view()
-        return memoryview(bytearray(view)) if view.readonly else view
-
-    def copy(self) -> memoryview:
-        """The bytes in memory of their own."""
-        return memoryview(bytearray(self.view()))
 
 
 class Part(NamedTuple):

@@ -13,7 +13,8 @@ from ..processes.functions import Shipyard
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame
 from ..workers.wire import TOLD, VALUES, Placed, StreamWriter
-from .packets import RUNNER, Answer, Blob, Packet, Part, Posted
+from .blobs import Blob
+from .packets import RUNNER, Answer, Packet, Part, Posted
 from .remote import run
 from .session import Load, Packed
 

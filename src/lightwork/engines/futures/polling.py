@@ -23,7 +23,7 @@ _LATEST: Final = 1.0
 class PolledSite:
     """A `Site` of an executor with ``submit``, whose jobs have ``done``, ``result`` and perhaps ``cancel``.
 
-    Its thread runs from the first submission to the end of the session.
+    Its thread runs from the first submission to the end of the session and of all jobs.
     """
 
     def __init__(self, executor: Any) -> None:  # Any: users' executors
@@ -56,28 +56,30 @@ class PolledSite:
         return explained(type(self._executor).__name__, error)
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
-        """Cancel the jobs, which ends those that run, where they can be cancelled."""
-        self._over = True
-        self._news.set()
+        """Cancel the jobs, which ends those that run, where they can be cancelled. They are watched to their end."""
         with self._lock:
-            jobs = [self._jobs.pop(pending, None) for pending in pendings]
+            jobs = list(self._jobs.values())
         for job in jobs:
             cancel = getattr(job, "cancel", None)
             if cancel is not None:
                 cancel()
+        self._over = True
+        self._news.set()
 
     def _watch(self) -> None:
         pause = _SOONEST
-        while not self._over:
+        while True:
             with self._lock:
                 jobs = list(self._jobs.items())
+            if self._over and not jobs:
+                return
             ended = [(future, job) for future, job in jobs if job.done()]
             for future, job in ended:
                 with self._lock:
-                    self._jobs.pop(future, None)
+                    del self._jobs[future]
                 _settle(future, job)
             pause = _SOONEST if ended else min(2 * pause, _LATEST)
-            if self._news.wait(pause if len(jobs) > len(ended) else None):
+            if self._news.wait(pause if jobs else None):
                 self._news.clear()
                 pause = _SOONEST
 

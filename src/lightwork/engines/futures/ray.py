@@ -257,8 +257,8 @@ class RaySite:
             return EngineError(f"backend='ray': runtime_env cannot be set up: {text}")
         if "No module named 'lightwork" in text:
             return EngineError(
-                "backend='ray': its workers have no lightwork, or not the same as this process: install it on "
-                f"all nodes ({text})"
+                "backend='ray': its workers have no lightwork, or not the same as this process: install it "
+                f"on all nodes ({text})"
             )
         return explained("ray", error)
 

@@ -20,7 +20,8 @@ from ..workers.answers import Answers
 from ..workers.calls import Broken, calls
 from ..workers.channel import Frame, Piece
 from ..workers.wire import SCALARS, TOLD, Placed
-from .packets import RUNNER, WHOLES, Answer, Blob, Packet, Part, Posted, Whole
+from .blobs import Blob
+from .packets import RUNNER, WHOLES, Answer, Packet, Part, Posted, Whole
 
 __all__ = ["run"]
 

@@ -19,7 +19,8 @@ from typing import Any, Final, Protocol
 from ...protocols import Batch, Call
 from ..processes.sightings import Seen, Sightings, published_map
 from ..workers.wire import Placed
-from .packets import Blob, Part, StandIn, Whole
+from .blobs import Blob
+from .packets import Part, StandIn, Whole
 
 __all__ = ["LARGE", "Depot", "ScatteringCarrier"]
 
@@ -108,7 +109,12 @@ class ScatteringCarrier:
 
     def close(self) -> None:
         """Let go of all futures: Dask forgets what nobody holds."""
-        self._carried, self._placed, self._maps, self._standing = {}, {}, {}, {}
+        self.forget()
+        self._placed = {}
+
+    def forget(self) -> None:
+        """Whatever was scattered may be gone: what is needed again is scattered again."""
+        self._carried, self._maps, self._standing = {}, {}, {}
         self._sightings.clear()
 
     def _with_stand_ins(self, call: Call) -> Call:

@@ -255,8 +255,8 @@ class FutureSession:
         meaning = self._site.explain(error)
         if not isinstance(meaning, Loss):
             raise meaning from error
-        is_alone = load.stop == load.start + 1 and not meaning.is_innocent
-        running = load.start if is_alone else None
-        meaning.error.task = running
+        alone = load.start if load.stop == load.start + 1 else None
+        running = None if meaning.is_innocent else alone
+        meaning.error.task = alone
         self._slots[slot].waiting.clear()
         self._events.append(Lost(slot, running, meaning.error))
