@@ -86,8 +86,8 @@ def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Sw
             function, args, kwargs = call
             append(function(*args, **kwargs))
         except BaseException as error:
-            sheet.failed.append(len(results))
             _explain(error, len(results), call)
+            sheet.fail(len(results), call, error)
             raise
     return len(results) - before == count
 
@@ -134,6 +134,7 @@ def run_lazily(
             except BaseException as error:
                 _explain(error, index, call)
                 sheet.ran(index, call, begin, error)
+                sheet.fail(index, call, error)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     raise

@@ -11,11 +11,11 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import eviction
     from .files import FileStore
-    from .opening import open_store
+    from .opening import has_store, open_store
     from .sqlite import SqliteStore
     from .transient import TransientStore
 
-__all__ = ["FileStore", "SqliteStore", "TransientStore", "eviction", "open_store"]
+__all__ = ["FileStore", "SqliteStore", "TransientStore", "eviction", "has_store", "open_store"]
 
 __getattr__ = on_first_use(
     __name__,
@@ -24,6 +24,7 @@ __getattr__ = on_first_use(
         "FileStore": "files",
         "SqliteStore": "sqlite",
         "TransientStore": "transient",
+        "has_store": "opening",
         "open_store": "opening",
     },
 )

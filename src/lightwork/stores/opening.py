@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from .. import stores
 from ..system.filesystems import is_local
+from .folder import VERSION
 from .opened import opened
 
 if TYPE_CHECKING:
     from ..protocols import Store
 
-__all__ = ["open_store"]
+__all__ = ["has_store", "open_store"]
 
 
 def open_store(location: str | os.PathLike[str], *, trusted: bool = False) -> "Store":
@@ -21,3 +22,8 @@ def open_store(location: str | os.PathLike[str], *, trusted: bool = False) -> "S
     of this moment. `trusted`: also if others may write to the folder.
     """
     return opened(stores.SqliteStore if is_local(location) else stores.FileStore, location, trusted)
+
+
+def has_store(location: str | os.PathLike[str]) -> bool:
+    """Whether anything was ever kept in a folder. Touches nothing."""
+    return os.path.isdir(os.path.join(location, VERSION))
