@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
+from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from ..hashing import hash
@@ -103,7 +104,7 @@ def _processes(folder: str, stack: ExitStack) -> list[Contender]:
     if joblib is not None:
         theirs = joblib.Parallel(n_jobs=2)
         found.append(Contender("joblib", lambda: theirs(joblib.delayed(abs)(number) for number in numbers)))
-    pool = stack.enter_context(ProcessPoolExecutor(2))
+    pool = stack.enter_context(ProcessPoolExecutor(2, get_context("spawn")))  # there are threads here
     found.append(Contender("concurrent.futures", lambda: list(pool.map(abs, numbers, chunksize=100))))
     return found
 

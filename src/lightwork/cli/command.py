@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..errors import UnknownFormatError
 from .terminal import Terminal
 
 __all__ = ["EXIT_CODES", "FAILED", "OK", "USAGE", "Command", "Group", "Refusal", "add_json", "refused_path"]
@@ -15,12 +16,13 @@ exit codes:
   0    done
   1    it could not be done, or the answer is no: a value without a key, files that
        differ or are damaged, a task that fails again, output that cannot be written
-  2    the command line, or a target on it, cannot be right: a path that leads nowhere, say
+  2    the command line, or a target on it, cannot be right: a path that leads nowhere,
+       a file of another kind
   130  interrupted
   141  whoever read the output has stopped reading
 """
 
-_NOWHERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+_WRONG = (FileNotFoundError, IsADirectoryError, NotADirectoryError, UnknownFormatError)
 
 
 class Refusal(Exception):
@@ -64,7 +66,7 @@ def add_json(parser: ArgumentParser, what: str) -> None:
 
 
 def refused_path(path: str, error: Exception, doing: str = "read") -> Refusal:
-    """The refusal of a path: 2 if there is no such file, 1 if there is one and it cannot be read.
+    """The refusal of a path: 2 if there is no file of the kind, 1 if there is one and it cannot be read.
 
     A `Refusal` passes as it is.
     """
@@ -72,4 +74,4 @@ def refused_path(path: str, error: Exception, doing: str = "read") -> Refusal:
         return error
     notes = " ".join(getattr(error, "__notes__", ()))
     words = f"{type(error).__name__}: {error} {notes}".rstrip()
-    return Refusal(f"{path!r} cannot be {doing}: {words}", USAGE if isinstance(error, _NOWHERE) else FAILED)
+    return Refusal(f"{path!r} cannot be {doing}: {words}", USAGE if isinstance(error, _WRONG) else FAILED)

@@ -14,14 +14,14 @@ examples:
   source <(lightwork completion zsh)
   lightwork completion fish > ~/.config/fish/completions/lightwork.fish
 
-What is neither a command nor an option is completed as a path.
+Behind a command, what is no option is completed as a path.
 """
 
 SHELLS = ("bash", "zsh", "fish")
 
 _BASH = """\
 _lightwork() {{
-    local words="" word path=""
+    local words="" files="" word path=""
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case "$path $word" in
 {steps}
@@ -32,7 +32,7 @@ _lightwork() {{
     esac
     local current="${{COMP_WORDS[COMP_CWORD]}}"
     COMPREPLY=($(compgen -W "$words" -- "$current"))
-    if [[ "$current" != -* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi
+    if [[ "$files" && "$current" != -* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi
 }}
 complete -o filenames -F _lightwork lightwork
 """
@@ -94,7 +94,11 @@ def _options(command: Command) -> Iterator[str]:
 
 def _bash(found: Words) -> str:
     steps = [f'            "{path}") path="{path}" ;;' for path, _ in found if path]
-    words = [f'        "{path}") words="{" ".join(words)}" ;;' for path, words in found]
+    groups = {path.rpartition(" ")[0] for path, _ in found if path}
+    words = [
+        f'        "{path}") words="{" ".join(words)}"{"" if path in groups else " files=1"} ;;'
+        for path, words in found
+    ]
     return _BASH.format(steps="\n".join(steps), words="\n".join(words))
 
 

@@ -2,38 +2,34 @@
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
+from .. import cli  # whose parts, the commands, are imported when they are asked for
 from .._version import __version__
-from ..errors import InvalidOption, LightworkError
-from .bench import BENCH
-from .cache import CACHE
+from ..errors import InvalidOption, LightworkError, UnknownFormatError
 from .command import EXIT_CODES, FAILED, USAGE, Command, Group, Refusal
-from .completion import completion
-from .convert import CONVERT
-from .doctor import DOCTOR
-from .file import FILE
-from .hash import HASH
-from .replay import REPLAY
-from .run import COMPAT, RUN
 from .terminal import Terminal
 
 __all__ = ["main"]
 
-_OTHERS: tuple[Command | Group, ...] = (
-    CACHE,
-    FILE,
-    CONVERT,
-    HASH,
-    RUN,
-    COMPAT,
-    REPLAY,
-    DOCTOR,
-    BENCH,
+_COMMANDS: Mapping[str, Callable[[], Command | Group]] = MappingProxyType(
+    {
+        "cache": lambda: cli.cache.CACHE,
+        "file": lambda: cli.file.FILE,
+        "convert": lambda: cli.convert.CONVERT,
+        "hash": lambda: cli.hash.HASH,
+        "run": lambda: cli.run.RUN,
+        "compat": lambda: cli.run.COMPAT,
+        "replay": lambda: cli.replay.REPLAY,
+        "doctor": lambda: cli.doctor.DOCTOR,
+        "bench": lambda: cli.bench.BENCH,
+        "completion": lambda: cli.completion.completion(_commands_but("completion")),
+    }
 )
-COMMANDS: tuple[Command | Group, ...] = (*_OTHERS, completion(_OTHERS))
 
+_WRONG = (InvalidOption, UnknownFormatError)  # of the line, or of a target on it
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _UNREAD = 141  # 128 + SIGPIPE
 
@@ -54,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     terminal = Terminal(sys.stdout, sys.stderr, answers=sys.stdin)
     try:
-        given = _parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        given = _parser(words[:1]).parse_args(words)
         code = _run(given.command, given, terminal)
         terminal.flush()
     except KeyboardInterrupt:
@@ -71,7 +68,7 @@ def _run(command: Command, given: Namespace, terminal: Terminal) -> int:
     except Refusal as exc:
         message, code = str(exc), exc.code
     except LightworkError as exc:
-        message, code = str(exc), USAGE if isinstance(exc, InvalidOption) else FAILED
+        message, code = str(exc), USAGE if isinstance(exc, _WRONG) else FAILED
     terminal.complain(f"lightwork {given.spelled}: {message}")
     return code
 
@@ -83,7 +80,12 @@ class _Parser(ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
-def _parser() -> ArgumentParser:
+def _commands_but(name: str) -> list[Command | Group]:
+    return [load() for known, load in _COMMANDS.items() if known != name]
+
+
+def _parser(first: Sequence[str]) -> ArgumentParser:
+    """The parser for a line that begins with this word: of one command, or of all if it names none."""
     parser = _Parser(
         prog="lightwork",
         description="Remember results, share out loops, keep objects in files, identify values.",
@@ -92,7 +94,8 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lightwork {__version__}")
-    _add(parser, COMMANDS, "")
+    names = [name for name in first if name in _COMMANDS] or _COMMANDS
+    _add(parser, [_COMMANDS[name]() for name in names], "")
     return parser
 
 

@@ -15,7 +15,7 @@ from ..memory.keeper import Keeper
 from ..system.tally import TALLY, Tally
 from .command import FAILED, OK, USAGE, Command, Refusal, add_json
 from .naming import error_text
-from .tables import bytes_text, seconds_text
+from .tables import bytes_text, counted, seconds_text
 from .terminal import Terminal
 
 __all__ = ["COMPAT", "RUN"]
@@ -133,7 +133,8 @@ def _program(given: Namespace, *, alias: bool) -> int:
         print(exc.code, file=sys.stderr)
         return FAILED
     except BaseException as exc:  # noqa: BLE001 - a program may end with anything
-        sys.excepthook(type(exc), exc, _own_frames(exc))
+        own = exc.with_traceback(_own_frames(exc))
+        sys.excepthook(type(own), own, own.__traceback__)
         return _INTERRUPTED if isinstance(exc, KeyboardInterrupt) else FAILED
     finally:
         sys.stdout.flush()
@@ -187,29 +188,29 @@ def _figures(tally: Tally, seconds: float, cpu: float) -> dict[str, Any]:  # Any
 
 def _lines(figures: dict[str, Any]) -> list[str]:  # Any: what json takes
     took, cpu = seconds_text(figures["seconds"]), seconds_text(figures["cpu_seconds"])
-    lines = [f"-- lightwork: {took}, {cpu} of processors"]
     functions = sorted(figures["functions"].items(), key=lambda item: -item[1].get("saved", 0.0))
-    for name, counts in functions[:_SHOWN]:
-        saved = f", saved {seconds_text(counts['saved'])}" if counts.get("saved") else ""
-        spent = f", computed for {seconds_text(counts['seconds'])}" if counts["misses"] else ""
-        lines.append(f"   remembered  {name}: {counts['hits']} hits{saved}; {counts['misses']} misses{spent}")
-    lines += [
-        f"   kept        {store['results']:,} results, {bytes_text(store['nbytes'])} in {store['store']}"
-        for store in figures["stores"]
-    ]
+    lines = [f"   remembered  {name}: {_counts(counts)}" for name, counts in functions[:_SHOWN]]
+    for store in figures["stores"]:
+        size = f"{counted(store['results'], 'result')}, {bytes_text(store['nbytes'])}"
+        lines.append(f"   kept        {size} in {store['store']}")
     together = figures["parallel"]
     if together["calls"]:
+        many = f"{counted(together['tasks'], 'task')} of {counted(together['calls'], 'call')}"
         failed = f", {together['failed']} failed" if together["failed"] else ""
-        lines.append(
-            f"   shared out  {together['tasks']:,} tasks of {together['calls']:,} calls{failed}, in "
-            f"{seconds_text(together['seconds'])}"
-        )
+        lines.append(f"   shared out  {many}{failed}, in {seconds_text(together['seconds'])}")
         longest = figures["calls"][0]
-        took = seconds_text(longest["seconds"])
-        lines.append(f"   longest     {longest['name']}: {longest['tasks']:,} tasks in {took}")
-    if len(lines) == 1:
-        lines.append("   nothing was remembered or shared out")
-    return lines
+        time_of_it = seconds_text(longest["seconds"])
+        lines.append(f"   longest     {longest['name']}: {counted(longest['tasks'], 'task')} in {time_of_it}")
+    return [
+        f"-- lightwork: {took}, {cpu} of processors",
+        *(lines or ["   nothing was remembered or shared out"]),
+    ]
+
+
+def _counts(counts: dict[str, Any]) -> str:  # Any: as above
+    saved = f", saved {seconds_text(counts['saved'])}" if counts.get("saved") else ""
+    spent = f" in {seconds_text(counts['seconds'])}" if counts["misses"] else ""
+    return f"{counted(counts['hits'], 'hit')}{saved}; {counts['misses']} computed{spent}"
 
 
 RUN = Command("run", "run a program with lightwork for joblib, and report", RUN_DETAILS, _add_run, _run)

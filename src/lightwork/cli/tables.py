@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Column", "bytes_text", "lines_of", "seconds_text", "span_text"]
+__all__ = ["Column", "bytes_text", "counted", "lines_of", "seconds_text", "span_text"]
 
 _SPANS = (("y", 365.25 * 86400.0), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
 
@@ -39,6 +39,11 @@ def bytes_text(nbytes: float) -> str:
             break
         size /= 1024
     return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+
+
+def counted(count: int, what: str) -> str:
+    """``"1 result"``, ``"1,200 results"``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -13,7 +13,6 @@ from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
 from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
 from ..system.forks import after_fork_in_child
 from ..system.optional import loaded
-from ..system.tally import TALLY
 from .counts import Ledger
 from .facts import Metadata, write_facts
 from .flights import Flights
@@ -183,7 +182,9 @@ class _Keepers:
             keeper = self._keepers.get(id(store))
             if keeper is None:
                 keeper = self._keepers[id(store)] = Keeper(store)
-                TALLY.hold(keeper)
+                tally = loaded("lightwork.system.tally")
+                if tally is not None:  # else nobody has asked
+                    tally.TALLY.hold(keeper)
             return keeper
 
     def _renew(self) -> None:

@@ -2,7 +2,7 @@
 
 A capsule is a file of `dump`'s format that holds a plain dictionary: texts and numbers about the failure,
 and in bytes the parcels of the task and of its error. So everything but those two can be read where they
-cannot be built: `load` gives the dictionary, `read_capsule` what it means, ``lightwork replay`` runs the task.
+cannot be built. `load` gives the dictionary, `read_capsule` what it means, ``lightwork replay`` runs it.
 """
 
 import io

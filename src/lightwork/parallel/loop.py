@@ -134,7 +134,6 @@ def run_lazily(
             except BaseException as error:
                 _explain(error, index, call)
                 sheet.ran(index, call, begin, error)
-                sheet.fail(index, call, error)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     raise

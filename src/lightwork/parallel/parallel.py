@@ -215,10 +215,8 @@ class Parallel:
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
-        self.return_as = return_as
-        self.timeout = parse_timeout(timeout)
-        self.pre_dispatch = pre_dispatch
-        self.batch_size = batch_size
+        self.return_as, self.timeout = return_as, parse_timeout(timeout)
+        self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.on_error: OnError = on_error
         self.retries = retries
         self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None

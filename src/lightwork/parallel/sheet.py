@@ -303,6 +303,8 @@ class Sheet:
         self.accounts[0].here += seconds
         if seconds > self.floor:
             self.note_slow(seconds, index, brief(call, seconds))
+        if error is not None:
+            self.fail(index, call, error)
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 

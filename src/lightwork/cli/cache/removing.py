@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from ...memory.entries import CacheEntry
 from ..command import FAILED, OK, USAGE, Refusal
-from ..tables import bytes_text
+from ..tables import bytes_text, counted
 from ..terminal import Terminal
 from .ls import COLUMNS, rows
 from .selection import row_of
@@ -39,7 +39,7 @@ def remove(
         Nobody can be asked, and ``--yes`` was not given.
     """
     nbytes = sum(entry.nbytes for entry in entries)
-    what = f"{len(entries):,} results ({bytes_text(nbytes)})"
+    what = f"{counted(len(entries), 'result')} ({bytes_text(nbytes)})"
     removed = 0
     if entries and not given.dry_run:
         if not given.yes and not terminal.can_ask:
@@ -59,6 +59,6 @@ def remove(
         terminal.write(f"{what} would go{more}")
     else:
         terminal.write(
-            f"{removed:,} results removed ({bytes_text(nbytes)})" if removed else "nothing to remove"
+            f"{counted(removed, 'result')} removed ({bytes_text(nbytes)})" if removed else "nothing to remove"
         )
     return OK
