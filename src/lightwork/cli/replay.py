@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from typing import Any
 
 from ..parallel import Capsule, read_capsule
@@ -55,14 +56,14 @@ def _run(given: Namespace, terminal: Terminal) -> int:
         return OK
     sys.path += [folder for folder in capsule.folders if folder not in sys.path]
     try:
-        capsule.task()
+        task = capsule.task()
     except Exception as exc:  # unpickling runs what the file says
         raise Refusal(f"the task cannot be built here: {error_text(exc)}") from exc
     terminal.flush()
     begin = time.perf_counter()
     # With --json standard output is for the document: what the task prints goes beside it.
     with contextlib.redirect_stdout(sys.stderr) if given.json else contextlib.nullcontext():
-        error = _error_of(capsule, debugs=given.pdb)
+        error = _error_of(lambda: capsule.run(task), debugs=given.pdb)
     seconds = time.perf_counter() - begin
     if given.json:
         terminal.write_json(
@@ -77,10 +78,10 @@ def _run(given: Namespace, terminal: Terminal) -> int:
     return OK if error is None else FAILED
 
 
-def _error_of(capsule: Capsule, *, debugs: bool) -> BaseException | None:
+def _error_of(run: Callable[[], object], *, debugs: bool) -> BaseException | None:
     """The error that the task raises now, its traceback without what is ours."""
     try:
-        capsule.run()
+        run()
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever the task raises is the answer

@@ -68,7 +68,7 @@ class Capsule(NamedTuple):
     """The task, and its error if that could be pickled."""
 
     def task(self) -> Call:
-        """Function, positional and named arguments. Unpickles them, and raises what that raises."""
+        """Function, positional and named arguments, built anew. Raises what unpickling them raises."""
         call: Call = _unpacked(self.parcels["task"])
         return call
 
@@ -78,9 +78,15 @@ class Capsule(NamedTuple):
         error: BaseException | None = None if packed is None else _unpacked(packed)
         return error
 
-    def run(self) -> Any:  # Any: of users' functions
-        """Run the task here and now, with the random numbers that it had. Its error passes through."""
-        features, call = parallel.features, self.task()
+    def run(self, task: "Call | None" = None) -> Any:  # Any: of users' functions
+        """Run the task here and now, with the random numbers that it had. Its error passes through.
+
+        Parameters
+        ----------
+        task
+            What `task` gave, if it was asked before.
+        """
+        features, call = parallel.features, self.task() if task is None else task
         around = features.around(features.HERE, False, self.seed)
         with parallel.around.entered(around, parallel.cancelling.Switch()) as run:
             return run(self.index, call)
@@ -203,8 +209,8 @@ def _packed(value: object, path: str) -> Packed:
 
 
 def _unpacked(packed: Packed) -> Any:
-    # Small ones came with the pickle, as bytes that no task may write to.
-    buffers = [bytearray(part) if isinstance(part, bytes) else part for part in packed["buffers"]]
+    # Copies: what a task writes to its arguments is gone when it is built again.
+    buffers = [bytearray(part) for part in packed["buffers"]]
     return parcel.parcels.join(packed["skeleton"], buffers)
 
 
