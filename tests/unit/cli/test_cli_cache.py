@@ -166,7 +166,10 @@ def test_damaged_results_are_found_and_removed(tmp_path: Path) -> None:
 def test_results_are_removed_by_key_and_by_what_they_are(tmp_path: Path) -> None:
     """A dry run tells and leaves them; without ``--yes`` nobody is there to be asked."""
     filled(tmp_path)
-    left = lambda: {each["call"] for each in told("ls", "cache", cwd=tmp_path)}  # noqa: E731
+
+    def left() -> set[str]:
+        return {each["call"] for each in told("ls", "cache", cwd=tmp_path)}
+
     plan = told("rm", "cache", "--larger", "10K", "--dry-run", cwd=tmp_path)
     assert [each["call"] for each in plan["results"]] == ["train(30)"]
     assert (plan["removed"], len(left())) == (0, 4)

@@ -12,8 +12,7 @@ from tests.unit.cli.command import refused, run
 pytestmark = pytest.mark.slow
 
 TRY = """
-source script
-shift 0
+source ./script
 COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); COMPREPLY=()
 _lightwork
 printf '%s\\n' "${COMPREPLY[@]}"

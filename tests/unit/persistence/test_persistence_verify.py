@@ -3,6 +3,7 @@
 import random
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from lightwork.persistence import Inspection, verify
 
 
 @pytest.mark.parametrize("compress", [0, True, ("gzip", 1)])
-def test_a_whole_file_is_whole(tmp_path: Path, compress: object) -> None:
+def test_a_whole_file_is_whole(tmp_path: Path, compress: Any) -> None:
     """Arrays of several pieces, an empty one, small ones."""
     value = {"a": np.arange(2_500_000), "b": np.zeros(0), "c": [np.ones(3), "x"]}
-    lightwork.dump(value, tmp_path / "x", compress=compress)  # type: ignore[arg-type]  # one of several forms
+    lightwork.dump(value, tmp_path / "x", compress=compress)
     found = verify(tmp_path / "x")
     assert isinstance(found, Inspection)
     assert found == lightwork.inspect(tmp_path / "x")
@@ -24,9 +25,9 @@ def test_a_whole_file_is_whole(tmp_path: Path, compress: object) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compress", [0, True])
-def test_any_damage_that_loading_finds_is_found(tmp_path: Path, compress: object) -> None:
+def test_any_damage_that_loading_finds_is_found(tmp_path: Path, compress: Any) -> None:
     """One bit anywhere, a byte more or less: both raise, or both do not."""
-    lightwork.dump({"a": np.arange(200_000.0), "b": "x" * 1000}, tmp_path / "x", compress=compress)  # type: ignore[arg-type]  # as above
+    lightwork.dump({"a": np.arange(200_000.0), "b": "x" * 1000}, tmp_path / "x", compress=compress)
     whole = (tmp_path / "x").read_bytes()
     source = random.Random(5)
     places = [*source.sample(range(len(whole)), 150), *range(200), *range(len(whole) - 200, len(whole))]
@@ -37,13 +38,13 @@ def test_any_damage_that_loading_finds_is_found(tmp_path: Path, compress: object
         outcomes = []
         for look in (lightwork.load, verify):
             try:
-                look(tmp_path / "d")  # type: ignore[operator]  # both take a path
+                look(tmp_path / "d")
                 outcomes.append(True)
             except (CorruptFileError, UnknownFormatError):
                 outcomes.append(False)
         assert outcomes[0] == outcomes[1], place
-    for damaged in (whole[:-1], whole + b"\0", whole[:1000]):
-        (tmp_path / "d").write_bytes(damaged)
+    for content in (whole[:-1], whole + b"\0", whole[:1000]):
+        (tmp_path / "d").write_bytes(content)
         with pytest.raises(CorruptFileError, match=r"'.*d'"):
             verify(tmp_path / "d")
 
