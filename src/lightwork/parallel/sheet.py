@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..errors import CallCancelled
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
 from .failures import brief
@@ -320,7 +321,7 @@ class Sheet:
     def fail(self, index: int, call: Call, error: BaseException) -> None:
         """A task failed for good."""
         self.failed.append(index)
-        if self.capsules is not None and not isinstance(error, KeyboardInterrupt):
+        if self.capsules is not None and not isinstance(error, CallCancelled | KeyboardInterrupt):
             self.capsules.save(index, call, error)
 
     def note_slow(self, seconds: float, index: int, text: str) -> None:

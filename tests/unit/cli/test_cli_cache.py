@@ -163,6 +163,19 @@ def test_damaged_results_are_found_and_removed(tmp_path: Path) -> None:
     assert memory.stats().records == 0
 
 
+def test_a_database_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """It is set aside, and would look like an empty cache."""
+    memory = Memory(tmp_path / "cache")
+    memory.eval(bytes, 10)
+    memory.store.close()  # type: ignore[union-attr]  # there is one
+    (database,) = (tmp_path / "cache").rglob("*.sqlite")
+    database.write_bytes(b"no database " * 1000)
+    done = run("cache", "verify", "cache", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [Path(path).name for path in json.loads(done.stdout)["set_aside"]] == ["damaged-records.sqlite"]
+    assert b"damaged as a whole" in run("cache", "verify", "cache", cwd=tmp_path).stdout
+
+
 def test_results_are_removed_by_key_and_by_what_they_are(tmp_path: Path) -> None:
     """A dry run tells and leaves them; without ``--yes`` nobody is there to be asked."""
     filled(tmp_path)
