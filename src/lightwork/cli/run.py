@@ -116,6 +116,10 @@ def _check(given: Namespace) -> None:
         raise Refusal(f"no option {given.program[0]}: options of Python itself are given to python -m", USAGE)
     elif not os.path.exists(given.program[0]):
         raise Refusal(f"{given.program[0]!r} does not exist", USAGE)
+    elif os.path.isdir(given.program[0]) and not os.path.exists(
+        os.path.join(given.program[0], "__main__.py")
+    ):
+        raise Refusal(f"{given.program[0]!r} is a folder without a __main__.py", USAGE)
 
 
 def _program(given: Namespace, *, alias: bool) -> int:
@@ -137,7 +141,8 @@ def _program(given: Namespace, *, alias: bool) -> int:
         sys.excepthook(type(own), own, own.__traceback__)
         return _INTERRUPTED if isinstance(exc, KeyboardInterrupt) else FAILED
     finally:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed before the start
+            sys.stdout.flush()
     return OK
 
 

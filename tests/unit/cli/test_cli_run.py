@@ -101,6 +101,7 @@ def test_compat_reports_nothing(tmp_path: Path) -> None:
     [
         (["run"], "give a script"),
         (["run", "missing.py"], "does not exist"),
+        (["run", "."], "__main__.py"),
         (["run", "-m"], "name of a module"),
         (["run", "-m", "no_such.module"], "no_such"),
         (["run", "-m", "no_such_module"], "no module of that name"),

@@ -7,7 +7,7 @@ from ..command import OK, Command
 from ..tables import Column, bytes_text
 from ..terminal import Terminal
 from .groups import by_function
-from .opening import add_cache, opened, place_of
+from .opening import add_cache, folders_of, opened, place_of
 from .selection import add_selection, selected, selection_of
 
 __all__ = ["DU", "on_disk"]
@@ -25,16 +25,21 @@ _COLUMNS = (Column("size", is_number=True), Column("results", is_number=True), C
 
 
 def on_disk(location: str) -> int:
-    """Bytes that the files in a folder take on the disk; files that vanish meanwhile take none."""
-    total = 0
-    for folder, _, names in os.walk(location):
-        for name in names:
-            try:
-                status = os.lstat(os.path.join(folder, name))
-            except FileNotFoundError:
-                continue
-            total += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
-    return total
+    """Bytes that what is ours in a location takes on the disk; files that vanish meanwhile take none."""
+    return sum(
+        _taken(os.path.join(folder, name))
+        for ours in folders_of(location)
+        for folder, _, names in os.walk(ours)
+        for name in names
+    )
+
+
+def _taken(path: str) -> int:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0
+    return int(getattr(status, "st_blocks", -(-status.st_size // 512)) * 512)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

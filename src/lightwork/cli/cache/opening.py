@@ -7,7 +7,7 @@ from ... import stores
 from ...memory import Memory
 from ..command import FAILED, USAGE, Refusal, add_json, refused_path
 
-__all__ = ["add_cache", "opened", "place_of"]
+__all__ = ["add_cache", "folders_of", "opened", "place_of"]
 
 _OURS = "lightwork-"
 
@@ -65,12 +65,13 @@ def place_of(path: str) -> str:
 def _check_readable(location: str) -> None:
     # What a store cannot read is a miss for it, and would look like an empty cache here.
     if os.path.isdir(location):
-        for folder in (location, *_folders(location)):
+        for folder in (location, *folders_of(location)):
             if not os.access(folder, os.R_OK | os.X_OK):
                 raise Refusal(f"{folder!r} may not be read by this user", FAILED)
 
 
-def _folders(location: str) -> list[str]:
+def folders_of(location: str) -> list[str]:
+    """What is ours in a location, in which a user may keep other things too."""
     if not os.access(location, os.R_OK | os.X_OK):
         return []
     return [os.path.join(location, name) for name in os.listdir(location) if name.startswith(_OURS)]

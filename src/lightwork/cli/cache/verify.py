@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from ..command import FAILED, OK, Command
 from ..terminal import Terminal
-from .opening import add_cache, opened, place_of
+from .opening import add_cache, folders_of, opened, place_of
 from .selection import row_of
 
 __all__ = ["VERIFY"]
@@ -30,8 +30,8 @@ def _set_aside(location: str) -> list[str]:
     """Databases that were found damaged as a whole, now or before."""
     return [
         os.path.join(folder, name)
-        for folder, _, names in os.walk(location)
-        for name in names
+        for folder in folders_of(location)
+        for name in os.listdir(folder)
         if name.startswith("damaged-") and name.endswith(".sqlite")
     ]
 
