@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Column", "bytes_text", "counted", "lines_of", "seconds_text", "span_text"]
+__all__ = ["Column", "bytes_text", "counted", "lines_of", "seconds_text", "span_text", "widths_of"]
 
 _SPANS = (("y", 365.25 * 86400.0), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
 
@@ -16,10 +16,16 @@ class Column(NamedTuple):
     """Numbers stand to the right."""
 
 
+def widths_of(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The characters that each column needs."""
+    cells = [[column.title for column in columns], *rows]
+    return [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+
 def lines_of(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """A table as lines, the titles first; longer ones are cut to `width` columns of the terminal."""
     cells = [[column.title for column in columns], *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = widths_of(columns, rows)
     lines = []
     for row in cells:
         parts = [

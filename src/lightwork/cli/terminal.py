@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from ..system.optional import installed
-from .tables import Column, lines_of
+from .tables import Column, lines_of, widths_of
 
 __all__ = ["Terminal"]
 
@@ -58,17 +58,21 @@ class Terminal:
 
     def write_table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """A table: drawn by rich on a terminal where that is installed, else in plain columns."""
-        rich = installed("rich.table") if self._coloured else None
+        rich: Any = installed("rich.table") if self._coloured else None  # Any: a library without types here
         if rich is None:
             head, *body = lines_of(columns, rows, self.width)
             self.write("\n".join([self.styled(head, "bold"), *body]))
             return
-        table: Any = rich.Table(
-            box=None, pad_edge=False, header_style="bold"
-        )  # Any: of a library without types here
-        for column in columns:
-            justify = "right" if column.is_number else "left"
-            table.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis")
+        table = rich.Table(box=None, pad_edge=False, header_style="bold")
+        widths = widths_of(columns, rows)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(
+                column.title,
+                justify="right" if column.is_number else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                min_width=width if width < max(widths) else None,  # what is longest gives way
+            )
         plain: Any = installed("rich.text")  # Any: likewise
         for row in rows:
             table.add_row(*(plain.Text(cell) for cell in row))
