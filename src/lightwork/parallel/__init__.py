@@ -15,6 +15,7 @@
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
+`capsules`         tasks that failed, in files from which they can be run again
 `sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         batching,
         calling,
         cancelling,
+        capsules,
         carried,
         checkpoint,
         descriptors,
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
         workers,
     )
     from .calls import delayed
+    from .capsules import Capsule, read_capsule
     from .config import effective_n_jobs, parallel_config
     from .contexts import register_context
     from .failures import Failure
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from .sharing import share
 
 __all__ = [
+    "Capsule",
     "Failure",
     "Parallel",
     "Retry",
@@ -82,6 +86,7 @@ __all__ = [
     "batching",
     "calling",
     "cancelling",
+    "capsules",
     "carried",
     "checkpoint",
     "delayed",
@@ -97,6 +102,7 @@ __all__ = [
     "output",
     "parallel_config",
     "progress",
+    "read_capsule",
     "recall",
     "records",
     "register_context",
@@ -120,6 +126,7 @@ __getattr__ = on_first_use(
     __name__,
     parts=__all__,
     names={
+        "Capsule": "capsules",
         "Failure": "failures",
         "Parallel": "parallel",
         "Retry": "retrying",
@@ -127,6 +134,7 @@ __getattr__ = on_first_use(
         "effective_n_jobs": "config",
         "share": "sharing",
         "parallel_config": "config",
+        "read_capsule": "capsules",
         "register_context": "contexts",
         "task_rng": "seeding",
     },
