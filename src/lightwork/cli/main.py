@@ -10,11 +10,12 @@ from ..errors import InvalidOption, LightworkError
 from .command import EXIT_CODES, FAILED, USAGE, Command, Refusal
 from .convert import CONVERT
 from .hash import HASH
+from .report import REPORT
 from .terminal import Terminal
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Command, ...] = (CONVERT, HASH)
+COMMANDS: tuple[Command, ...] = (CONVERT, HASH, REPORT)
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _UNREAD = 141  # 128 + SIGPIPE

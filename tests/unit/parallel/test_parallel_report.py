@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from lightwork.errors import ParallelError
 from lightwork.parallel import Parallel, delayed
-from lightwork.parallel.advice import Facts, advise, duration, size
+from lightwork.parallel.advice import Facts, advise
 from lightwork.parallel.report import Phases, Report
 from lightwork.parallel.sheet import Account, Sheet
 from lightwork.parallel.window import Window
 from lightwork.protocols import Batch, Call, Done, Failed, Returned
+from lightwork.system.units import duration, size
 
 PLACES = [(1, None), (2, "threads"), (2, "processes"), (3, "sequential")]
 
