@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ..system.units import duration
 from .markup import Markup, element
 
-__all__ = ["Series", "areas", "lines"]
+__all__ = ["Series", "Words", "areas", "lines"]
+
+Words: TypeAlias = Callable[[float], str]
+"""A value as it is written beside the axis."""
 
 _WIDE: Final = 1000
 _HIGH: Final = 200
@@ -23,7 +26,7 @@ class Series(NamedTuple):
     """Seconds and values ``>= 0``, by time."""
 
 
-def lines(series: Sequence[Series], until: float, words: Callable[[float], str], title: str) -> Markup:
+def lines(series: Sequence[Series], until: float, words: Words, title: str) -> Markup:
     """One line for each series, from 0 to `until` seconds; the values in `words`."""
     most = max((value for one in series for _, value in one.moments), default=0.0)
     scale = _Scale(0.0, until, most)
@@ -40,7 +43,7 @@ def areas(
     series: Sequence[Series],
     begin: float,
     end: float,
-    words: Callable[[float], str],
+    words: Words,
     title: str,
     *,
     ends: tuple[str, str],
@@ -62,7 +65,6 @@ def areas(
             element("title", f"{one.name}: {words(rows[place][-1])}"),
             d=_area(moments, sums[place], sums[place + 1], scale),
             class_=f"stroke-{colour}",
-            stroke="none",
             fill_opacity=0.85,
         )
         for place, (colour, one) in enumerate(_coloured(series))
@@ -140,7 +142,7 @@ def _chart(
     series: Sequence[Series],
     drawn: Sequence[Markup],
     scale: _Scale,
-    words: Callable[[float], str],
+    words: Words,
     title: str,
     ends: tuple[str, str],
 ) -> Markup:
@@ -150,7 +152,7 @@ def _chart(
         value = number * scale.step
         grid.append(element("path", d=f"M0 {scale.y(value)}H{_WIDE}", class_="grid"))
         place = f"top:{100 * (1 - value / scale.top):.1f}%"
-        marks.append(element("span", words(value), class_="mark", style=place))
+        marks.append(element("span", words(value) if number else "0", class_="mark", style=place))
     svg = element(
         "svg",
         *grid,
