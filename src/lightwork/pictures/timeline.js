@@ -194,7 +194,7 @@
 
   function visit(lane, i) {
     const length = Math.max(lane.end[i] - lane.begin[i], 100);
-    show(lane.begin[i] - length, lane.end[i] + length);
+    show(lane.begin[i] - length / 2, lane.end[i] + length / 2);
     stage.scrollIntoView({block: "nearest"});
     hover({lane, i, more: 0}, toX((lane.begin[i] + lane.end[i]) / 2));
   }

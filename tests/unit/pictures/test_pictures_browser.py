@@ -43,8 +43,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of a report, and that of the trace of the same call."""
     folder = tmp_path_factory.mktemp("pages")
     parallel = Parallel(2, "threads", trace=folder / "run.json", on_error="skip")
-    calls = [delayed(spin)(0.004, HOSTILE) if i % 20 == 0 else delayed(tiny)(i) for i in range(200)]
-    parallel([*calls, delayed(fail)("no"), delayed(spin)(0.1)])
+    calls = [delayed(spin)(0.004, HOSTILE) if i % 20 == 0 else delayed(tiny)(i) for i in range(800)]
+    parallel([*calls, delayed(fail)("no"), *[delayed(spin)(0.06)] * 4])
     parallel.report().save(folder / "report.html")
     trace = traced.read_trace(folder / "run.json")
     picture.save_page(folder / "trace.html", trace.report, title=trace.title, lanes=trace.lanes)
@@ -86,7 +86,9 @@ def colours(chromium: Browser) -> set[int]:
     """The opaque colours on the canvas."""
     found: list[int] = chromium.ask(
         "(() => { const canvas = document.querySelector('#timeline');"
-        " const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+        " const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});"
+        " copy.drawImage(canvas, 0, 0);"
+        " const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;"
         " const seen = new Set();"
         " for (let i = 0; i < data.length; i += 4)"
         "   if (data[i + 3] === 255) seen.add(data[i] * 65536 + data[i + 1] * 256 + data[i + 2]);"
@@ -137,15 +139,18 @@ def test_a_slow_call_is_shown_and_named(chromium: Browser, pages: dict[str, Path
     """A click on its row zooms to it; the pointer on its bar tells what it was, elsewhere nothing."""
     chromium.open(pages["trace"])
     whole = view(chromium)
+    index, figure, unit, call = chromium.text("tr[data-task]").split(maxsplit=3)
     chromium.click("tr[data-task]")
     assert view(chromium) != whole
-    assert re.match(r"task 201: spin\(0\.1\)\n10\d\.?\d* ms, from .* on, worker \d", chromium.text("#tip"))
+    told = chromium.text("#tip")
+    assert told.startswith(f"task {index}: {call}\n{figure} {unit}, from ")
+    assert re.search(r" on, worker \d$", told)
     x = chromium.ask("document.querySelector('#timeline').clientWidth / 2")
     y = chromium.ask("document.querySelector('#tip').offsetTop") - 10
     chromium.point(x, 5)  # the axis
     assert chromium.ask("document.querySelector('#tip').hidden")
     chromium.point(x, y)
-    assert chromium.text("#tip").startswith("task 201: spin(0.1)")
+    assert chromium.text("#tip") == told
     assert chromium.complaints() == []
 
 
@@ -153,10 +158,10 @@ def test_the_filter_finds_calls_errors_and_numbers(chromium: Browser, pages: dic
     """How many they are and how long they took; the others grow pale; Enter goes to the next."""
     chromium.open(pages["trace"])
     bright = colours(chromium)
-    for wanted, count in (("tiny", "190"), ("VALUEERROR", "1"), ("#17", "1"), ("nothing like it", "0")):
+    for wanted, count in (("tiny", "760"), ("VALUEERROR", "1"), ("#17", "1"), ("nothing like it", "0")):
         chromium.find("#filter").clear()
         chromium.press("#filter", wanted)
-        assert chromium.text("#matches").startswith(f"{count} of 202 tasks, ")
+        assert chromium.text("#matches").startswith(f"{count} of 805 tasks, ")
     assert len(colours(chromium)) < len(bright)  # nothing is left that is not pale
     chromium.find("#filter").clear()
     whole = view(chromium)
@@ -164,7 +169,7 @@ def test_the_filter_finds_calls_errors_and_numbers(chromium: Browser, pages: dic
     assert view(chromium) != whole
     assert "failed: ValueError" in chromium.text("#tip")
     chromium.click("#names button")
-    assert chromium.text("#matches").startswith(("10 of", "11 of", "190 of", "1 of"))
+    assert chromium.text("#matches").startswith(("44 of", "760 of", "1 of"))
     assert chromium.complaints() == []
 
 
@@ -198,18 +203,16 @@ def test_a_long_trace_opens_at_once(chromium: Browser, tmp_path: Path) -> None:
 
 
 def test_a_trace_of_any_length_is_drawn_whole(chromium: Browser, tmp_path: Path) -> None:
-    """A million spans are joined, none is cut off: all tasks are counted, the last lies at the end."""
-    spans = [Span(i * 1e-3, i * 1e-3 + 5e-4, 5e-4, 1, i, "f") for i in range(1_000_000)]
+    """Half a million spans are joined, none is cut off: all tasks are counted, the last is found."""
+    spans = [Span(i * 1e-3, i * 1e-3 + 5e-4, 5e-4, 1, i, "f") for i in range(500_000)]
     lanes = traced.joined([Lane("worker 0", "run", spans)])
     assert len(lanes[0].spans) <= 200_000
     report = Parallel(1)
     report([])
-    told = report.report()._replace(wall=1000.0)
+    told = report.report()._replace(wall=500.0)
     picture.save_page(tmp_path / "long.html", told, lanes=lanes)
     chromium.open(tmp_path / "long.html")
-    chromium.press("#filter", "999999")
-    assert chromium.text("#matches").startswith("5 of 1,000,000 tasks") or "of 1,000,000 tasks" in chromium.text(
-        "#matches"
-    )
-    chromium.press("#filter", "\ue007")
-    assert "from 99" in chromium.text("#tip")
+    chromium.press("#filter", "499999\ue007")
+    assert " of 500,000 tasks" in chromium.text("#matches")
+    assert re.match(r"\d+ tasks, from task 49999\d on", chromium.text("#tip"))
+    assert chromium.complaints() == []
