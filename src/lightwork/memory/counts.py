@@ -81,10 +81,10 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add the figures of others."""
-        for name in _FIGURES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
         if other.saved:
             self._saved = Course(summed([self.course(), other.course()]))
+        for name in _FIGURES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def course(self) -> "Marks":
         """The seconds saved until some moments of `time.perf_counter`, the last of which is now."""

@@ -198,7 +198,7 @@ def test_a_report_prints_and_draws_itself() -> None:
     assert text.endswith(report.advice)
     assert "<b>&#x27;" not in page
     assert "&lt;b&gt;" in page
-    assert page.count("title=") == len(Phases._fields)
+    assert page.count("title=") == len(Phases._fields) + report.n_jobs  # each phase, each worker
 
 
 # Of the accounts alone
