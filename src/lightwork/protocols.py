@@ -228,7 +228,7 @@ class SupportsMemory(Protocol):
     """A session that knows how much memory its workers have."""
 
     def memory(self) -> Sequence[int]:
-        """For each slot the bytes that its worker shares with nobody; 0 if it has none, or they cannot be read.
+        """For each slot the bytes that its worker shares with nobody; 0 if they cannot be read.
 
         Asked by the thread that drives, some times a second. Does not block.
         """

@@ -23,9 +23,14 @@ examples:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("trace", metavar="TRACE", help="the trace to read")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the page to write (default: TRACE with .html in place of its ending)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the page to write (default: TRACE with .html in place of its ending)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document: the path, the figures, the advice")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document: the path, the figures, the advice"
+    )
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:

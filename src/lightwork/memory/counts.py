@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from .. import memory
 from ..protocols import Record
-from .course import Course, summed
 from .facts import read_facts
 
 if TYPE_CHECKING:
-    from .course import Marks
+    from .course import Course, Marks
     from .stats import CallStats
 
 __all__ = ["Counts", "Ledger"]
@@ -82,7 +81,8 @@ class Counts:
     def add(self, other: "Counts") -> None:
         """Add the figures of others."""
         if other.saved:
-            self._saved = Course(summed([self.course(), other.course()]))
+            together = memory.course.summed([self.course(), other.course()])
+            self._saved = memory.course.Course(together)
         for name in _FIGURES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -95,7 +95,7 @@ class Counts:
 
     def _mark(self, moment: float) -> None:
         if self._saved is None:
-            self._saved = Course()
+            self._saved = memory.course.Course()
         self._due = self._saved.mark(moment, self.saved)
 
     @property

@@ -10,11 +10,11 @@ Marks: TypeAlias = "Sequence[tuple[float, float]]"
 
 _MOST: Final = 256
 _PAUSE: Final = 0.01
-"""Seconds between two marks, at first: a thousand hits a second are to cost no more than one comparison each."""
+"""Seconds between two marks, at first: most of a thousand hits a second pay for one comparison."""
 
 
 class Course:
-    """Marks that one figure leaves as it grows. When they are too many every other goes, and fewer are made."""
+    """Marks that one figure leaves as it grows. If they are too many every other goes, and fewer are made."""
 
     __slots__ = ("_pause", "marks")
 
@@ -26,7 +26,9 @@ class Course:
         """Note a value; the moment from which on the next is welcome (s)."""
         self.marks.append((moment, value))
         if len(self.marks) > _MOST:
-            self.marks = self.marks[::-2][::-1]  # the last stays, in a new list: somebody may be reading this one
+            self.marks = self.marks[::-2][
+                ::-1
+            ]  # the last stays, in a new list: somebody may be reading this one
             self._pause *= 2
         return moment + self._pause
 
@@ -47,7 +49,7 @@ def summed(courses: Iterable[Marks]) -> list[tuple[float, float]]:
 
 
 def thinned(marks: Marks, most: int = _MOST) -> list[tuple[float, float]]:
-    """At most `most + 1` of them: the last in each of `most` equal spans of time, so that no value is wrong."""
+    """At most `most + 1` of them, none changed: the last in each of `most` equal spans of time."""
     if len(marks) <= most:
         return list(marks)
     first, width = marks[0][0], (marks[-1][0] - marks[0][0]) / most or 1.0

@@ -1,4 +1,4 @@
-"""What is kept of each function, how that grew, and what it has saved: read from a store when it is asked for."""
+"""What is kept of each function, how that grew, and what it has saved; read from a store when asked for."""
 
 import time
 from collections import defaultdict
@@ -7,14 +7,14 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from ..protocols import Entry, Store, SupportsNotes
-from .course import Marks, summed, thinned
+from .course import Marks, thinned
 from .facts import read_facts
 
 __all__ = ["FunctionHistory", "History", "kept_by", "on_the_wall"]
 
 _PREFIX: Final = 8  # bytes of a key that name the function
 _USED: Final = 1.0
-"""Seconds. A result that was last used so long after it was written was used, by a clock of the file system or ours."""
+"""Seconds from writing to the last use from which on it was one: file systems have clocks of their own."""
 
 
 class FunctionHistory(NamedTuple):
@@ -43,7 +43,7 @@ class History:
     store
         ``None`` if nothing is kept anywhere.
     saved
-        By function, how many seconds results have saved (s since the epoch, s), as far as somebody has counted.
+        By function, how many seconds results have saved, as far as somebody has counted.
     """
 
     def __init__(self, store: Store | None, saved: Mapping[str, Marks]) -> None:
@@ -67,8 +67,8 @@ class History:
 def kept_by(store: Store) -> list[FunctionHistory]:
     """What a store holds of each function, those with the most bytes first. Nothing counts as used.
 
-    A store does not count hits. So the seconds saved are the least that is certain: a result that was used since
-    it was written has saved its computation once, when it was used last.
+    A store does not count hits. So the seconds saved are the least that is certain: a result that was used
+    since it was written has saved its computation once, when it was used last.
     """
     groups: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in store.scan():

@@ -11,8 +11,8 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
-`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`) and the
-                   memory (`gauge`), `report`, `trace` (read again by `traced`), and what they look like (`picture`)
+`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`), the
+                   memory (`gauge`), `report`, `trace` (which `traced` reads); `picture`: what they look like
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept

@@ -1,7 +1,7 @@
 """How much memory a call and its workers have, looked at now and then by the thread that drives the call.
 
-The first look is a twentieth of a second after the call began, so short calls pay nothing. Looking takes at most a
-half per cent of that thread's time. What a task had between two looks and gave back again is not seen.
+The first look is a twentieth of a second after the call began, so short calls pay nothing. Looking takes
+at most a half per cent of that thread's time. What a task had between two looks is not seen.
 """
 
 import time
@@ -28,7 +28,7 @@ class MemoryCourse(NamedTuple):
 
     @property
     def peak(self) -> int:
-        """The most that was seen (bytes); less than the most that there was, if that was between two looks."""
+        """The most that was seen (bytes); what there was between two looks may be more."""
         return max((nbytes for _, nbytes in self.moments), default=0)
 
 

@@ -289,7 +289,10 @@ class Parallel:
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
             subject = parallel.watch.Subject(
-                title, self._engine.name, skips=self.on_error == "skip", waits_for_reader=self.return_generator
+                title,
+                self._engine.name,
+                skips=self.on_error == "skip",
+                waits_for_reader=self.return_generator,
             )
             watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
             self._watch = watch
@@ -348,7 +351,7 @@ class Parallel:
             switch.cancel()
 
     def report(self) -> "Report":
-        """Where the time of the last call went, or of the one that goes on; ``print`` it, or ``.save("r.html")``.
+        """Where the time of the last call went, or of the one that goes on: ``print``, show or ``save`` it.
 
         Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
 

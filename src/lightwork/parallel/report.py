@@ -194,9 +194,7 @@ def _sum(accounts: list[Account], name: str) -> float:
 
 
 def _times(account: Account, wall: float, began: float) -> WorkerTimes:
-    return WorkerTimes(
-        account.tasks, account.run, account.run / wall if wall else 0.0, account.runs(began)
-    )
+    return WorkerTimes(account.tasks, account.run, account.run / wall if wall else 0.0, account.runs(began))
 
 
 def _line(name: str, seconds: float, part: float) -> str:

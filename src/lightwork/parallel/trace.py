@@ -1,8 +1,8 @@
 """``trace="run.json"``: what ran where and when, in the Chrome trace format, for Perfetto or ``chrome://tracing``.
 
 While the call runs a `Recording` keeps what engines tell, per batch: eight bytes per task, and the text of a
-call that took a millisecond or longer. The file is made from it when the call has ended. The report of the call is
-in it too, where the format leaves room for what others need not know (``otherData``); `traced` reads all of it.
+call that took a millisecond or longer. The file is made from it when the call has ended. The report of the
+call is in it too, where the format leaves room for it (``otherData``); `traced` reads it all.
 
 Source
 ------

@@ -14,8 +14,7 @@ from .report import Phases, Report, SlowCall, WorkerTimes
 __all__ = ["Traced", "joined", "read_trace"]
 
 _MOST: Final = 200_000
-"""Spans of a page. Beyond, short neighbours are drawn together: a page of so many opens in about a second, and no
-screen shows more at once."""
+"""Spans of a page. Beyond, short neighbours are drawn together: no screen shows more at once."""
 
 _KINDS: Final = ("input", "pickling", "task")
 _WITHOUT: Final = "This trace was written without a report: only running and waiting can be told apart."
@@ -84,9 +83,7 @@ def _together(spans: Iterable[Span], grain: float) -> list[Span]:
     for span in spans:
         last = found[-1] if found else None
         if last is not None and span.end - last.begin <= grain and not (span.error or last.error):
-            found[-1] = Span(
-                last.begin, span.end, last.busy + span.busy, last.count + span.count, last.index
-            )
+            found[-1] = Span(last.begin, span.end, last.busy + span.busy, last.tasks + span.tasks, last.first)
         else:
             found.append(span)
     return found
@@ -106,8 +103,8 @@ def _lanes(events: Iterable[Event]) -> list[Lane]:
             spans[row].append(_span(event))
         elif kind == "M" and event["name"] == "thread_name":
             names[row] = str(event["args"]["name"]).removesuffix(" (parent)")
-    for row in spans:
-        spans[row].sort(key=lambda span: span.begin)
+    for found in spans.values():
+        found.sort(key=lambda span: span.begin)
     shown = [row for row in sorted(names) if spans[row] or names[row].startswith("worker")]
     return [
         Lane(names[row], "run" if kinds.get(row, "task") == "task" else kinds[row], spans[row])
@@ -169,14 +166,14 @@ def _told_by(lanes: list[Lane]) -> Report:
         wall=wall,
         n_jobs=len(workers),
         backend="unknown",
-        tasks=sum(span.count for span in tasks),
+        tasks=sum(span.tasks for span in tasks),
         phases=Phases(0.0, 0.0, 0.0, sum(busy), 0.0, max(wall * len(workers) - sum(busy), 0.0)),
         workers=tuple(
-            WorkerTimes(sum(span.count for span in spans), seconds, seconds / wall if wall else 0.0)
+            WorkerTimes(sum(span.tasks for span in spans), seconds, seconds / wall if wall else 0.0)
             for spans, seconds in zip(workers, busy, strict=True)
         ),
-        slowest=tuple(SlowCall(span.index, span.text, span.busy) for span in tasks[:5] if span.count == 1),
-        failed=tuple(sorted(span.index for span in tasks if span.error)),
+        slowest=tuple(SlowCall(span.first, span.text, span.busy) for span in tasks[:5] if span.tasks == 1),
+        failed=tuple(sorted(span.first for span in tasks if span.error)),
         skipped=(),
         advice=_WITHOUT,
     )

@@ -1,6 +1,6 @@
-"""Pictures of figures: HTML that stands alone, for a browser, and a part of it for a notebook. Pure, but for `save`.
+"""Pictures of figures: HTML that stands alone, for a browser, and a part of it for a notebook.
 
-What is drawn is handed over as numbers and texts; nothing here knows whose they are.
+What is drawn is handed over as numbers and texts; nothing here knows whose they are. Pure, but for `save`.
 
 ===========  =============================================================================
 `markup`     elements; texts are escaped, whatever they hold

@@ -31,7 +31,9 @@ def lines(series: Sequence[Series], until: float, words: Words, title: str) -> M
     most = max((value for one in series for _, value in one.moments), default=0.0)
     scale = _Scale(0.0, until, most)
     curves = [
-        element("path", element("title", one.name), d=_line(one.moments, scale), class_=f"curve stroke-{place}")
+        element(
+            "path", element("title", one.name), d=_line(one.moments, scale), class_=f"curve stroke-{place}"
+        )
         for place, one in _coloured(series)
     ]
     # A line is not filled, whatever the class of its colour says.
@@ -53,7 +55,9 @@ def areas(
     `ends`: what is written at the two ends of the axis.
     """
     series = _bounded(series)
-    moments = sorted({moment for one in series for moment, _ in one.moments if begin <= moment <= end} | {begin, end})
+    moments = sorted(
+        {moment for one in series for moment, _ in one.moments if begin <= moment <= end} | {begin, end}
+    )
     rows = [[_at(one.moments, moment) for moment in moments] for one in series]
     sums = [[0.0] * len(moments)]
     for row in rows:
@@ -124,7 +128,8 @@ def _at(moments: Sequence[tuple[float, float]], moment: float) -> float:
 
 def _line(moments: Sequence[tuple[float, float]], scale: _Scale) -> str:
     return "".join(
-        f"{'L' if place else 'M'}{scale.x(moment)} {scale.y(value)}" for place, (moment, value) in enumerate(moments)
+        f"{'L' if place else 'M'}{scale.x(moment)} {scale.y(value)}"
+        for place, (moment, value) in enumerate(moments)
     )
 
 

@@ -83,11 +83,14 @@ def table(
     targets
         For each row the index of the task that the timeline shows when the row is clicked.
     """
-    head = [element("th", name, class_=None if place in words else "number") for place, name in enumerate(heads)]
+    head = [
+        element("th", name, class_=None if place in words else "number") for place, name in enumerate(heads)
+    ]
     body = []
     for number, row in enumerate(rows):
         cells = [
-            element("td", cell, class_="words" if place in words else "number") for place, cell in enumerate(row)
+            element("td", cell, class_="words" if place in words else "number")
+            for place, cell in enumerate(row)
         ]
         target = None if targets is None else targets[number]
         body.append(element("tr", *cells, data_task=target, tabindex=None if target is None else 0))

@@ -21,11 +21,11 @@ class Span(NamedTuple):
     busy: float
     """Seconds between the two in which it really went on: less if several are joined."""
 
-    count: int = 1
-    """Tasks that it stands for; 0 if it has not ended."""
+    tasks: int = 1
+    """How many it stands for; 0 if it has not ended."""
 
-    index: int = -1
-    """Of the first task; -1 if it is none."""
+    first: int = -1
+    """Index of the first of them; -1 if it is none."""
 
     text: str = ""
     """What it was; empty if nobody knows more than the index."""
@@ -49,7 +49,7 @@ def timeline_data(lanes: Iterable[Lane], wall: float) -> dict[str, Any]:  # Any:
     """What ``timeline.js`` draws. `wall`: seconds from the beginning to the end.
 
     Times are whole nanoseconds, each begin counted from the end before, each index from the one that
-    was expected: small numbers, so that 100,000 tasks take about 2 MB. Texts are listed once.
+    was expected: small numbers, so that 100,000 tasks take 1.2 MB. Texts are listed once.
     """
     texts: dict[str, int] = {}
     return {
@@ -118,12 +118,12 @@ def _columns(lane: Lane, texts: dict[str, int]) -> dict[str, Any]:  # Any: as ab
         gaps.append(begin - last)
         lengths.append(max(end - begin, 0))
         numbers.append(texts.setdefault(span.text, len(texts)))
-        skips.append(span.index - expected)
-        if span.count != 1:
-            counts[place] = [span.count, _nanoseconds(span.busy)]
+        skips.append(span.first - expected)
+        if span.tasks != 1:
+            counts[place] = [span.tasks, _nanoseconds(span.busy)]
         if span.error:
             errors[place] = span.error
-        last, expected = begin + lengths[-1], span.index + 1
+        last, expected = begin + lengths[-1], span.first + 1
     return {
         "name": lane.name,
         "kind": lane.kind,
@@ -137,7 +137,7 @@ def _columns(lane: Lane, texts: dict[str, int]) -> dict[str, Any]:  # Any: as ab
 
 
 def _shaded(lane: Lane, wall: float) -> Markup:
-    """The part of each of `_BINS` columns that is busy, in `_SHADES` steps; neighbours of one step are one."""
+    """The part of each of `_BINS` columns that is busy, in `_SHADES` steps; equal neighbours are one."""
     steps = [min(_SHADES, int(part * _SHADES + 0.999)) for part in _busy(lane.spans, wall)]
     paths: dict[int, list[str]] = {}
     start = 0

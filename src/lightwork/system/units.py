@@ -52,7 +52,7 @@ def _seconds(span: object) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that fits: ``"3 µs"``, ``"4.2 ms"``, ``"12 s"``; from 1,000 s on ``"25 min"``, ``"20 h"``."""
+    """A time in the unit that fits: ``"3 µs"``, ``"4.2 ms"``, ``"12 s"``; from 1,000 s on ``"25 min"``."""
     for unit, least, step in _TIMES:
         if seconds >= least:
             return f"{seconds / step:.3g} {unit}"

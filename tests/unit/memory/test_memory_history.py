@@ -2,11 +2,12 @@
 
 import re
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork import Memory
@@ -41,6 +42,7 @@ def course(story: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 @given(steps, st.integers(1, 20))
+@settings(deadline=None, max_examples=50)
 def test_a_thinned_course_is_never_wrong(story: list[tuple[float, float]], most: int) -> None:
     """It has some of the marks, the last among them, by time."""
     marks = course(story)
@@ -52,6 +54,7 @@ def test_a_thinned_course_is_never_wrong(story: list[tuple[float, float]], most:
 
 
 @given(st.lists(steps, max_size=4))
+@settings(deadline=None, max_examples=50)
 def test_the_sum_of_courses_ends_at_the_sum(stories: list[list[tuple[float, float]]]) -> None:
     """And only grows."""
     courses = [course(story) for story in stories]
@@ -59,7 +62,7 @@ def test_the_sum_of_courses_ends_at_the_sum(stories: list[list[tuple[float, floa
     total = sum(marks[-1][1] for marks in courses if marks)
     assert (found[-1][1] if found else 0.0) == pytest.approx(total)
     values = [value for _, value in found]
-    assert all(b >= a - 1e-6 for a, b in zip(values, values[1:], strict=False))
+    assert all(b >= a - 1e-6 for a, b in pairwise(values))
 
 
 def test_marks_are_bounded() -> None:

@@ -3,13 +3,13 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError
@@ -47,6 +47,7 @@ pieces = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5), st.integers(0, 9))
 
 
 @given(pieces, st.integers(2, 12))
+@settings(deadline=None, max_examples=50)
 def test_stretches_are_few_and_lose_nothing(story: list[tuple[float, float, int]], most: int) -> None:
     """Tasks, busy time, begin and end are those of all that was added; pieces follow each other."""
     stretches, now, index, busy = Stretches(most), 0.0, 0, 0.0
@@ -62,7 +63,7 @@ def test_stretches_are_few_and_lose_nothing(story: list[tuple[float, float, int]
     assert sum(run.busy for run in runs) == pytest.approx(busy)
     assert [run.began for run in runs] == sorted(run.began for run in runs)
     assert all(run.ended >= run.began for run in runs)
-    assert all(before.ended <= after.began for before, after in zip(runs, runs[1:], strict=False))
+    assert all(before.ended <= after.began for before, after in pairwise(runs))
     if story:
         assert runs[0].began == story[0][0]
         assert runs[-1].ended == now
@@ -184,10 +185,10 @@ def test_looks_are_bounded_and_dear_ones_are_rare() -> None:
 
 
 @pytest.fixture
-def traced(tmp_path: Path) -> Iterator[tuple[Parallel, Path]]:
+def traced(tmp_path: Path) -> tuple[Parallel, Path]:
     parallel = Parallel(2, "threads", trace=tmp_path / "run.json", on_error="skip")
     parallel([delayed(spin)(0.01), delayed(fail)("<b>"), *[delayed(spin)(0.003)] * 30])
-    yield parallel, tmp_path / "run.json"
+    return parallel, tmp_path / "run.json"
 
 
 def test_a_report_saves_itself(traced: tuple[Parallel, Path]) -> None:
@@ -225,8 +226,8 @@ def test_a_trace_holds_the_report(traced: tuple[Parallel, Path]) -> None:
         assert [nbytes for _, nbytes in mine.moments] == [nbytes for _, nbytes in its.moments]
     lanes = read_trace(path).lanes
     found = [span for lane in lanes if lane.kind == "run" for span in lane.spans]
-    assert sorted(span.index for span in found) == list(range(32))
-    assert [span.error for span in found if span.index == 1] == ["ValueError"]
+    assert sorted(span.first for span in found) == list(range(32))
+    assert [span.error for span in found if span.first == 1] == ["ValueError"]
     assert {lane.kind for lane in lanes} == {"input", "pickling", "run"} or len(lanes) >= 2
 
 
@@ -249,11 +250,14 @@ def test_other_files_are_refused_by_name(text: str, tmp_path: Path) -> None:
     """Traces of other programs too."""
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(UnknownFormatError, match=r"x\.json' is no trace that trace= of a Parallel has written"):
+    with pytest.raises(
+        UnknownFormatError, match=r"x\.json' is no trace that trace= of a Parallel has written"
+    ):
         read_trace(path)
 
 
 @given(data=st.data())
+@settings(deadline=None)
 def test_damage_is_told_or_harmless(data: st.DataObject, damaged: dict[str, Any]) -> None:
     """Whatever value of a trace is replaced by another: an error of the tree, or a page."""
     content = json.loads(json.dumps(damaged["content"]))
@@ -295,6 +299,7 @@ def test_a_trace_that_was_cut_off_is_damaged(traced: tuple[Parallel, Path]) -> N
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3), st.booleans()), max_size=80),
     st.integers(2, 20),
 )
+@settings(deadline=None, max_examples=50)
 def test_spans_are_joined_and_none_is_lost(story: list[tuple[float, float, bool]], most: int) -> None:
     """As many tasks and as much busy time as before; failed ones stay by themselves."""
     spans, now = [], 0.0
@@ -303,8 +308,10 @@ def test_spans_are_joined_and_none_is_lost(story: list[tuple[float, float, bool]
         now = begin + length
         spans.append(Span(begin, now, length, 1, index, "f", "ValueError" if failed else ""))
     (lane,) = joined([Lane("worker 0", "run", spans)], most)
-    assert sum(span.count for span in lane.spans) == len(spans)
+    assert sum(span.tasks for span in lane.spans) == len(spans)
     assert sum(span.busy for span in lane.spans) == pytest.approx(sum(span.busy for span in spans))
-    assert [span.index for span in lane.spans if span.error] == [i for i, (_, _, bad) in enumerate(story) if bad]
+    assert [span.first for span in lane.spans if span.error] == [
+        i for i, (_, _, bad) in enumerate(story) if bad
+    ]
     if not any(bad for _, _, bad in story):
         assert len(lane.spans) <= most

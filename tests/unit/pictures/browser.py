@@ -93,7 +93,9 @@ class Browser:
 
     def mouse(self, what: str, x: float, y: float, **more: Any) -> None:
         """A real event of the mouse, at a place of the timeline."""
-        box = self.ask("(({left, top}) => [left, top])(document.querySelector('#timeline').getBoundingClientRect())")
+        box = self.ask(
+            "(({left, top}) => [left, top])(document.querySelector('#timeline').getBoundingClientRect())"
+        )
         self.command("Input.dispatchMouseEvent", type=what, x=box[0] + x, y=box[1] + y, **more)
         self.settle()
 
@@ -104,7 +106,7 @@ class Browser:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
-    """A browser with an empty profile in `folder`; the test is skipped, with the reason, where there is none."""
+    """A browser with an empty profile in `folder`. Skips the test, with the reason, where there is none."""
     if reason := missing():
         pytest.skip(reason)
     webdriver = importlib.import_module("selenium.webdriver")

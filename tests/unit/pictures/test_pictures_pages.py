@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork.errors import InvalidOption
@@ -47,6 +47,7 @@ texts = st.one_of(st.text(), st.sampled_from(["</script>", "<!--", "]]>", "&amp;
 
 
 @given(texts, texts)
+@settings(deadline=None)
 def test_texts_and_attributes_are_escaped(text: str, attribute: str) -> None:
     """What an HTML parser reads is the text again, and no element more than was made."""
     page = Reader(element("p", text, title=attribute))
@@ -64,6 +65,7 @@ def test_what_is_markup_stays_markup() -> None:
 
 
 @given(st.recursive(texts | st.integers() | st.booleans(), lambda inner: st.lists(inner), max_leaves=5))
+@settings(deadline=None, max_examples=50)
 def test_data_comes_back_as_it_was(data: Any) -> None:
     """From a script element that no value can close."""
     page = Reader(document.document("<title>", data=data))
@@ -92,10 +94,10 @@ def test_a_page_without_a_drawing_has_no_script() -> None:
     assert "<script" not in document.fragment("text")
 
 
-@pytest.mark.parametrize("name", ["run.json", "run", "", ".html.gz", b"x.html", 3, "no/folder/x.html", "a\0.html"])
-def test_a_path_that_cannot_be_is_refused(
-    name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "name", ["run.json", "run", "", ".html.gz", b"x.html", 3, "no/folder/x.html", "a\0.html"]
+)
+def test_a_path_that_cannot_be_is_refused(name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written; the message says what to give."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidOption, match="give"):
@@ -125,12 +127,17 @@ def spans(draw: st.DrawFn) -> list[Span]:
         last = begin + draw(moments)
         count = draw(st.integers(0, 3))
         busy = (last - begin) * 1e-9 * (1.0 if count == 1 else draw(st.floats(0, 1)))
-        index, text, error = draw(st.integers(-1, 10**6)), draw(texts), draw(st.sampled_from(["", "ValueError"]))
+        index, text, error = (
+            draw(st.integers(-1, 10**6)),
+            draw(texts),
+            draw(st.sampled_from(["", "ValueError"])),
+        )
         found.append(Span(begin * 1e-9, last * 1e-9, busy, count, index, text, error))
     return found
 
 
 @given(st.lists(spans(), max_size=3))
+@settings(deadline=None, max_examples=50)
 def test_the_data_of_a_timeline_tells_all_of_it(lanes: list[list[Span]]) -> None:
     """What the script unpacks are the spans again, to the nanosecond."""
     told = timeline.timeline_data([Lane(f"worker {n}", "run", lane) for n, lane in enumerate(lanes)], 1.5)
@@ -144,10 +151,10 @@ def test_the_data_of_a_timeline_tells_all_of_it(lanes: list[list[Span]]) -> None
             expected = index + 1
             assert begin == pytest.approx(span.begin * 1e9, abs=1)
             assert now == pytest.approx(span.end * 1e9, abs=1)
-            assert (index, told["texts"][columns["texts"][place]]) == (span.index, span.text)
+            assert (index, told["texts"][columns["texts"][place]]) == (span.first, span.text)
             assert columns["errors"].get(place, "") == span.error
             count, busy = columns["counts"].get(place, (1, now - begin))
-            assert count == span.count
+            assert count == span.tasks
             assert busy == pytest.approx(span.busy * 1e9, abs=2)
 
 
@@ -159,12 +166,13 @@ def test_spans_that_overlap_by_rounding_are_pushed_apart() -> None:
 
 
 @given(spans())
+@settings(deadline=None, max_examples=20)
 def test_the_small_drawing_is_well_formed(lane: list[Span]) -> None:
     """For any spans; its size depends on its columns, not on them."""
     wall = lane[-1].end if lane else 0.0
-    page = timeline.drawing([Lane("worker <0>", "run", lane)] * 40, wall)
+    page = timeline.drawing([Lane("worker <0>", "run", lane)] * 33, wall)
     assert len([name for name, _ in Reader(page).elements if name == "svg"]) == 32
-    assert "and 8 more" in page
+    assert "and 1 more" in page
     assert len(page) < 32 * 12_000
 
 
@@ -180,11 +188,14 @@ def test_the_small_drawing_is_as_dark_as_it_was_busy() -> None:
 # Charts and tables
 
 series = st.lists(
-    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e15)), max_size=8).map(sorted), min_size=1, max_size=10
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e15)), max_size=8).map(sorted),
+    min_size=1,
+    max_size=10,
 )
 
 
 @given(series)
+@settings(deadline=None, max_examples=50)
 def test_charts_are_well_formed(courses: list[list[tuple[float, float]]]) -> None:
     """For any figures: none lies outside of the picture, and none is lost among the others."""
     found = [Series(f"<{n}>", course) for n, course in enumerate(courses)]
