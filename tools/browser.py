@@ -1,7 +1,7 @@
-"""Install the browser that the tests of pages need, where that can be done: as root, on Debian and its kin.
+"""Install the browser that the tests of pages need, where that can be done: as root, on Debian or its kin.
 
-``make check`` calls this; users' ``make test`` does not. Where it cannot be done the tests are skipped, and say
-so. Needs nothing but the standard library.
+``make check`` calls this; users' ``make test`` does not. Where it cannot be done the tests are skipped, and
+say so. Needs nothing but the standard library.
 """
 
 import os

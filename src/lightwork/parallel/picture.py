@@ -90,6 +90,7 @@ def _span(run: Run, texts: dict[int, str], failed: set[int]) -> Span:
         run.busy,
         run.tasks,
         run.first,
+        run.last,
         texts.get(run.first, "") if is_one else "",
         "see the error of the call" if is_one and run.first in failed else "",
     )

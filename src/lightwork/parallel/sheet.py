@@ -146,7 +146,7 @@ class Account:
         """What ran when, as far as it was reported; times counted from `origin` (s)."""
         runs = tuple(self._stretches.runs(origin))
         if self._runs_still and self._ended > self._began:
-            runs += (Run(self._began - origin, self._ended - origin, self._ended - self._began, 0, -1),)
+            runs += (Run(self._began - origin, self._ended - origin, self._ended - self._began, 0, -1, -1),)
         return runs
 
     def gave_back(self, count: int) -> None:

@@ -24,20 +24,34 @@ class Run(NamedTuple):
     """How many have ended in it; 0 for one that runs still, or was lost with its worker."""
 
     first: int
-    """Index of the first of them; -1 for one that runs still."""
+    """Least index of them; -1 for one that runs still."""
+
+    last: int
+    """Greatest index. Other workers may have run some of those between the two."""
 
 
 class _Piece:
     """A `Run` that grows."""
 
-    __slots__ = ("began", "busy", "ended", "first", "tasks")
+    __slots__ = ("began", "busy", "ended", "first", "last", "tasks")
 
-    def __init__(self, began: float, ended: float, busy: float, tasks: int, first: int) -> None:
+    def __init__(self, began: float, ended: float, busy: float, tasks: int, first: int, last: int) -> None:
         self.began = began
         self.ended = ended
         self.busy = busy
         self.tasks = tasks
         self.first = first
+        self.last = last
+
+    def take(self, ended: float, busy: float, tasks: int, first: int, last: int) -> None:
+        """Reach over what follows."""
+        self.ended = ended
+        self.busy += busy
+        self.tasks += tasks
+        if first < self.first:
+            self.first = first
+        if last > self.last:
+            self.last = last
 
 
 class Stretches:
@@ -56,20 +70,19 @@ class Stretches:
 
     def add(self, began: float, ended: float, tasks: int, first: int) -> None:
         """`tasks` tasks from index `first` on ran from `began` to `ended` (s)."""
+        last = first + max(tasks, 1) - 1
         if self._pieces and ended - self._pieces[-1].began <= self._grain:
-            last = self._pieces[-1]
-            last.ended = ended
-            last.busy += ended - began
-            last.tasks += tasks
+            self._pieces[-1].take(ended, ended - began, tasks, first, last)
             return
-        self._pieces.append(_Piece(began, ended, ended - began, tasks, first))
+        self._pieces.append(_Piece(began, ended, ended - began, tasks, first, last))
         if len(self._pieces) > self._most:
             self._pieces = self._joined(self._pieces)
 
     def runs(self, origin: float = 0.0) -> Iterator[Run]:
         """The pieces, in the order of time, with times counted from `origin` (s)."""
         for piece in tuple(self._pieces):
-            yield Run(piece.began - origin, piece.ended - origin, piece.busy, piece.tasks, piece.first)
+            began, ended = piece.began - origin, piece.ended - origin
+            yield Run(began, ended, piece.busy, piece.tasks, piece.first, piece.last)
 
     def _joined(self, pieces: list[_Piece]) -> list[_Piece]:
         """Half as many, in a new list: somebody may be reading the old one."""
@@ -82,11 +95,9 @@ class Stretches:
 def _join(pieces: list[_Piece], grain: float) -> list[_Piece]:
     joined: list[_Piece] = []
     for piece in pieces:
-        last = joined[-1] if joined else None
-        if last is not None and piece.ended - last.began <= grain:
-            last.ended = piece.ended
-            last.busy += piece.busy
-            last.tasks += piece.tasks
+        if joined and piece.ended - joined[-1].began <= grain:
+            joined[-1].take(piece.ended, piece.busy, piece.tasks, piece.first, piece.last)
         else:
-            joined.append(_Piece(piece.began, piece.ended, piece.busy, piece.tasks, piece.first))
+            began, ended = piece.began, piece.ended
+            joined.append(_Piece(began, ended, piece.busy, piece.tasks, piece.first, piece.last))
     return joined

@@ -83,10 +83,16 @@ def _together(spans: Iterable[Span], grain: float) -> list[Span]:
     for span in spans:
         last = found[-1] if found else None
         if last is not None and span.end - last.begin <= grain and not (span.error or last.error):
-            found[-1] = Span(last.begin, span.end, last.busy + span.busy, last.tasks + span.tasks, last.first)
+            busy, tasks = last.busy + span.busy, last.tasks + span.tasks
+            first, end = min(last.first, span.first), max(_last(last), _last(span))
+            found[-1] = Span(last.begin, span.end, busy, tasks, first, end)
         else:
             found.append(span)
     return found
+
+
+def _last(span: Span) -> int:
+    return span.first + span.tasks - 1 if span.last < 0 else span.last
 
 
 def _lanes(events: Iterable[Event]) -> list[Lane]:
@@ -122,7 +128,8 @@ def _span(event: Event) -> Span:
     text = str(event["name"])
     if event["cat"] != "task":
         text = f"{text} of {args['tasks']} tasks, from task {args['first']} on"
-    return Span(begin, begin + seconds, seconds, int(count), index, text, str(args.get("error", "")))
+    error = str(args.get("error", ""))
+    return Span(begin, begin + seconds, seconds, int(count), index, text=text, error=error)
 
 
 def _report(told: Mapping[str, Any], events: Iterable[Event]) -> Report:  # Any: as JSON has it

@@ -35,6 +35,8 @@
   const lanes = data.lanes.map(unpack);
   const count = (lane, i) => (lane.counts[i] ? lane.counts[i][0] : 1);
   const busy = (lane, i) => (lane.counts[i] ? lane.counts[i][1] : lane.end[i] - lane.begin[i]);
+  const last = (lane, i) => (lane.counts[i] ? lane.counts[i][2] : lane.index[i]);
+  const holds = (lane, i, task) => lane.kind === "run" && lane.index[i] <= task && task <= last(lane, i);
 
   // The first place of an increasing array whose value is at least `value`.
   function lowest(values, value) {
@@ -51,17 +53,19 @@
 
   function duration(time, digits = 3) {
     if (!time) return "0 s";
-    const [unit, step] =
-      time >= 1e9 ? ["s", 1e9] : time >= 1e6 ? ["ms", 1e6] : time >= 1e3 ? ["µs", 1e3] : ["ns", 1];
-    return `${Number((time / step).toPrecision(Math.max(digits, Math.ceil(Math.log10(time / step + 1)))))} ${unit}`;
+    const [unit, step] = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 0]].find(([, step]) => time >= step);
+    const value = time / (step || 1), whole = Math.ceil(Math.log10(value + 1)); // digits before the point stay
+    return `${Number(value.toPrecision(Math.max(digits, whole)))} ${unit}`;
   }
 
   function title(lane, i) {
     const tasks = count(lane, i), first = lane.index[i], text = data.texts[lane.texts[i]];
-    if (lane.kind !== "run") return text || lane.name;
+    if (lane.kind !== "run") return text;
     if (first < 0) return "a task that runs still";
     if (tasks === 0) return `task ${first}, which its worker did not end`;
-    return tasks === 1 ? `task ${first}: ${text || "ended well"}` : `${tasks} tasks, from task ${first} on`;
+    if (tasks === 1) return `task ${first}${text && ": "}${text}`;
+    const all = last(lane, i) - first + 1 === tasks ? "tasks" : `${tasks} of the tasks`; // others ran elsewhere
+    return `${all} ${first} to ${last(lane, i)}${text && ": "}${text}`;
   }
 
   // -- drawing -------------------------------------------------------------------------------------------
@@ -196,6 +200,7 @@
     const length = Math.max(lane.end[i] - lane.begin[i], 100);
     show(lane.begin[i] - length / 2, lane.end[i] + length / 2);
     stage.scrollIntoView({block: "nearest"});
+    $("view").scrollTop = lanes.indexOf(lane) * laneHeight - $("view").clientHeight / 2;
     hover({lane, i, more: 0}, toX((lane.begin[i] + lane.end[i]) / 2));
   }
 
@@ -255,7 +260,8 @@
   });
   for (const name of ["pointerup", "pointercancel"])
     canvas.addEventListener(name, (event) => fingers.delete(event.pointerId));
-  canvas.addEventListener("pointerleave", () => hover(null));
+  // A finger that is lifted leaves as well: what it has pointed to stays.
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hover(null));
   canvas.addEventListener("dblclick", (event) => zoom(4, place(event).x));
   canvas.addEventListener("wheel", (event) => {
     if (event.ctrlKey || event.metaKey) zoom(Math.exp(-event.deltaY / 200), place(event).x);
@@ -277,16 +283,16 @@
   // -- filter and tables -----------------------------------------------------------------------------------
 
   function search() {
-    const wanted = filter.value.trim().toLowerCase(), number = /^#?(\d+)$/.exec(wanted);
+    const wanted = filter.value.trim().toLowerCase(), number = /^#?(\d+)$/.exec(wanted)?.[1];
     const fits = data.texts.map((text) => text.toLowerCase().includes(wanted));
     let tasks = 0, all = 0, time = 0;
     for (const lane of lanes) {
       const found = new Uint8Array(lane.size);
       for (let i = 0; i < lane.size; i++) {
         if (lane.kind !== "run") continue;
-        const own = number && Number(number[1]) >= lane.index[i] && Number(number[1]) < lane.index[i] + count(lane, i);
         all += count(lane, i);
-        if (!own && !(fits[lane.texts[i]] || lane.errors[i]?.toLowerCase().includes(wanted))) continue;
+        const isNamed = fits[lane.texts[i]] || lane.errors[i]?.toLowerCase().includes(wanted);
+        if (!isNamed && !(number && holds(lane, i, Number(number)))) continue;
         found[i] = 1;
         tasks += count(lane, i);
         time += busy(lane, i);
@@ -324,11 +330,13 @@
   }
 
   for (const row of document.querySelectorAll("tr[data-task]")) {
-    const go = () => {
-      const task = Number(row.dataset.task);
+    const go = () => { // to the bar that stands for it and for the fewest others
+      let best = null;
       for (const lane of lanes)
-        for (let i = 0; lane.kind === "run" && i < lane.size; i++)
-          if (task >= lane.index[i] && task < lane.index[i] + count(lane, i)) return visit(lane, i);
+        for (let i = 0; i < lane.size; i++)
+          if (holds(lane, i, Number(row.dataset.task)) && !(best && count(best.lane, best.i) <= count(lane, i)))
+            best = {lane, i};
+      if (best) visit(best.lane, best.i);
     };
     row.addEventListener("click", go);
     row.addEventListener("keydown", (event) => event.key === "Enter" && go());

@@ -27,6 +27,9 @@ class Span(NamedTuple):
     first: int = -1
     """Index of the first of them; -1 if it is none."""
 
+    last: int = -1
+    """Index of the last of them; -1 if they are one after the other."""
+
     text: str = ""
     """What it was; empty if nobody knows more than the index."""
 
@@ -114,13 +117,14 @@ def _columns(lane: Lane, texts: dict[str, int]) -> dict[str, Any]:  # Any: as ab
     errors: dict[int, str] = {}
     last, expected = 0, 0
     for place, span in enumerate(lane.spans):
-        begin, end = max(_nanoseconds(span.begin), last), max(_nanoseconds(span.end), last)
+        begin = max(_nanoseconds(span.begin), last)
         gaps.append(begin - last)
-        lengths.append(max(end - begin, 0))
+        lengths.append(max(_nanoseconds(span.end) - begin, 0))
         numbers.append(texts.setdefault(span.text, len(texts)))
         skips.append(span.first - expected)
         if span.tasks != 1:
-            counts[place] = [span.tasks, _nanoseconds(span.busy)]
+            end = span.first + span.tasks - 1 if span.last < 0 else span.last
+            counts[place] = [span.tasks, _nanoseconds(span.busy), end]
         if span.error:
             errors[place] = span.error
         last, expected = begin + lengths[-1], span.first + 1

@@ -76,7 +76,7 @@ def test_a_few_stretches_are_kept_as_they_are() -> None:
         stretches.add(number, number + 0.5, 2, 2 * number)
     runs = list(stretches.runs(origin=10.0))
     assert len(runs) == 1000
-    assert runs[3] == (-7.0, -6.5, 0.5, 2, 6)
+    assert runs[3] == (-7.0, -6.5, 0.5, 2, 6, 7)
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
@@ -306,7 +306,7 @@ def test_spans_are_joined_and_none_is_lost(story: list[tuple[float, float, bool]
     for index, (pause, length, failed) in enumerate(story):
         begin = now + pause
         now = begin + length
-        spans.append(Span(begin, now, length, 1, index, "f", "ValueError" if failed else ""))
+        spans.append(Span(begin, now, length, 1, index, -1, "f", "ValueError" if failed else ""))
     (lane,) = joined([Lane("worker 0", "run", spans)], most)
     assert sum(span.tasks for span in lane.spans) == len(spans)
     assert sum(span.busy for span in lane.spans) == pytest.approx(sum(span.busy for span in spans))

@@ -127,12 +127,10 @@ def spans(draw: st.DrawFn) -> list[Span]:
         last = begin + draw(moments)
         count = draw(st.integers(0, 3))
         busy = (last - begin) * 1e-9 * (1.0 if count == 1 else draw(st.floats(0, 1)))
-        index, text, error = (
-            draw(st.integers(-1, 10**6)),
-            draw(texts),
-            draw(st.sampled_from(["", "ValueError"])),
-        )
-        found.append(Span(begin * 1e-9, last * 1e-9, busy, count, index, text, error))
+        first, text = draw(st.integers(-1, 10**6)), draw(texts)
+        end = -1 if draw(st.booleans()) else first + draw(st.integers(0, 9))
+        error = draw(st.sampled_from(["", "ValueError"]))
+        found.append(Span(begin * 1e-9, last * 1e-9, busy, count, first, end, text, error))
     return found
 
 
@@ -153,8 +151,9 @@ def test_the_data_of_a_timeline_tells_all_of_it(lanes: list[list[Span]]) -> None
             assert now == pytest.approx(span.end * 1e9, abs=1)
             assert (index, told["texts"][columns["texts"][place]]) == (span.first, span.text)
             assert columns["errors"].get(place, "") == span.error
-            count, busy = columns["counts"].get(place, (1, now - begin))
+            count, busy, end = columns["counts"].get(place, (1, now - begin, index))
             assert count == span.tasks
+            assert span.tasks == 1 or end == (span.first + span.tasks - 1 if span.last < 0 else span.last)
             assert busy == pytest.approx(span.busy * 1e9, abs=2)
 
 
