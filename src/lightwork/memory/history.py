@@ -2,15 +2,18 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..protocols import Entry, Store, SupportsNotes
 from .course import Marks, thinned
 from .facts import read_facts
 
-__all__ = ["FunctionHistory", "History", "kept_by", "on_the_wall"]
+if TYPE_CHECKING:
+    from .entries import CacheEntry
+
+__all__ = ["FunctionHistory", "History", "histories_of", "kept_by", "on_the_wall"]
 
 _PREFIX: Final = 8  # bytes of a key that name the function
 _USED: Final = 1.0
@@ -64,6 +67,15 @@ class History:
         return [history._replace(saved=self.saved.get(history.name, ())) for history in found]
 
 
+def histories_of(entries: "Iterable[CacheEntry]", now: float) -> list[FunctionHistory]:
+    """As `kept_by`, of the entries that `Memory.entries` gave at the time `now` (s since the epoch)."""
+    by_name: dict[str, list[Entry]] = defaultdict(list)
+    for one in entries:
+        entry = Entry(one.key, one.nbytes, now - one.age, now - one.unused, one.seconds)
+        by_name[one.function or one.key[:_PREFIX].hex()].append(entry)
+    return _histories(by_name)
+
+
 def kept_by(store: Store) -> list[FunctionHistory]:
     """What a store holds of each function, those with the most bytes first. Nothing counts as used.
 
@@ -76,14 +88,18 @@ def kept_by(store: Store) -> list[FunctionHistory]:
     by_name: dict[str, list[Entry]] = defaultdict(list)
     for prefix, entries in groups.items():
         by_name[_name(store, prefix)] += entries
-    found = [_history(name, entries) for name, entries in by_name.items()]
-    return sorted(found, key=lambda history: (-history.nbytes, history.name))
+    return _histories(by_name)
 
 
 def _name(store: Store, prefix: bytes) -> str:
     found = store.recent(prefix, 1) if isinstance(store, SupportsNotes) else ()
     name = read_facts(found[0]).get("function") if found else None
     return str(name or prefix.hex())
+
+
+def _histories(by_name: Mapping[str, Sequence[Entry]]) -> list[FunctionHistory]:
+    found = [_history(name, entries) for name, entries in by_name.items()]
+    return sorted(found, key=lambda history: (-history.nbytes, history.name))
 
 
 def _history(name: str, entries: Sequence[Entry]) -> FunctionHistory:

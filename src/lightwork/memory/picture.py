@@ -2,16 +2,20 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..pictures import charts, document, parts
 from ..pictures.charts import Series
 from ..pictures.markup import Content, Markup, element
 from ..system.units import duration, size
-from .history import FunctionHistory
+from .history import FunctionHistory, histories_of
 from .stats import CallStats, MemoryStats
 
-__all__ = ["fragment_of", "page_of_cache", "page_of_stats", "save_page"]
+if TYPE_CHECKING:
+    from .entries import CacheEntry
+
+__all__ = ["fragment_of", "page_of_cache", "page_of_entries", "page_of_stats", "save_page"]
 
 _ROWS = 200
 
@@ -27,8 +31,13 @@ def page_of_stats(stats: MemoryStats) -> str:
     )
 
 
+def page_of_entries(entries: "Iterable[CacheEntry]", title: str) -> str:
+    """A whole HTML file on results that `Memory.entries` has just listed, whoever has used them."""
+    return page_of_cache(histories_of(entries, time.time()), title)
+
+
 def page_of_cache(histories: Sequence[FunctionHistory], title: str) -> str:
-    """A whole HTML file on what a cache holds, whoever has used it; `histories` as from `kept_by`."""
+    """A whole HTML file on what a cache holds, whoever has used it."""
     histories = _ranked(histories)
     records, nbytes = sum(one.records for one in histories), sum(one.nbytes for one in histories)
     figures = [

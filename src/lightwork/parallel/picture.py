@@ -20,6 +20,7 @@ _MEANINGS = {
     "input": "workers waited while the parent read the input",
     "idle": "workers had nothing to do for another reason",
 }
+_HEADS = ("task", "time", "call")
 _WORKERS = 64  # rows of the table; the timeline has all
 
 
@@ -66,7 +67,7 @@ def fragment_of(report: Report) -> str:
         parts.note(report.advice),
         _shares(report),
         timeline.drawing(_lanes(report), report.wall),
-        *([_slowest(report)] if report.slowest else []),
+        *([parts.table(_HEADS, _slow_rows(report), words=(2,))] if report.slowest else []),
         *(element("div", text) for text in report.losses()),
     )
 
@@ -138,11 +139,13 @@ def _memory(report: Report) -> Markup:
 
 
 def _slowest(report: Report) -> Markup:
-    rows: list[tuple[Content, ...]] = [
-        (slow.index, duration(slow.seconds), slow.call) for slow in report.slowest
-    ]
+    """With rows that lead to the timeline."""
     targets = [slow.index for slow in report.slowest]
-    return parts.table(("task", "time", "call"), rows, words=(2,), targets=targets)
+    return parts.table(_HEADS, _slow_rows(report), words=(2,), targets=targets)
+
+
+def _slow_rows(report: Report) -> list[tuple[Content, ...]]:
+    return [(slow.index, duration(slow.seconds), slow.call) for slow in report.slowest]
 
 
 def _failed(report: Report) -> Markup:

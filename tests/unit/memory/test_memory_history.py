@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lightwork import Memory
 from lightwork.memory.course import Course, summed, thinned
-from lightwork.memory.history import History, kept_by
-from lightwork.memory.picture import page_of_cache, page_of_stats
+from lightwork.memory.history import History, histories_of, kept_by
+from lightwork.memory.picture import page_of_cache, page_of_entries, page_of_stats
 from lightwork.protocols import Record
 from lightwork.stores import FileStore, SqliteStore, TransientStore
 
@@ -125,7 +125,7 @@ def test_a_store_tells_sizes_by_function(tmp_path: Path, kind: Any) -> None:
     for number in range(3):
         cached(0.001 * number)
         other(number)
-    entries = memory.entries()
+    entries, now = memory.entries(), time.time()
     history = memory.stats().history
     assert history is not None
     found = history.read()
@@ -135,7 +135,13 @@ def test_a_store_tells_sizes_by_function(tmp_path: Path, kind: Any) -> None:
         assert (one.records, one.nbytes) == (3, sum(entry.nbytes for entry in mine))
         assert one.seconds == pytest.approx(sum(entry.seconds for entry in mine))
         assert one.sizes[-1][1] == one.nbytes
-    assert [entry.unused for entry in memory.entries()] >= [entry.unused for entry in entries]
+    told = histories_of(entries, now)
+    assert [one[:4] for one in told] == [one[:4] for one in found]
+    for one, other_one in zip(told, found, strict=True):
+        assert [value for _, value in one.sizes] == [value for _, value in other_one.sizes]
+        assert [moment for moment, _ in one.sizes] == pytest.approx([moment for moment, _ in other_one.sizes])
+    assert "<h2>Size by function</h2>" in page_of_entries(entries, "cache")
+    assert memory.stats().calls.hits == 0
 
 
 def test_the_least_that_is_certain_is_what_used_results_took() -> None:
