@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, SessionRequest, SupportsWarmUp
+from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -36,6 +36,7 @@ from .options import (
     check_choice,
     parse_batch_size,
     parse_capture,
+    parse_folder,
     parse_mmap_mode,
     parse_seed,
     parse_task_timeout,
@@ -43,7 +44,6 @@ from .options import (
     parse_verbose,
     read_ahead,
     refuse_memmapping,
-    refuse_unknown,
 )
 from .task import TaskRunner, nesting_level
 
@@ -79,14 +79,15 @@ class Parallel:
     backend
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why.
+        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
+        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
+        unless `n_jobs` says less, and what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
         no more tasks are begun: about ``pre_dispatch + n_jobs`` results are held at most.
     verbose
-        Above 0, progress is logged by ``logging.getLogger("lightwork")`` at level INFO: about once a second,
-        above 10 at each change.
+        Above 0, progress is logged (logger ``lightwork``, level INFO) once a second, above 10 at each change.
     timeout
         Seconds to wait for the next result; then `TaskTimeout` is raised and all tasks are given up. It is
         not kept with one worker, and a warning says so.
@@ -124,6 +125,9 @@ class Parallel:
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
         the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
         each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
+    save_failures
+        A folder for tasks that failed for good, a file for each with function, arguments and error, which
+        ``lightwork replay FILE`` runs again. A task that cannot be kept costs a warning, nothing else.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -158,6 +162,8 @@ class Parallel:
         A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
+    **options
+        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
 
     Raises
     ------
@@ -175,7 +181,7 @@ class Parallel:
     def __init__(
         self,
         n_jobs: SupportsInt | str | None = None,
-        backend: str | Engine | None = None,
+        backend: str | Engine | SupportsSubmit | None = None,
         return_as: ReturnAs = "list",
         verbose: int | Unset = VERBOSE,
         timeout: float | None = None,
@@ -191,6 +197,7 @@ class Parallel:
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        save_failures: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Literal['rich'] | Observer" = False,
         trace: str | os.PathLike[str] | None = None,
@@ -201,26 +208,24 @@ class Parallel:
         max_tasks_per_worker: int | None = None,
         capture_output: CaptureOutput = False,
         seed: int | None = None,
-        **refused: Any,  # Any: refused whatever it is
+        **options: Any,  # Any: each backend has its own
     ) -> None:
-        refuse_unknown("Parallel", refused)
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
-        self.return_as = return_as
-        self.timeout = parse_timeout(timeout)
-        self.pre_dispatch = pre_dispatch
-        self.batch_size = batch_size
+        self.return_as, self.timeout = return_as, parse_timeout(timeout)
+        self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.on_error: OnError = on_error
         self.retries = retries
         self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.progress = progress
-        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
+        self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
+        self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
         wanted = parallel.workers.Wanted(
@@ -288,7 +293,15 @@ class Parallel:
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
+            subject = parallel.watch.Subject(
+                title,
+                self._engine.name,
+                skips=self.on_error == "skip",
+                waits_for_reader=self.return_generator,
+            )
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
+            if self.save_failures is not None:
+                watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
@@ -345,7 +358,7 @@ class Parallel:
             switch.cancel()
 
     def report(self) -> "Report":
-        """Where the time of the last call went, or of the one that goes on; to ``print``, or show in Jupyter.
+        """Where the time of the last call went, or of the one that goes on: ``print``, show or ``save`` it.
 
         Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
 
@@ -356,12 +369,7 @@ class Parallel:
         """
         if self._watch is None:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
-        return parallel.report.make_report(
-            self._watch.sheet,
-            backend=self._engine.name,
-            skips=self.on_error == "skip",
-            waits_for_reader=self.return_generator,
-        )
+        return self._watch.report()
 
     def __enter__(self) -> "Parallel":
         return self
@@ -394,7 +402,8 @@ class Parallel:
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
         needs_process = self.task_timeout is not None or self.capture_output == "fd"
-        return not (is_bounded or needs_process or self._workers.need_processes)
+        is_foreign = isinstance(self._engine, ForeignWorkers)
+        return not (is_bounded or needs_process or self._workers.need_processes or is_foreign)
 
     def _run_here(self, tasks: Iterable[Call], job: "Job") -> Any:
         if self.timeout is not None:
@@ -431,8 +440,8 @@ class Parallel:
         options: dict[str, Any] = {}
         if self.task_timeout is not None:
             options["task_timeout"] = self.task_timeout
-        # Another engine than ours need not know of it, and threads have the caller's own objects.
-        if self._read_only and self._engine.name == "processes":
+        # Threads have the caller's own objects.
+        if self._read_only and not self._engine.shares_memory:
             options["read_only"] = True
         return options
 
@@ -445,8 +454,7 @@ class Parallel:
         if here and not is_seeded and self.capture_output is False and sharing is None:
             return ()
         features, shared = parallel.features, self._engine.shares_memory
-        where = features.HERE if here else features.THREADS if shared else features.PROCESSES
-        found = features.around(where, self.capture_output, self.seed)
+        found = features.around(features.place(self._engine, here=here), self.capture_output, self.seed)
         if sharing is None:
             return found
         return (*found, parallel.around.Feature(sharing.layer(in_process=here or shared)))
@@ -460,7 +468,7 @@ class Parallel:
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
-            sizes=parallel.batching.BatchSizes(self._batch),
+            sizes=parallel.batching.sizes_for(self._engine, self._batch),
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
