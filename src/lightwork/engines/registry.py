@@ -68,7 +68,7 @@ class Engines:
         after_fork_in_child(self._forget)
 
     def get(self, name: str, options: Mapping[str, Any] = _NONE) -> Engine:
-        """The engine of that name, made now if need be; with options (see `has_options`) a new one that has them.
+        """The engine of that name, made now if need be; with options a new one that has them.
 
         Raises
         ------
@@ -105,7 +105,7 @@ ENGINES = Engines()
 
 
 def engine(name: str, options: Mapping[str, Any] = _NONE) -> Engine:
-    """The engine that a name means: ``"processes"``, ``"threads"``, ``"sequential"``, ``"dask"``, or one of joblib's."""
+    """The engine that a name means: one of ours, or one of joblib's for the same."""
     return ENGINES.get(name, options)
 
 
@@ -115,7 +115,7 @@ def has_options(name: str) -> bool:
 
 
 def adopted(workers: object, options: Mapping[str, Any] = _NONE) -> Engine | None:
-    """The engine for workers that the user has made, a client of Dask or an executor; ``None`` for anything else.
+    """The engine for workers that the user has made: a client of Dask, an executor. ``None`` for all else.
 
     Raises
     ------

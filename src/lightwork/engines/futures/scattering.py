@@ -6,8 +6,8 @@
                            second sight: scattered
     runner, functions  ──► with each batch, or scattered if they are large
 
-Workers get scattered parts from each other. What was lost with its worker is scattered again when the next batch
-needs it.
+Workers get scattered parts from each other. What was lost with its worker is scattered again when the next
+batch needs it.
 """
 
 import itertools
@@ -27,7 +27,7 @@ __all__ = ["LARGE", "ScatteringCarrier"]
 
 _SHARED_FROM: Final = 64 << 10
 LARGE: Final = 1 << 20
-"""Bytes from which a buffer does not go through the scheduler with its batch. Dask warns of those from 10 MB on."""
+"""Bytes from which data do not go through the scheduler with their batch. Dask warns from 10 MB on."""
 
 _LOST: Final = frozenset({"cancelled", "lost", "error"})
 """What Dask says of scattered data that is gone."""
