@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, SupportsInt
 
-from ..engines.registry import adopted, engine, has_options
+from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
 from ..protocols import Engine, SupportsSubmit
 from ..system import log
@@ -105,7 +105,7 @@ def choose(
         return Place(chosen, number or settings.n_jobs or default_n_jobs(chosen))
     refuse_unknown("Parallel", options)
     named = settings.backend is not None or settings.level > 0
-    active = settings.backend or engine(_BY_LEVEL[min(settings.level, 2)])
+    active = settings.backend or _by_level(settings.level)
     if not active.shares_memory and (shared or (prefer == "threads" and not named)):
         # As in joblib: the number that was configured was meant for processes.
         return Place(engine("threads"), number or 1)
@@ -131,6 +131,11 @@ def _resolve(backend: object, options: Mapping[str, Any] = _NONE, name: str = "P
     raise InvalidOption(
         f"backend={backend!r} is neither the name of a backend nor an Engine, nor an executor"
     )
+
+
+def _by_level(level: int) -> Engine:
+    """What a call runs on that is so deep in others, if nobody says."""
+    return ENGINES.default() if level == 0 else engine(_BY_LEVEL[min(level, 2)])
 
 
 def _by_build(level: int) -> str:

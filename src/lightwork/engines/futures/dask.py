@@ -30,6 +30,9 @@ _LACKS: Final = {
     "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }
 
+_LOST: Final = frozenset({"cancelled", "lost", "error"})
+"""What Dask says of scattered data that is gone."""
+
 
 class DaskEngine:
     """Runs tasks on a cluster of Dask. A `ForeignWorkers`.
@@ -144,7 +147,7 @@ class DaskEngine:
         check_options("'dask'", request)
         client = self._client() or CLUSTERS.own(request.n_jobs)
         self._threads(client)
-        carrier = ScatteringCarrier(client, self._wholes)
+        carrier = ScatteringCarrier(DaskDepot(client), self._wholes)
         site = DaskSite(client, carrier, self._options)
         return FutureSession(request.n_jobs, RemotePacker(request, carrier), site, engine=self)
 
@@ -178,6 +181,25 @@ class DaskEngine:
                 f"wait_for_workers_timeout={self._patience} s: {error}"
             ) from error
         return found
+
+
+class DaskDepot:
+    """A `Depot`: what is scattered lies on the workers, which get it from each other too."""
+
+    def __init__(self, client: Any) -> None:  # Any: distributed.Client
+        self._client = client
+
+    def store(self, thing: Any, *, everywhere: bool) -> Any:  # Any: a part; distributed.Future
+        """Scatter."""
+        try:
+            (future,) = self._client.scatter([thing], broadcast=everywhere, hash=False)
+        except (OSError, TimeoutError) as error:
+            raise EngineError(f"no worker of Dask takes data: {type(error).__name__}: {error}") from error
+        return future
+
+    def is_lost(self, reference: Any) -> bool:  # Any: distributed.Future
+        """Whether its worker was lost."""
+        return reference.status in _LOST
 
 
 class DaskSite:

@@ -1,4 +1,4 @@
-"""Parts that lie on the workers of a Dask cluster: sent once, found there by all batches that need them.
+"""Parts that lie on the workers of a cluster: sent once, found there by all batches that need them.
 
 ::
 
@@ -14,39 +14,50 @@ import itertools
 import os
 import pickle
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from ...errors import EngineError
 from ...protocols import Batch, Call
 from ..processes.sightings import Seen, Sightings, published_map
 from ..workers.wire import Placed
 from .blobs import Blob
 from .packets import Part, StandIn, Whole
 
-__all__ = ["LARGE", "ScatteringCarrier"]
+__all__ = ["LARGE", "Depot", "ScatteringCarrier"]
 
 _SHARED_FROM: Final = 64 << 10
 LARGE: Final = 1 << 20
 """Bytes from which data do not go through the scheduler with their batch. Dask warns from 10 MB on."""
 
-_LOST: Final = frozenset({"cancelled", "lost", "error"})
-"""What Dask says of scattered data that is gone."""
+
+class Depot(Protocol):
+    """Where things are kept near the workers: the memory of a cluster. For one session."""
+
+    def store(
+        self, thing: Part | Whole, *, everywhere: bool
+    ) -> Any:  # Any: a reference of the cluster's kind
+        """What stands for a thing among the arguments of a function; the thing itself when that is called.
+
+        It is kept as long as somebody holds the reference. `everywhere`: each worker will need it.
+        """
+
+    def is_lost(self, reference: Any) -> bool:  # Any: as above
+        """Whether what was stored is gone, though its reference is held."""
 
 
 class ScatteringCarrier:
-    """A `lightwork.engines.futures.packing.Carrier` over a client of Dask. For one session.
+    """A `lightwork.engines.futures.packing.Carrier` over the memory of a cluster. For one session.
 
     Parameters
     ----------
-    client
-        A ``distributed.Client``.
+    depot
+        Where parts lie.
     wholes
         Objects that are sent to each worker once. Where a task gets one of them as an argument, it gets the
         worker's, which all its tasks share.
     """
 
-    def __init__(self, client: Any, wholes: Sequence[Any]) -> None:  # Any: distributed.Client; users' objects
-        self._client = client
+    def __init__(self, depot: Depot, wholes: Sequence[Any] = ()) -> None:  # Any: users' objects
+        self._depot = depot
         self._wholes = {id(value): Whole(os.urandom(16), value) for value in wholes}
         self._standing: dict[bytes, Any] = {}  # the futures of those that were asked for
         self._needed: set[bytes] = set()  # of those, the ones of this batch
@@ -69,8 +80,8 @@ class ScatteringCarrier:
         if part.nbytes() < LARGE:
             return part
         future = self._carried.get(part.number)
-        if future is None or future.status in _LOST:
-            future = self._carried[part.number] = self._scatter(part, everywhere=True)
+        if future is None or self._depot.is_lost(future):
+            future = self._carried[part.number] = self._depot.store(part, everywhere=True)
         return future
 
     def place(self, buffer: pickle.PickleBuffer) -> Placed:
@@ -84,11 +95,11 @@ class ScatteringCarrier:
         number = next(self._numbers)
         part = Part(number, None, [Blob(view)])
         if seen is None:
-            self._placed[number] = self._scatter(part, everywhere=False)
+            self._placed[number] = self._depot.store(part, everywhere=False)
             return number
-        if seen.mark is None or seen.mark[1].status in _LOST:
+        if seen.mark is None or self._depot.is_lost(seen.mark[1]):
             # What is there twice in one batch is one part of it, hence the same number each time.
-            seen.mark = number, self._scatter(part, everywhere=not is_first)
+            seen.mark = number, self._depot.store(part, everywhere=not is_first)
         known: int = seen.mark[0]
         self._placed[known] = seen.mark[1]
         return known
@@ -125,8 +136,8 @@ class ScatteringCarrier:
 
     def _future_of(self, whole: Whole) -> Any:  # Any: distributed.Future
         future = self._standing.get(whole.name)
-        if future is None or future.status in _LOST:
-            future = self._standing[whole.name] = self._scatter(whole, everywhere=True)
+        if future is None or self._depot.is_lost(future):
+            future = self._standing[whole.name] = self._depot.store(whole, everywhere=True)
         return future
 
     def _meet(self, view: memoryview) -> tuple[Seen | None, bool]:
@@ -139,10 +150,3 @@ class ScatteringCarrier:
         seen = Seen()
         self._maps[id(mapping)] = mapping, seen
         return seen, True
-
-    def _scatter(self, data: Part | Whole, *, everywhere: bool) -> Any:  # Any: distributed.Future
-        try:
-            (future,) = self._client.scatter([data], broadcast=everywhere, hash=False)
-        except (OSError, TimeoutError) as error:
-            raise EngineError(f"no worker of Dask takes data: {type(error).__name__}: {error}") from error
-        return future
