@@ -363,7 +363,8 @@ class Flow:
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
         start, stop, history = self._backlog[0]
-        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to blame.
+        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to
+        # blame.
         greedy = start in self._greedy or history == MAX_LOSSES - 1
         suspected = history > _FRESH or greedy
         if suspected and (self._outstanding if greedy else self._held[slot]):

@@ -79,8 +79,8 @@ class Parallel:
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
         them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
-        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
-        unless `n_jobs` says less, and what they cannot do is refused.
+        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are
+        used unless `n_jobs` says less, and what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,

@@ -186,8 +186,12 @@ def test_shared_objects(processes: Executor, threads: Executor) -> None:
     array = np.arange(1_000_000)
     with share(array) as shared:
         expected = int(array.sum())
-        assert Parallel(backend=processes)(delayed(np.sum)(shared) for _ in range(3)) == [expected] * 3
+        assert Parallel(backend=processes)(delayed(_sum)(shared) for _ in range(3)) == [expected] * 3
         assert Parallel(backend=threads)(delayed(id)(shared) for _ in range(3)) == [id(array)] * 3
+
+
+def _sum(array: Any) -> int:
+    return int(array.sum())
 
 
 def test_seeds(processes: Executor, threads: Executor) -> None:
@@ -230,7 +234,7 @@ def test_progress_output_and_records(processes: Executor) -> None:
     lines: list[tuple[int, str, str]] = []
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # all that it has to do
+    handler.emit = records.append  # type: ignore[method-assign, assignment]  # all it does
 
     def talk(i: int) -> None:
         print("line", i)
@@ -273,7 +277,12 @@ def test_cancel(threads: Executor) -> None:
         gate.wait(20)
 
     parallel = Parallel(2, backend=threads, batch_size=5)
-    canceller = threading.Thread(target=lambda: there.wait(20) and parallel.cancel())
+
+    def cancel() -> None:
+        there.wait(20)
+        parallel.cancel()
+
+    canceller = threading.Thread(target=cancel)
     canceller.start()
     try:
         with pytest.raises(CallCancelled):
@@ -305,7 +314,7 @@ def test_what_it_cannot_keep_is_refused(processes: Executor, option: dict[str, A
 
 def test_threads_refuse_an_initializer(threads: Executor) -> None:
     """Nobody could tell whether a thread of somebody else has run it."""
-    with pytest.raises(InvalidOption, match="initializer=.* give initializer to the executor"):
+    with pytest.raises(InvalidOption, match=r"initializer=.* give initializer to the executor"):
         Parallel(backend=threads, initializer=print)
 
 
@@ -334,7 +343,8 @@ def test_a_call_within_its_own_tasks_is_refused(threads: Executor) -> None:
     """Tasks that wait for the workers they occupy would wait for ever: one clear error instead."""
 
     def nested(executor: Executor | None) -> list[int]:
-        return Parallel(2, backend=executor)(delayed(square)(i) for i in range(3))
+        found: list[int] = Parallel(2, backend=executor)(delayed(square)(i) for i in range(3))
+        return found
 
     assert Parallel(backend=threads)([delayed(nested)(None)] * 4) == [[0, 1, 4]] * 4
     with pytest.raises(InvalidOption, match="made by a task of the same executor"):
@@ -362,10 +372,10 @@ def _times(x: int, factor: int) -> int:
 
 @pytest.mark.slow
 def test_a_broken_executor_is_one_clear_error() -> None:
-    """A worker that dies breaks the whole executor of the standard library: the error says so, and what to do."""
+    """A worker that dies breaks the executor of the standard library: the error says so, and what to do."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as executor:
         for _ in range(2):
-            with pytest.raises(EngineError, match="is broken, .* make a new one"):
+            with pytest.raises(EngineError, match=r"is broken, .* make a new one"):
                 Parallel(backend=executor)(delayed(os._exit)(3) for i in range(3))
 
 
@@ -373,7 +383,7 @@ def test_an_executor_that_was_shut_down() -> None:
     """One error that tells so."""
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(EngineError, match="ThreadPoolExecutor .* after shutdown"):
+    with pytest.raises(EngineError, match=r"ThreadPoolExecutor .* after shutdown"):
         Parallel(backend=executor)(delayed(square)(i) for i in range(3))
 
 
@@ -405,7 +415,12 @@ def test_jobs_are_ended_with_their_call(tmp_path: Path) -> None:
     """A job can be cancelled while it runs, and is: giving up a call leaves none behind."""
     submitit = pytest.importorskip("submitit", reason="submitit is not installed")
     parallel = Parallel(1, backend=submitit.LocalExecutor(tmp_path))
-    canceller = threading.Thread(target=lambda: (_await_file(tmp_path / "began"), parallel.cancel()))
+
+    def cancel() -> None:
+        _await_file(tmp_path / "began")
+        parallel.cancel()
+
+    canceller = threading.Thread(target=cancel)
     canceller.start()
     with pytest.raises(CallCancelled):
         parallel(delayed(_linger)(tmp_path) for _ in range(2))

@@ -7,8 +7,9 @@
        └──wait──── events ◄── packer.unpack ◄── heard (SimpleQueue) ◄┘
 
 A slot has one batch under way and keeps the others here, so batches of a slot run in the order sent, no more
-slots run than were asked for, and what has not left can be taken back at once. How a batch becomes a function with
-arguments, and what it returns becomes events, is the `Packer`'s; where that function runs is the `Site`'s.
+slots run than were asked for, and what has not left can be taken back at once. How a batch becomes a function
+with arguments, and what it returns becomes events, is the `Packer`'s; where that function runs is the
+`Site`'s.
 """
 
 import itertools
