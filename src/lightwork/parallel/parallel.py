@@ -77,11 +77,10 @@ class Parallel:
         Number of workers; ``-1``: one per core, ``-2``: all cores but one. ``None``: what `parallel_config`
         says, else 1. With 1 the calls run one after the other in the caller's thread.
     backend
-        ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
-        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are
-        used unless `n_jobs` says less, and what they cannot do is refused.
+        ``"processes"`` (the default), ``"threads"``, ``"sequential"``, joblib's names for them, an `Engine`.
+        ``"auto"``: threads where the interpreter runs them in parallel, else processes; it is logged which.
+        Workers of your own: ``"dask"``, a client of it, ``"ray"``, an executor, a backend written for joblib,
+        or what was registered. All are used unless `n_jobs` says less; what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -163,7 +162,7 @@ class Parallel:
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
     **options
-        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
+        Of the backend alone: ``backend="ray", num_gpus=1``; see ``docs/clusters.md``, ``docs/ray.md``.
 
     Raises
     ------
