@@ -224,6 +224,14 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsCost(Protocol):
+    """A session that measures what its batches cost beside their tasks, where that depends on the workers."""
+
+    def cost(self) -> float | None:
+        """Seconds that a batch was on its way there and back at least; ``None`` as long as nobody knows."""
+
+
+@runtime_checkable
 class SupportsWarmUp(Protocol):
     """An engine whose first session takes long to begin."""
 

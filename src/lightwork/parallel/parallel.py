@@ -160,7 +160,7 @@ class Parallel:
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
     **options
-        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
+        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/dask.md``.
 
     Raises
     ------
