@@ -57,6 +57,7 @@ class BatchSizes:
     """
 
     __slots__ = (
+        "_cost",
         "_count",
         "_fixed",
         "_least",

@@ -455,7 +455,7 @@ def test_interpreters_are_no_threads() -> None:
 
 
 class Distant(Executor):
-    """One worker, to which the way takes a tenth of a second: a process that is started, a queue, a network."""
+    """One worker, to which the way takes long: a process that is started, a queue, a network."""
 
     def __init__(self, way: float) -> None:
         self.submitted = 0
@@ -476,7 +476,7 @@ class Distant(Executor):
 
 @pytest.mark.slow
 def test_batches_grow_with_what_it_costs_to_send_them() -> None:
-    """Whatever the executor: 1 s of work in 2,000 tasks is not sent in fifty batches if the way takes 0.1 s."""
+    """1 s of work in 2,000 tasks is not sent in fifty batches if each way takes 0.1 s."""
     with Distant(0.1) as executor:
         assert len(Parallel(1, backend=executor)([delayed(time.sleep)(5e-4)] * 2000)) == 2000
         assert executor.submitted < 15
