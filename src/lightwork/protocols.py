@@ -224,6 +224,14 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsCost(Protocol):
+    """A session that measures what its batches cost beside their tasks, where that depends on the workers."""
+
+    def cost(self) -> float | None:
+        """Seconds that a batch was on its way there and back at least; ``None`` as long as nobody knows."""
+
+
+@runtime_checkable
 class SupportsMemory(Protocol):
     """A session that knows how much memory its workers have."""
 

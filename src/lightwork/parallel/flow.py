@@ -188,6 +188,10 @@ class Flow:
             return None
         return self._ahead * self._sizes.size + (self._slots if self._bounded else 0)
 
+    def weigh(self, cost: float) -> None:
+        """Learn what a batch costs beside its tasks, in seconds."""
+        self._sizes.weigh(cost)
+
     # Events ----------------------------------------------------------------------------------------------
 
     def _on_arrived(self, event: Arrived, actions: list[Action]) -> None:

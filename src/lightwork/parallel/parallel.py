@@ -162,7 +162,7 @@ class Parallel:
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
     **options
-        Of the backend alone: ``backend="ray", num_gpus=1``; see ``docs/clusters.md``, ``docs/ray.md``.
+        Of the backend alone: ``backend="ray", num_gpus=1``; see ``docs/dask.md``, ``docs/ray.md``.
 
     Raises
     ------

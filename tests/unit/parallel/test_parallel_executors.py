@@ -299,7 +299,7 @@ def test_cancel(threads: Executor) -> None:
     [
         ({"task_timeout": 1.0}, "task_timeout=1.0: backend='ProcessPoolExecutor' cannot keep it: "),
         ({"max_worker_memory": 10}, "max_worker_memory=10: backend='ProcessPoolExecutor' cannot keep it"),
-        ({"max_tasks_per_worker": 3}, "max_tasks_per_worker=3: .* give max_tasks_per_child to the executor"),
+        ({"max_tasks_per_worker": 3}, "max_tasks_per_worker=3: .* executors may take max_tasks_per_child"),
         ({"worker_env": {"A": "1"}}, "worker_env={'A': '1'}: backend='ProcessPoolExecutor'"),
         ({"capture_output": "fd"}, "capture_output='fd': backend='ProcessPoolExecutor'"),
         ({"require": "sharedmem"}, "backend='ProcessPoolExecutor' does not support shared memory"),
@@ -452,3 +452,31 @@ def test_interpreters_are_no_threads() -> None:
 
     with InterpreterPoolExecutor(1) as executor:
         assert not ExecutorEngine(executor).shares_memory
+
+
+class Distant(Executor):
+    """One worker, to which the way takes long: a process that is started, a queue, a network."""
+
+    def __init__(self, way: float) -> None:
+        self.submitted = 0
+        self._way = way
+        self._worker = ThreadPoolExecutor(1)
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.submitted += 1
+        return self._worker.submit(self._travel, function, *args, **kwargs)
+
+    def _travel(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(self._way)
+        return function(*args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._worker.shutdown(wait, cancel_futures=cancel_futures)
+
+
+@pytest.mark.slow
+def test_batches_grow_with_what_it_costs_to_send_them() -> None:
+    """1 s of work in 2,000 tasks is not sent in fifty batches if each way takes 0.1 s."""
+    with Distant(0.1) as executor:
+        assert len(Parallel(1, backend=executor)([delayed(time.sleep)(5e-4)] * 2000)) == 2000
+        assert executor.submitted < 15
