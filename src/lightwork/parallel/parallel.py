@@ -435,15 +435,6 @@ class Parallel:
             return list(results)
         return parallel.loop.Lazy(results, switch, watch.close)
 
-    def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
-        options: dict[str, Any] = {}
-        if self.task_timeout is not None:
-            options["task_timeout"] = self.task_timeout
-        # Threads have the caller's own objects.
-        if self._read_only and not self._engine.shares_memory:
-            options["read_only"] = True
-        return options
-
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
         # Handles of `share` among the arguments can come from its module only.
@@ -477,7 +468,11 @@ class Parallel:
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
-        options = {**self._engine_options(), **self._workers.options(workers)}
+        # Threads have the caller's own objects, whether they may be written to or not.
+        is_read_only = self._read_only and not self._engine.shares_memory
+        asked = {"task_timeout": self.task_timeout, "read_only": is_read_only}
+        options = {name: value for name, value in asked.items() if value}
+        options |= self._workers.options(workers)
         timed = self._trace is not None
         session = self._engine.open(SessionRequest(workers, runner, inner, options, timed))
         driver = parallel.driver.Driver(
