@@ -395,6 +395,32 @@ class SupportsNotes(Protocol):
         """
 
 
+class Versioned(NamedTuple):
+    """A record, and what tells it from all others that were or will be there."""
+
+    version: bytes
+    """32 bytes."""
+
+    seconds: float
+    """How long the call took."""
+
+    record: Record
+
+
+@runtime_checkable
+class SupportsVersions(Protocol):
+    """A store that tells whether what was read is still what is there. All this raises `StoreUnavailable`."""
+
+    def get_versioned(self, key: bytes) -> Versioned | None:
+        """The record, or ``None`` as from `Store.get`."""
+
+    def put_versioned(self, key: bytes, record: Record, *, seconds: float) -> bytes:
+        """As `Store.put`; the version of what was put."""
+
+    def version(self, key: bytes) -> bytes | None:
+        """The version that is there now, ``None`` if there is no record."""
+
+
 class Limits(NamedTuple):
     """What a store may hold; ``None`` sets no limit."""
 
