@@ -269,6 +269,34 @@ def test_signed_results_have_names_for_who_knows_the_secret(tmp_path: Path) -> N
     refused(run("cache", "ls", "cache", "--secret", "nope", cwd=tmp_path), 2)
 
 
+LOUD = """\
+from lightwork import Memory
+
+class Loud:
+    def __reduce__(self):
+        return print, ("unpickled!",)
+
+Memory("cache").eval(Loud)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ls"], ["show"], ["stats"], ["du"], ["top"], ["verify"], ["gc", "--max-items", "0", "--yes"]],
+)
+def test_nothing_is_unpickled_to_look_or_to_remove(tmp_path: Path, arguments: list[str]) -> None:
+    """A result that would make itself heard stays silent."""
+    (tmp_path / "script.py").write_text(LOUD)
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment, check=True, timeout=50)
+    (entry,) = Memory(tmp_path / "cache").entries()
+    command, *options = arguments
+    options += [entry.key.hex()] if command == "show" else []
+    done = run("cache", command, "cache", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"unpickled!" not in done.stdout
+
+
 @pytest.mark.parametrize("command", ["ls", "stats", "du", "top", "verify", "clear"])
 def test_looking_for_a_cache_makes_none(tmp_path: Path, command: str) -> None:
     """Where nothing was kept, one line says so."""
