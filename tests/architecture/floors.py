@@ -14,6 +14,7 @@ FLOORS = {
     "_version": 0,
     "system": 1,
     "arrays": 2,
+    "pictures": 2,
     "hashing": 3,
     "parcel": 3,
     "stores": 4,

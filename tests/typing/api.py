@@ -125,6 +125,7 @@ register_parallel_backend("mine", 3)  # type: ignore[arg-type]  # nothing that m
 register_parallel_backend(3, SequentialEngine)  # type: ignore[arg-type]  # no name
 assert_type(memory.store, Store | None)
 assert_type(memory.stats(), MemoryStats)
+memory.stats().save(Path("cache.html"))
 assert_type(memory.entries(), list[CacheEntry])
 assert_type(memory.plan(area, [(1.0,), {"width": 2.0}, 3.0]), Plan)
 assert_type(memory.verify(), Verification)
@@ -154,6 +155,9 @@ delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 
 doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
 advice: str = Parallel(progress="rich", trace="run.json").report().advice
+Parallel().report().save("report.html")
+Parallel().report().save(b"report.html")  # type: ignore[arg-type]  # a path
+peak: int = Parallel().report().memory[0].peak
 Parallel(progress=lambda done, total, failed: print(done, total or 0, failed))
 Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))

@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import bench, cache, completion, convert, doctor, file, hash, replay, run
+    from . import bench, cache, completion, convert, doctor, file, hash, replay, report, run
     from .main import main
 
-__all__ = ["bench", "cache", "completion", "convert", "doctor", "file", "hash", "main", "replay", "run"]
+__all__ = [
+    "bench",
+    "cache",
+    "completion",
+    "convert",
+    "doctor",
+    "file",
+    "hash",
+    "main",
+    "replay",
+    "report",
+    "run",
+]
 
 __getattr__ = on_first_use(
     __name__,
-    parts=["bench", "cache", "completion", "convert", "doctor", "file", "hash", "replay", "run"],
+    parts=["bench", "cache", "completion", "convert", "doctor", "file", "hash", "replay", "report", "run"],
     names={"main": "main"},
 )

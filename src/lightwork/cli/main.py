@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, Callable[[], Command | Group]] = MappingProxyType(
         "run": lambda: cli.run.RUN,
         "compat": lambda: cli.run.COMPAT,
         "replay": lambda: cli.replay.REPLAY,
+        "report": lambda: cli.report.REPORT,
         "doctor": lambda: cli.doctor.DOCTOR,
         "bench": lambda: cli.bench.BENCH,
         "completion": lambda: cli.completion.completion(_commands_but("completion")),

@@ -7,6 +7,7 @@ from ..protocols import Entry, Store, SupportsCounters, SupportsNotes, SupportsV
 from ..system.mapped import MAPPINGS
 from .counts import Counts
 from .facts import Metadata, read_facts
+from .history import History, on_the_wall
 from .made import note_at
 from .reasons import how_long
 from .stats import MemoryStats
@@ -95,7 +96,9 @@ def stats_of(keeper: "Keeper | None") -> MemoryStats:
     for counts in functions.values():
         together.add(counts)
     figures = {name: counts.stats() for name, counts in functions.items()}
-    return MemoryStats(together.stats(), figures, *totals, MAPPINGS.count, MAPPINGS.most)
+    saved = {name: on_the_wall(counts.course()) for name, counts in functions.items() if counts.hits}
+    history = History(None if keeper is None else keeper.store, saved)
+    return MemoryStats(together.stats(), figures, *totals, MAPPINGS.count, MAPPINGS.most, history)
 
 
 def _totals(store: Store) -> Totals:

@@ -11,7 +11,8 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
-`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
+`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`), the
+                   memory (`gauge`), `report`, `trace` (which `traced` reads); `picture`: what they look like
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
@@ -46,10 +47,12 @@ if TYPE_CHECKING:
         driver,
         features,
         flow,
+        gauge,
         global_seeding,
         hearing,
         loop,
         output,
+        picture,
         progress,
         recall,
         records,
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
         surroundings,
         taken,
         trace,
+        traced,
         watch,
         workers,
     )
@@ -96,11 +100,13 @@ __all__ = [
     "effective_n_jobs",
     "features",
     "flow",
+    "gauge",
     "global_seeding",
     "hearing",
     "loop",
     "output",
     "parallel_config",
+    "picture",
     "progress",
     "read_capsule",
     "recall",
@@ -118,6 +124,7 @@ __all__ = [
     "taken",
     "task_rng",
     "trace",
+    "traced",
     "watch",
     "workers",
 ]

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from heapq import heappop, heappush
 from itertools import chain, islice
+from math import inf
 from typing import Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
+from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, SupportsMemory, Told
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
@@ -113,6 +114,8 @@ class Driver:
         self._switch.wake = session.wake
         self._errors: list[BaseException] = []  # of failed tasks, for the group
         self._sheet = sheet
+        if isinstance(session, SupportsMemory):
+            sheet.memory = session.memory
         self._observer = observer
         self._listener = listener
         self._recall = recall
@@ -197,10 +200,13 @@ class Driver:
         self._errors = []
 
     def _patience(self, timeout: float | None) -> float | None:
-        """Seconds until the next attempt of a task is due, at most `timeout`."""
-        if not self._later:
+        """Seconds until the next attempt of a task is due, or a look at the workers, at most `timeout`."""
+        next = self._sheet.due if self._sheet.memory is not None else inf
+        if self._later:
+            next = min(next, self._later[0][0])
+        if next == inf:
             return timeout
-        left = max(0.0, self._later[0][0] - time.monotonic())
+        left = max(0.0, next - time.monotonic())
         return left if timeout is None else min(left, timeout)
 
     def _due(self) -> list[FlowEvent]:

@@ -292,7 +292,13 @@ class Parallel:
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
+            subject = parallel.watch.Subject(
+                title,
+                self._engine.name,
+                skips=self.on_error == "skip",
+                waits_for_reader=self.return_generator,
+            )
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
             if self.save_failures is not None:
                 watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
             self._watch = watch
@@ -351,7 +357,7 @@ class Parallel:
             switch.cancel()
 
     def report(self) -> "Report":
-        """Where the time of the last call went, or of the one that goes on; to ``print``, or show in Jupyter.
+        """Where the time of the last call went, or of the one that goes on: ``print``, show or ``save`` it.
 
         Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
 
@@ -362,12 +368,7 @@ class Parallel:
         """
         if self._watch is None:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
-        return parallel.report.make_report(
-            self._watch.sheet,
-            backend=self._engine.name,
-            skips=self.on_error == "skip",
-            waits_for_reader=self.return_generator,
-        )
+        return self._watch.report()
 
     def __enter__(self) -> "Parallel":
         return self
