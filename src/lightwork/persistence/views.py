@@ -92,7 +92,7 @@ class Parts:
 
     @property
     def _entries(self) -> dict[Any, Any]:
-        """The outlines by key. Keys are built when they are asked for: before that nothing of the file runs."""
+        """The outlines by key. Keys are built when they are asked for: before, nothing of a file runs."""
         if self._found is None:
             entries = entries_of(self._part)
             keys = [key for key, _ in entries]

@@ -452,8 +452,9 @@ def test_a_dtype_that_is_none_is_told_and_not_built(capsys: pytest.CaptureFixtur
     for shape in (part, (2, part), (-1,), [2]):
         with pytest.raises(CorruptFileError, match="shape"):
             array_facts(outline.ArrayAt(shape, good, 0, 0, "C"))  # type: ignore[arg-type]  # a crafted one
-    for state in (None, (3,), (3, "?", None, None, None, -1, -1, 0), (3, "<", None, ("a",), {}, 1, 1, 0)):
-        crafted = outline.outline(pickle.dumps(np.dtype("i4")), 0)
+    states: list[tuple[Any, ...] | None] = [None, (3,), (3, "?", *[None] * 3, -1, -1, 0)]
+    for state in [*states, (3, "<", None, ("a",), {}, 1, 1, 0)]:
+        crafted: Any = outline.outline(pickle.dumps(np.dtype("i4")), 0)
         crafted.state = state
         with pytest.raises(CorruptFileError):
             array_facts(outline.ArrayAt((2,), crafted, 0, 0, "C"))

@@ -16,7 +16,8 @@ __all__ = ["INFO"]
 
 DETAILS = """\
 Sizes, types, versions, and a line for each part of a dictionary, list or object. Nothing is unpickled, so
-files from strangers may be looked at (a crafted one may take long). Files of joblib and bare pickles do not tell what is in them.
+files from strangers may be looked at (a crafted one may take long). Files of joblib and bare pickles do not
+tell what is in them.
 
 examples:
   lightwork file info model.lw
