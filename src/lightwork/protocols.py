@@ -367,6 +367,14 @@ class SupportsCounters(Protocol):
 
 
 @runtime_checkable
+class SupportsReach(Protocol):
+    """A store that lies elsewhere, and is as if empty while it cannot be reached."""
+
+    def reach(self) -> None:
+        """Ask it for something. Raises `StoreUnavailable` if there is no answer."""
+
+
+@runtime_checkable
 class SupportsPrefix(Protocol):
     """A store that removes many records faster than one by one."""
 

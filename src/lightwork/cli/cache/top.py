@@ -1,9 +1,12 @@
 """``lightwork cache top``: which functions are worth their room."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
 from ...errors import InvalidOption
-from ..command import OK, Command
+from ...memory import picture
+from ...memory.entries import CacheEntry
+from ..command import OK, Command, refused_path
 from ..tables import Column, bytes_text, seconds_text, span_text
 from ..terminal import Terminal
 from .groups import FunctionTotals, by_function
@@ -19,6 +22,7 @@ hits themselves are not counted on disk.
 examples:
   lightwork cache top cache
   lightwork cache top cache --sort size -n 5
+  lightwork cache top cache --html cache.html      a page: size and seconds saved, over time
 """
 
 _ORDERS = {
@@ -55,14 +59,25 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_cache(parser, json="a list with an object per function; sizes in bytes, times in seconds")
     parser.add_argument("--sort", choices=tuple(_ORDERS), default="cost", help="default: cost")
     parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="so many (default: 20)")
+    parser.add_argument("--html", metavar="FILE", help="also write a page of it, which needs no network")
     add_selection(parser)
+
+
+def _save(path: str, entries: Sequence[CacheEntry], given: Namespace) -> None:
+    try:
+        picture.save_page(path, picture.page_of_entries(entries, given.path))
+    except OSError as exc:
+        raise refused_path(path, exc, "written") from exc
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
     selection = selection_of(given)
     if given.limit < 0:
         raise InvalidOption(f"--limit={given.limit}: give a number of lines, 0 or more")
-    found = by_function(selected(opened(given).entries(), selection))
+    entries = selected(opened(given).entries(), selection)
+    if given.html is not None:
+        _save(given.html, entries, given)
+    found = by_function(entries)
     found = sorted(found, key=_ORDERS[given.sort])[: given.limit]
     if given.json:
         terminal.write_json([{**each._asdict(), "worth": each.worth} for each in found])
