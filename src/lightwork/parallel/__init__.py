@@ -20,6 +20,7 @@
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
                    `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
                    `global_seeding`; `shared_generators` refuses)
+`mutations`        whether arguments change while a call runs
 =================  ==========================================================================================
 
 The names, and the parts that only a call needs, are imported on first use: a worker imports
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         global_seeding,
         hearing,
         loop,
+        mutations,
         output,
         progress,
         recall,
@@ -94,6 +96,7 @@ __all__ = [
     "global_seeding",
     "hearing",
     "loop",
+    "mutations",
     "output",
     "parallel_config",
     "progress",

@@ -10,6 +10,7 @@ from ..engines.registry import engine
 from ..errors import InvalidOption
 from ..protocols import Engine
 from ..system import log
+from ..system.figures import whole
 from .options import (
     Unset,
     check_choice,
@@ -75,8 +76,13 @@ def choose(
     n_jobs: SupportsInt | str | None,
     prefer: str | Unset | None,
     require: str | Unset | None,
+    *,
+    needs_processes: bool = False,
 ) -> Place:
-    """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named."""
+    """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named.
+
+    What only processes can do decides where nobody has said a word: in tasks too, where threads are the rule.
+    """
     settings = active_settings()
     require_given = not isinstance(require, Unset)
     prefer = given(settings.prefer if isinstance(prefer, Unset) else prefer)
@@ -90,14 +96,15 @@ def choose(
     number = None if n_jobs is None else parse_n_jobs(n_jobs)
     shared = require == "sharedmem"
     if backend is not None:
-        chosen = _resolve(backend)
+        chosen = _resolve(backend, needs_processes=needs_processes)
         if shared and require_given and not chosen.shares_memory:
             raise InvalidOption(
                 f'backend={chosen.name!r} does not support shared memory, which require="sharedmem" asks'
             )
         return Place(chosen, number or settings.n_jobs or 1)
     named = settings.backend is not None or settings.level > 0
-    active = settings.backend or engine(_BY_LEVEL[min(settings.level, 2)])
+    level = 0 if needs_processes and not shared and prefer != "threads" else min(settings.level, 2)
+    active = settings.backend or engine(_BY_LEVEL[level])
     if not active.shares_memory and (shared or (prefer == "threads" and not named)):
         # As in joblib: the number that was configured was meant for processes.
         return Place(engine("threads"), number or 1)
@@ -106,9 +113,9 @@ def choose(
     return Place(active, number or settings.n_jobs or 1)
 
 
-def _resolve(backend: object) -> Engine:
+def _resolve(backend: object, *, needs_processes: bool = False) -> Engine:
     if backend == "auto":
-        return engine(_by_build(nesting_level()))
+        return engine("processes" if needs_processes else _by_build(nesting_level()))
     if isinstance(backend, str):
         return engine(backend)
     if isinstance(backend, Engine) and not isinstance(backend, type):
@@ -195,7 +202,7 @@ class parallel_config:
         for name, value in (("inner_max_num_threads", inner_max_num_threads), ("initializer", initializer)):
             if value is not None and backend is None:
                 raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
-        check_inner(inner_max_num_threads)
+        threads = parse_inner(inner_max_num_threads)
         args = check_initializer(initializer, initargs)
         outer = active_settings()
         self._before = _ACTIVE.get()
@@ -205,7 +212,7 @@ class parallel_config:
             verbose=outer.verbose if isinstance(verbose, Unset) else parse_verbose(verbose),
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,
             require=outer.require if isinstance(require, Unset) else require,
-            inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
+            inner_max_num_threads=threads or outer.inner_max_num_threads,
             initializer=initializer or outer.initializer,
             initargs=args if initializer else outer.initargs,
             mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
@@ -248,9 +255,11 @@ def check_initializer(initializer: object, initargs: Iterable[Any]) -> tuple[Any
     return args
 
 
-def check_inner(threads: object) -> None:
-    """Refuse a limit for inner threads that is no limit."""
+def parse_inner(threads: object) -> int | None:
+    """A limit for inner threads, ``>= 1``, or ``None`` for no limit."""
     if threads is None:
-        return
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        return None
+    number = whole(threads)
+    if number is None or number < 1:
         raise InvalidOption(f"inner_max_num_threads={threads!r}: give a positive number of threads")
+    return number

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from heapq import heappop, heappush
 from itertools import chain, islice
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
 from .cancelling import Switch
@@ -38,6 +38,9 @@ from .recall import CachedCalls, Recall, read
 from .retrying import Retry, chance
 from .sheet import Sheet
 from .window import Window
+
+if TYPE_CHECKING:
+    from .mutations import MutationCheck
 
 __all__ = ["Driver", "Examine", "Listener", "Observer", "OnError", "checked", "total_of"]
 
@@ -84,6 +87,8 @@ class Driver:
         that remember their results are asked.
     examine
         Gets the calls as they are read; what it raises ends the call.
+    check
+        Gets them as well, and looks at them again at the end.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Driver:
         listener: Listener | None = None,
         recall: Recall | None = None,
         examine: Examine | None = None,
+        check: "MutationCheck | None" = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -118,6 +124,7 @@ class Driver:
         self._recall = recall
         self._cached = CachedCalls()
         self._examine = examine
+        self._check = check
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -255,6 +262,8 @@ class Driver:
                 self.ended = True
                 if self._errors:
                     raise all_of(self._errors, self._read)
+                if self._check is not None:
+                    self._check.verify()
 
     def _send(self, action: Send) -> None:
         slot, start, stop = action
@@ -323,6 +332,8 @@ class Driver:
         self._calls.put(start, calls)
         if self._examine is not None:
             self._examine(calls, start)
+        if self._check is not None:
+            self._check.examine(calls, start)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

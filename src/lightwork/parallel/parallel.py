@@ -34,6 +34,7 @@ from .options import (
     ReturnAs,
     Unset,
     check_choice,
+    parse_flag,
     parse_batch_size,
     parse_capture,
     parse_mmap_mode,
@@ -158,6 +159,10 @@ class Parallel:
         A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
+    check_mutation
+        ``True``: an argument that changes while the call runs is an error, `ArgumentChanged`, which names it
+        and its task. For finding mistakes: each argument is hashed twice, and lists, tuples and dicts among
+        them are kept until the end.
 
     Raises
     ------
@@ -201,6 +206,7 @@ class Parallel:
         max_tasks_per_worker: int | None = None,
         capture_output: CaptureOutput = False,
         seed: int | None = None,
+        check_mutation: bool = False,
         **refused: Any,  # Any: refused whatever it is
     ) -> None:
         refuse_unknown("Parallel", refused)
@@ -208,29 +214,28 @@ class Parallel:
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
-        self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
-        self.verbose = parse_verbose(either(verbose, settings.verbose))
-        self.return_as = return_as
-        self.timeout = parse_timeout(timeout)
-        self.pre_dispatch = pre_dispatch
-        self.batch_size = batch_size
-        self.on_error: OnError = on_error
-        self.retries = retries
-        self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
-        self.task_timeout = parse_task_timeout(task_timeout, self._engine)
-        self.progress = progress
-        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
-        self._batch = parse_batch_size(batch_size)
-        read_ahead(pre_dispatch, 1)
         wanted = parallel.workers.Wanted(
             inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
         )
+        is_bound = task_timeout is not None or capture_output == "fd" or wanted.need_processes
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, needs_processes=is_bound)
+        self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
+        self.verbose = parse_verbose(either(verbose, settings.verbose))
+        self.return_as, self.timeout = return_as, parse_timeout(timeout)
+        self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
+        self.on_error: OnError = on_error
+        self.retries, self.progress = retries, progress
+        is_single = type(retries) is int and retries == 0
+        self._retry = None if is_single else parallel.retrying.parse_retries(retries)
+        self.task_timeout = parse_task_timeout(task_timeout, self._engine)
+        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
+        self._batch = parse_batch_size(batch_size)
+        read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
         self._trace = None if trace is None else parallel.trace.check_path(trace)
         self.capture_output: CaptureOutput = parse_capture(capture_output, self._engine)
-        self.seed = parse_seed(seed)
+        self.seed, self.check_mutation = parse_seed(seed), parse_flag("check_mutation", check_mutation)
         self._be_idle()
 
     def _be_idle(self) -> None:
@@ -288,7 +293,8 @@ class Parallel:
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
+            backend = "sequential" if is_here else self._engine.name
+            watch = parallel.watch.watch(observer, workers, self._trace, title=title, backend=backend)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
@@ -297,7 +303,8 @@ class Parallel:
                 if path is None
                 else parallel.checkpoint.open_checkpoint(path, tasks, self.seed, watch.sheet)
             )
-            job = parallel.calling.Job(switch, total, watch, recall)
+            check = parallel.mutations.MutationCheck() if self.check_mutation else None
+            job = parallel.calling.Job(switch, total, watch, recall, check)
             result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
@@ -358,7 +365,7 @@ class Parallel:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
         return parallel.report.make_report(
             self._watch.sheet,
-            backend=self._engine.name,
+            backend=self._watch.backend,
             skips=self.on_error == "skip",
             waits_for_reader=self.return_generator,
         )
@@ -405,27 +412,18 @@ class Parallel:
                 stacklevel=3,
             )
         chunk = self._batch or 1
-        switch, total, watch, recall = job
+        watch = job.watch
         around = (*self._workers.here(), *self._around(here=True))
-        is_plain = self.on_error == "raise" and self._retry is None and recall is None
-        is_plain = is_plain and not watch.is_close and not around
+        is_plain = self.on_error == "raise" and self._retry is None and not watch.is_close and not around
+        is_plain = is_plain and job.recall is None and job.check is None
         if is_plain and self.return_as == "list" and chunk == 1:
-            return parallel.loop.run_all(tasks, switch, watch.sheet)
+            return parallel.loop.run_all(tasks, job.switch, watch.sheet)
         results = parallel.loop.run_lazily(
-            tasks,
-            around=around,
-            switch=switch,
-            retry=self._retry,
-            on_error=self.on_error,
-            sheet=watch.sheet,
-            observer=watch.progress,
-            total=total,
-            chunk=chunk,
-            recall=recall,
+            tasks, job, around=around, retry=self._retry, on_error=self.on_error, chunk=chunk
         )
         if self.return_as == "list":
             return list(results)
-        return parallel.loop.Lazy(results, switch, watch.close)
+        return parallel.loop.Lazy(results, job.switch, watch.close)
 
     def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
         options: dict[str, Any] = {}
@@ -438,21 +436,17 @@ class Parallel:
 
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
-        # Handles of `share` among the arguments can come from its module only.
-        sharing = loaded("lightwork.parallel.sharing")
         seeding = loaded("lightwork.parallel.seeding")
         is_seeded = self.seed is not None or (seeding is not None and seeding.has_stream())
-        if here and not is_seeded and self.capture_output is False and sharing is None:
+        is_shared = loaded("lightwork.parallel.sharing") is not None
+        if here and not is_seeded and self.capture_output is False and not is_shared:
             return ()
-        features, shared = parallel.features, self._engine.shares_memory
-        where = features.HERE if here else features.THREADS if shared else features.PROCESSES
-        found = features.around(where, self.capture_output, self.seed)
-        if sharing is None:
-            return found
-        return (*found, parallel.around.Feature(sharing.layer(in_process=here or shared)))
+        features = parallel.features
+        there = features.THREADS if self._engine.shares_memory else features.PROCESSES
+        return features.around(features.HERE if here else there, self.capture_output, self.seed)
 
     def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "Job", workers: int) -> Any:
-        switch, total, watch, recall = job
+        switch, total, watch, recall, check = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
         inner = self._workers.inner
@@ -485,6 +479,7 @@ class Parallel:
             listener=parallel.around.listener(around),
             recall=recall,
             examine=parallel.features.refusal(),
+            check=check,
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to

@@ -11,6 +11,7 @@ __all__ = ["Phases", "Report", "SlowCall", "WorkerTimes", "make_report"]
 
 _BAR = 40  # characters
 _LISTED = 8  # workers and indices that are printed; the fields have all
+_HERE = "in the caller's thread"
 _COLOURS = {
     "run": "#3a7d44",
     "transfer": "#c9a227",
@@ -76,6 +77,8 @@ class Report(NamedTuple):
     """Workers of the call."""
 
     backend: str
+    """``"sequential"`` also where one worker of another backend was the caller's thread."""
+
     tasks: int
     """How many have ended, failed ones included."""
 
@@ -95,7 +98,8 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
-        lines = [f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"]
+        place = _HERE if self.backend == "sequential" else f"{workers} ({self.backend})"
+        lines = [f"{self.tasks} tasks in {duration(self.wall)}, {place}"]
         lines += [_line(name, seconds, part) for name, seconds, part in self._parts()]
         if self.n_jobs > 1:
             lines += [f"  worker {number}: {_worker(worker)}" for number, worker in self._shown()]

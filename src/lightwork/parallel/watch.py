@@ -24,7 +24,9 @@ class Watch:
         recording: "Recording | None",
         path: str | None,
         title: str,
+        backend: str,
     ) -> None:
+        self.backend = backend
         self.progress = progress
         self.sheet = sheet
         self._recording = recording
@@ -63,7 +65,7 @@ class Watch:
             warnings.warn(f"trace={path!r} cannot be written: {error}", ParallelWarning, stacklevel=2)
 
 
-def watch(progress: Progress | None, slots: int, *, trace: str | None, title: str) -> Watch:
-    """Begin to watch a call with so many workers."""
+def watch(progress: Progress | None, slots: int, trace: str | None, *, title: str, backend: str) -> Watch:
+    """Begin to watch a call with so many workers; `backend` names the engine that has them."""
     recording = None if trace is None else parallel.trace.Recording()
-    return Watch(progress, Sheet(slots, recording), recording, trace, title)
+    return Watch(progress, Sheet(slots, recording), recording, trace, title, backend)

@@ -7,10 +7,11 @@ from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
 from ..protocols import Engine
+from ..system.figures import whole
 from ..system.numeric import NUMERIC
 from ..system.units import parse_bytes
 from .around import Around, Feature
-from .config import Settings, check_initializer, check_inner
+from .config import Settings, check_initializer, parse_inner
 from .failures import add_note
 from .initializing import Broken, Initializer, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
@@ -33,6 +34,11 @@ class Wanted(NamedTuple):
     worker_env: Environments | None
     max_worker_memory: int | str | None
     max_tasks_per_worker: int | None
+
+    @property
+    def need_processes(self) -> bool:
+        """Whether only worker processes can do what is asked."""
+        return any(getattr(self, name) is not None for name in _PROCESS_ONLY)
 
 
 class Workers(NamedTuple):
@@ -107,18 +113,16 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     """
     inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
     args = check_initializer(initializer, initargs)
-    threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
-    check_inner(threads)
+    threads = settings.inner_max_num_threads if isinstance(inner, Unset) else parse_inner(inner)
     if initializer is None:
         initializer, args = settings.initializer, settings.initargs
     _check_environment(worker_env)
-    _check_count(max_tasks_per_worker)
     memory = None
     if max_worker_memory is not None:
         memory = parse_bytes(max_worker_memory, name="max_worker_memory")
         if memory < 1:
             raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
-    workers = Workers(initializer, args, threads, worker_env, memory, max_tasks_per_worker)
+    workers = Workers(initializer, args, threads, worker_env, memory, _parse_count(max_tasks_per_worker))
     if engine.shares_memory:
         for name in _PROCESS_ONLY:
             if getattr(workers, name) is not None:
@@ -131,9 +135,11 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     return workers
 
 
-def _check_count(tasks: object) -> None:
-    if tasks is not None and (isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1):
+def _parse_count(tasks: object) -> int | None:
+    number = whole(tasks)
+    if tasks is not None and (number is None or number < 1):
         raise InvalidOption(f"max_tasks_per_worker={tasks!r}: give a whole number of 1 or more, or None")
+    return number
 
 
 def _check_environment(environment: object) -> None:

@@ -123,6 +123,51 @@ def test_impossible_retries_are_refused(bad: Any) -> None:
         Parallel(n_jobs=2, retries=bad)
 
 
+# Waiting for results --------------------------------------------------------------------------------------
+
+
+def fail_after(seconds: float) -> None:
+    time.sleep(seconds)
+    raise ValueError("too late")
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+@pytest.mark.parametrize("return_as", ["list", "generator", "generator_unordered", "async"])
+@pytest.mark.parametrize("on_error", ["skip", "group"])
+def test_a_task_that_is_left_out_was_waited_for(backend: str, return_as: Any, on_error: Any) -> None:
+    """`timeout` is for each result, and the failure of a task that is left out is one: its time is its own."""
+    tasks = [delayed(fail_after)(0.4), delayed(fail_after)(0.8), delayed(fail_after)(1.2)]
+    call: Any = Parallel(
+        3,
+        backend,
+        return_as="generator" if return_as == "async" else return_as,
+        timeout=0.7,
+        on_error=on_error,
+        batch_size=1,
+    )
+
+    async def collect() -> list[Any]:
+        return [value async for value in call([*tasks, delayed(square)(3)])]
+
+    try:
+        results = asyncio.run(collect()) if return_as == "async" else list(call([*tasks, delayed(square)(3)]))
+    except* ValueError as group:
+        assert on_error == "group"
+        assert len(group.exceptions) == 3
+    else:
+        assert (on_error, results) == ("skip", [9])
+
+
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_a_task_that_is_left_out_is_waited_for_no_longer_than_others(return_as: Any) -> None:
+    """The one behind it has no more time than the limit either."""
+    call = Parallel(2, "threads", return_as=return_as, timeout=0.3, on_error="skip", batch_size=1)
+    stop = threading.Event()
+    with pytest.raises(TaskTimeout, match="timeout=0.3"):
+        list(call([delayed(fail_after)(0.2), delayed(stop.wait)(20)]))
+    stop.set()
+
+
 # Limits for single tasks --------------------------------------------------------------------------------
 
 
