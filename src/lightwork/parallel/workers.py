@@ -87,18 +87,21 @@ class Workers(NamedTuple):
         if self.initializer is not None:
             layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
             if not engine.shares_memory:
-                layer = _remote(self.initializer, self.initargs)
+                layer = _remote(self.initializer, self.initargs, self._title())
             features.append(self._initializer(layer))
         return tuple(features)
 
     def _initializer(self, layer: Initializer | RemoteInitializer) -> Feature:
-        name = getattr(self.initializer, "__qualname__", repr(self.initializer))
+        title = self._title()
 
         def fail(index: int, broken: Broken) -> None:
-            add_note(broken.error, f"initializer {name} of the workers failed")
+            add_note(broken.error, f"{title} of the workers failed")
             raise broken.error
 
         return Feature(layer, {Broken: fail})
+
+    def _title(self) -> str:
+        return f"initializer {getattr(self.initializer, '__qualname__', repr(self.initializer))}"
 
 
 def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
@@ -177,8 +180,8 @@ def _environment(environment: Environments, number: int) -> dict[str, str]:
 def _remote(
     initializer: Callable[..., object],
     initargs: tuple[Any, ...],  # Any: arguments of the user's function
+    title: str,
 ) -> RemoteInitializer:
     parcel = split((initializer, initargs), by_value=True, path="initializer")
-    buffers = [bytearray(buffer) for buffer in parcel.buffers]
-    digests = [BLAKE3.of(data) for data in (parcel.skeleton, *map(bytes, buffers))]
-    return RemoteInitializer(parcel.skeleton, buffers, BLAKE3.of(b"".join(digests)))
+    digests = [BLAKE3.of(parcel.skeleton), *map(BLAKE3.buffer, parcel.buffers)]
+    return RemoteInitializer(parcel.skeleton, parcel.buffers, BLAKE3.join(digests), title)
