@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final
 
-from .. import hashing
 from ..errors import ArgumentChanged
+from ..hashing.values import token_of
 from ..protocols import Call, StatelessCallable
 from .task import Resumed
 
@@ -45,7 +45,7 @@ class MutationCheck:
         for index, call in enumerate(calls, start):
             for name, value in _arguments(call):
                 place = f"{name} of task {index}"
-                digest = hashing.values.token_of(value, path=place)
+                digest = token_of(value, path=place)
                 seen = self._seen.get(id(value))
                 if seen is None:
                     self._note(value, place, digest)
@@ -62,7 +62,7 @@ class MutationCheck:
         """
         for seen in list(self._seen.values()):
             value = seen.value()
-            if value is not None and hashing.values.token_of(value, path=seen.place) != seen.digest:
+            if value is not None and token_of(value, path=seen.place) != seen.digest:
                 raise _changed(seen.place, "")
 
     def _note(self, value: object, place: str, digest: bytes) -> None:
