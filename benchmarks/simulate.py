@@ -28,6 +28,10 @@ from lightwork.protocols import Batch, Call, Done, Event, Returned
 __all__ = ["Outcome", "simulate", "simulate_flow"]
 
 
+TICK = 1e-3
+"""Seconds of virtual time between two looks."""
+
+
 class Outcome(NamedTuple):
     """What a simulated call has cost."""
 
@@ -54,10 +58,10 @@ class Outcome(NamedTuple):
 
 
 class Cluster:
-    """Workers in virtual time. `next` moves the clock on to the next report, and gives all of that moment.
+    """Workers in virtual time. `next` moves the clock on to the next report.
 
-    A worker runs its batches one after the other. A batch of two or more is reported as a whole. Reports take
-    no time on their way, which is the hardest case for who has to answer them.
+    A worker runs its batches one after the other, and reports each as a whole. Reports that come within a
+    millisecond are there together, as they are where somebody takes a millisecond to deal with those before.
     """
 
     def __init__(self, workers: int, mean: float, *, seed: int = 0, spread: float = 0.5) -> None:
@@ -79,7 +83,7 @@ class Cluster:
         queue.append((start, stop))
         self.running += stop - start
         if len(queue) == 1:
-            self._begin(slot)
+            self._begin(slot, self.now)
 
     def take_back(self, slot: int) -> None:
         """Give back the last batch, unless it has begun."""
@@ -95,23 +99,23 @@ class Cluster:
             return given
         done = []
         if self._ends:
-            self.now = self._ends[0][0]
+            self.now = self._ends[0][0] + TICK
         while self._ends and self._ends[0][0] <= self.now:
-            _, slot = heappop(self._ends)
+            ended, slot = heappop(self._ends)
             start, stop = self._queues[slot].popleft()
-            seconds = self.now - self._begun[slot]
+            seconds = ended - self._begun[slot]
             self.busy += seconds
             self.running -= stop - start
             done.append((slot, start, stop, seconds))
             if self._queues[slot]:
-                self._begin(slot)
+                self._begin(slot, ended)
         return done
 
-    def _begin(self, slot: int) -> None:
+    def _begin(self, slot: int, now: float) -> None:
         start, stop = self._queues[slot][0]
-        self._begun[slot] = self.now
+        self._begun[slot] = now
         lots = self._random.uniform(1 - self._spread, 1 + self._spread)
-        heappush(self._ends, (self.now + self._mean * lots * (stop - start), slot))
+        heappush(self._ends, (now + self._mean * lots * (stop - start), slot))
 
 
 class VirtualSession:

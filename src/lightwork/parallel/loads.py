@@ -1,8 +1,9 @@
 """How many tasks each slot holds, and who holds least or most: known without looking at all of them.
 
-With ten thousand workers a look at each of them at each event would take longer than the tasks. Two heaps hold
-``(tasks, slot)``. Their entries are not removed when a number changes: the new one is added, and one that is
-not true any more is dropped when it comes to the top. So each question costs a few steps of a heap.
+With ten thousand workers a look at each of them at each event would take longer than their tasks. So slots stand
+in stacks, one for each number of tasks. They are not taken out when their number changes: they are put on another
+stack, and what is not true any more is dropped when it comes to the top. Who was put there last comes first, so
+that little work stays with few workers. Who holds most is asked at the end of a call only: that is a heap.
 """
 
 from heapq import heapify, heappop, heappush, heapreplace
@@ -10,11 +11,11 @@ from heapq import heapify, heappop, heappush, heapreplace
 __all__ = ["Loads"]
 
 _ROOM = 4
-"""Entries per slot from which a heap is made anew, of the true ones alone."""
+"""Entries per slot from which stacks or heap are made anew, of the true ones alone."""
 
 
 class Loads:
-    """The tasks of each slot. Attributes are read by the flow, and changed here alone.
+    """The tasks of each slot.
 
     Attributes
     ----------
@@ -24,14 +25,17 @@ class Loads:
         Slots that hold none.
     """
 
-    __slots__ = ("_aside", "_barred", "_held", "_least", "_most", "idle", "total")
+    __slots__ = ("_aside", "_barred", "_entries", "_held", "_levels", "_most", "_stacks", "idle", "total")
 
     def __init__(self, slots: int) -> None:
         self._held = [0] * slots
         self._barred: set[int] = set()
-        self._least = [(0, slot) for slot in range(slots)]
         self._aside: set[int] = set()
+        self._levels: list[int] = []  # a heap: numbers of tasks that have a stack
+        self._stacks: dict[int, list[int]] = {}
+        self._entries = 0  # at most so many in all stacks
         self._most: list[tuple[int, int]] | None = None  # with negative numbers; made when it is asked for
+        self._stack_all()
         self.total = 0
         self.idle = slots
 
@@ -46,11 +50,7 @@ class Loads:
         held[slot] = now = before + count
         self.total += count
         self.idle += (not now) - (not before)
-        least = self._least
-        heappush(least, (now, slot))
-        if len(least) > _ROOM * len(held) + 64:
-            self._least = least = [(tasks, slot) for slot, tasks in enumerate(held)]
-            heapify(least)
+        self._put(slot, now)
         if count > 0 and self._most is not None:
             heappush(self._most, (-now, slot))
             if len(self._most) > _ROOM * len(held) + 64:
@@ -64,16 +64,20 @@ class Loads:
         """It is again. Without effect if it was all the time."""
         if slot in self._barred:
             self._barred.discard(slot)
-            heappush(self._least, (self._held[slot], slot))
+            self._put(slot, self._held[slot])
 
     def least(self) -> int | None:
-        """The slot with the least tasks, the first of equals; ``None`` if all are barred."""
-        heap, held, barred = self._least, self._held, self._barred
-        while heap:
-            tasks, slot = heap[0]
-            if tasks == held[slot] and slot not in barred:
-                return slot
-            heappop(heap)
+        """A slot with the least tasks, ``None`` if all are barred."""
+        levels, held, barred = self._levels, self._held, self._barred
+        while levels:
+            level = levels[0]
+            stack = self._stacks[level]
+            while stack:
+                slot = stack[-1]
+                if held[slot] == level and slot not in barred:
+                    return slot
+                stack.pop()
+            del self._stacks[heappop(levels)]
         return None
 
     def set_aside(self, slot: int) -> None:
@@ -88,7 +92,7 @@ class Loads:
                 heappush(self._most, (-self._held[slot], slot))
 
     def most(self) -> int | None:
-        """The slot with the most tasks, the first of equals; ``None`` if all are set aside."""
+        """A slot with the most tasks, ``None`` if all are set aside."""
         held, aside = self._held, self._aside
         if self._most is None:
             self._most = [(-tasks, slot) for slot, tasks in enumerate(held)]
@@ -103,3 +107,23 @@ class Loads:
             else:
                 return slot
         return None
+
+    def _put(self, slot: int, level: int) -> None:
+        stack = self._stacks.get(level)
+        if stack is None:
+            self._stacks[level] = [slot]
+            heappush(self._levels, level)
+        else:
+            stack.append(slot)
+        self._entries += 1
+        if self._entries > _ROOM * len(self._held) + 64:
+            self._stack_all()
+
+    def _stack_all(self) -> None:
+        """Make the stacks anew."""
+        held = self._held
+        self._stacks = {}
+        for slot in range(len(held) - 1, -1, -1):
+            self._stacks.setdefault(held[slot], []).append(slot)
+        self._levels = sorted(self._stacks)
+        self._entries = len(held)
