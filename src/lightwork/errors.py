@@ -20,7 +20,7 @@
         ├── TaskTimeout      (TimeoutError)    a task or a call took longer than it was given
         ├── CallCancelled                      the call was given up by `Parallel.cancel`
         ├── AlreadyRunning                     one `Parallel` object was called twice at once
-        └── ArgumentChanged                    an argument changed while the call ran (``check_mutation=True``)
+        └── ArgumentChanged                    an argument changed while the call ran; names both
 
     RemoteTraceback          the worker's traceback as text, the ``__cause__`` of an error that travelled
 

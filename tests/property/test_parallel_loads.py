@@ -7,7 +7,9 @@ from lightwork.parallel.loads import Loads
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["get", "lose", "bar", "admit", "aside", "reconsider"]), st.integers(0, 5), st.integers(1, 4)
+        st.sampled_from(["get", "lose", "bar", "admit", "aside", "reconsider"]),
+        st.integers(0, 5),
+        st.integers(1, 4),
     ),
     max_size=200,
 )

@@ -272,7 +272,7 @@ class Flow:
         head = spans[0] if spans else _NOTHING
         if head.start == start and head.stop == stop:  # a whole batch: nearly always
             del spans[0]
-            hit = [head]
+            losses = head.history
         else:
             hit = [span for span in spans if span.start < stop and start < span.stop]
             if sum(min(stop, span.stop) - max(start, span.start) for span in hit) != stop - start:
@@ -282,11 +282,12 @@ class Flow:
                 )
             rest = [part for span in spans for part in _without(span, start, stop)]
             self._sent[slot] = spans = rest
+            losses = max(span.history for span in hit)
         if not spans:
             self._loads.admit(slot)
             if self._exclusive == slot:
                 self._exclusive = None
-        return max(span.history for span in hit)
+        return losses
 
     def _fail(self, index: int, error: BaseException, losses: int, actions: list[Action]) -> None:
         """A task has failed, with this error if it is no crash, and with so many lost workers in all."""

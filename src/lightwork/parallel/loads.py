@@ -1,9 +1,9 @@
 """How many tasks each slot holds, and who holds least or most: known without looking at all of them.
 
-With ten thousand workers a look at each of them at each event would take longer than their tasks. So slots stand
-in stacks, one for each number of tasks. They are not taken out when their number changes: they are put on another
-stack, and what is not true any more is dropped when it comes to the top. Who was put there last comes first, so
-that little work stays with few workers. Who holds most is asked at the end of a call only: that is a heap.
+With ten thousand workers a look at each of them at each event would take longer than their tasks. So slots
+stand in stacks, one for each number of tasks. They are not taken out when their number changes: they are put on
+another stack, and what is not true any more is dropped when it comes to the top. Who was put there last comes
+first, so that little work stays with few workers. Who holds most is asked at the end of a call only: a heap.
 """
 
 from heapq import heapify, heappop, heappush, heapreplace
@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 __all__ = ["Loads"]
 
 _ROOM = 4
-"""Entries per slot from which stacks or heap are made anew, of the true ones alone."""
+"""Entries per slot beyond which stacks or heap are made anew, of the true ones alone."""
 
 
 class Loads:
@@ -25,7 +25,18 @@ class Loads:
         Slots that hold none.
     """
 
-    __slots__ = ("_aside", "_barred", "_entries", "_held", "_levels", "_most", "_stacks", "idle", "total")
+    __slots__ = (
+        "_aside",
+        "_barred",
+        "_entries",
+        "_held",
+        "_levels",
+        "_most",
+        "_most_entries",
+        "_stacks",
+        "idle",
+        "total",
+    )
 
     def __init__(self, slots: int) -> None:
         self._held = [0] * slots
@@ -34,6 +45,7 @@ class Loads:
         self._levels: list[int] = []  # a heap: numbers of tasks that have a stack
         self._stacks: dict[int, list[int]] = {}
         self._entries = 0  # at most so many in all stacks
+        self._most_entries = _ROOM * slots + 64
         self._most: list[tuple[int, int]] | None = None  # with negative numbers; made when it is asked for
         self._stack_all()
         self.total = 0
@@ -50,10 +62,17 @@ class Loads:
         held[slot] = now = before + count
         self.total += count
         self.idle += (not now) - (not before)
-        self._put(slot, now)
+        stack = self._stacks.get(now)
+        if stack is None:
+            self._stacks[now] = stack = []
+            heappush(self._levels, now)
+        stack.append(slot)
+        self._entries += 1
+        if self._entries > self._most_entries:
+            self._stack_all()
         if count > 0 and self._most is not None:
             heappush(self._most, (-now, slot))
-            if len(self._most) > _ROOM * len(held) + 64:
+            if len(self._most) > self._most_entries:
                 self._most = None
 
     def bar(self, slot: int) -> None:
@@ -64,7 +83,7 @@ class Loads:
         """It is again. Without effect if it was all the time."""
         if slot in self._barred:
             self._barred.discard(slot)
-            self._put(slot, self._held[slot])
+            self.add(slot, 0)  # which puts it on its stack
 
     def least(self) -> int | None:
         """A slot with the least tasks, ``None`` if all are barred."""
@@ -107,17 +126,6 @@ class Loads:
             else:
                 return slot
         return None
-
-    def _put(self, slot: int, level: int) -> None:
-        stack = self._stacks.get(level)
-        if stack is None:
-            self._stacks[level] = [slot]
-            heappush(self._levels, level)
-        else:
-            stack.append(slot)
-        self._entries += 1
-        if self._entries > _ROOM * len(self._held) + 64:
-            self._stack_all()
 
     def _stack_all(self) -> None:
         """Make the stacks anew."""

@@ -61,7 +61,9 @@ def test_phases_add_up_to_the_time_of_all_workers(
         assert report.phases.run >= sum(tasks) * 0.9
 
 
-@pytest.mark.parametrize("options", [{"n_jobs": 1}, {"n_jobs": 1, "backend": "threads"}, {"backend": "sequential"}])
+@pytest.mark.parametrize(
+    "options", [{"n_jobs": 1}, {"n_jobs": 1, "backend": "threads"}, {"backend": "sequential"}]
+)
 def test_a_report_says_that_the_caller_ran_the_tasks(options: Any) -> None:
     """With one worker there are neither processes nor threads, whatever the backend is called."""
     parallel = Parallel(**options)

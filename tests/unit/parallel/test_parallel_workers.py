@@ -234,7 +234,7 @@ def both_workers(call: Parallel) -> set[float]:
 def test_a_large_argument_of_an_initializer_travels_once_to_a_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not in later calls with the same one; a changed one travels, and so does one after another was set up."""
+    """Not in later calls with the same one. A changed one travels, as does one that is back after another."""
     numpy = pytest.importorskip("numpy")
     array = numpy.ones(1 << 20)
     posted = Posted(monkeypatch)
@@ -288,7 +288,9 @@ def test_an_initializer_has_the_time_of_a_task(on_error: Any, n_jobs: int, retur
         initializer=hang, initargs=("here",),
     )  # fmt: skip
     begin = time.monotonic()
-    with pytest.raises(TaskTimeout, match=r"initializer hang ran for longer than task_timeout=0.3 s") as caught:
+    with pytest.raises(
+        TaskTimeout, match=r"initializer hang ran for longer than task_timeout=0.3 s"
+    ) as caught:
         list(call(delayed(abs)(i) for i in range(10)))
     assert time.monotonic() - begin < 20
     assert "in hang" in str(caught.value.__cause__)

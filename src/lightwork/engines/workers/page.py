@@ -28,8 +28,8 @@ NOBODY = -1
 PREPARING = -2
 
 RUNNING = 0
-"""Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks; `PREPARING`
-while the runner of a session starts."""
+"""Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks;
+`PREPARING` while the runner of a session starts."""
 
 STARTED = 1
 """Word: when it started, in nanoseconds of ``CLOCK_MONOTONIC``, the same clock in every process of a host."""
