@@ -1,8 +1,8 @@
 """An engine of your own: tasks go to any executor of `concurrent.futures`, one executor for each slot.
 
 What follows is all that `Parallel` needs: it takes an object of this class as ``backend=``. Order, batches,
-retries, back-pressure and errors are decided by `Parallel`; an engine takes batches and reports what became of
-them. See ``docs/testing.md`` for the exam that it passes, and run this file for a demonstration.
+retries, back-pressure and errors are decided by `Parallel`; an engine takes batches and reports what became
+of them. See ``docs/testing.md`` for the exam that it passes, and run this file for a demonstration.
 
 ::
 
@@ -92,7 +92,7 @@ class FuturesSession:
         self._events.put(None)
 
     def close(self, *, abort: bool) -> None:
-        """Let the executors end. Threads cannot be killed: with `abort` nobody waits for the tasks that run."""
+        """Let the executors end. Threads cannot be killed: with `abort` nobody waits for tasks that run."""
         self._closed = True
         for slot in self._slots.values():
             slot.end(abort=abort)

@@ -33,6 +33,7 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import (
+        arithmetic,
         around,
         awaiting,
         batching,
@@ -79,6 +80,7 @@ __all__ = [
     "Failure",
     "Parallel",
     "Retry",
+    "arithmetic",
     "around",
     "awaiting",
     "batching",

@@ -1,9 +1,9 @@
 """How many tasks each slot holds, and who holds least or most: known without looking at all of them.
 
 With ten thousand workers a look at each of them at each event would take longer than their tasks. So slots
-stand in stacks, one for each number of tasks. They are not taken out when their number changes: they are put on
-another stack, and what is not true any more is dropped when it comes to the top. Who was put there last comes
-first, so that little work stays with few workers. Who holds most is asked at the end of a call only: a heap.
+stand in stacks, one for each number of tasks. They are not taken out when their number changes: they are put
+on another stack, and what is not true any more is dropped when it comes to the top. Who was put there last
+comes first, so that little work stays with few workers. Who holds most is asked at the end of a call: a heap.
 """
 
 from heapq import heapify, heappop, heappush, heapreplace

@@ -6,7 +6,7 @@ some tasks get it as it was and others as it is. Which ones depends on batches a
 """
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final
 
@@ -81,6 +81,7 @@ class _Seen:
 
     def __init__(self, value: Any, forget: Any, place: str, digest: bytes) -> None:
         # Any: arguments of users' functions; a callback of `weakref.ref`
+        self.value: Callable[[], Any]
         try:
             self.value = weakref.ref(value, forget)
         except TypeError:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
+from .. import parallel  # its `arithmetic` is loaded by the first `Parallel`
 from ..errors import InvalidOption
 from ..protocols import Engine
 from ..system.figures import real, whole
-from .arithmetic import evaluate
 
 __all__ = [
     "CaptureOutput",
@@ -137,7 +137,11 @@ def read_ahead(pre_dispatch: object, n_jobs: int) -> int | None:
     """How many batches may be read from the input before the first of them has ended; ``None``: all."""
     if pre_dispatch is None or (isinstance(pre_dispatch, str) and pre_dispatch == "all"):
         return None
-    value = evaluate(pre_dispatch, n_jobs) if isinstance(pre_dispatch, str) else real(pre_dispatch)
+    value = (
+        parallel.arithmetic.evaluate(pre_dispatch, n_jobs)
+        if isinstance(pre_dispatch, str)
+        else real(pre_dispatch)
+    )
     if value is None:
         raise TypeError(
             f"pre_dispatch={pre_dispatch!r} is a {type(pre_dispatch).__name__}: give a number or a text"

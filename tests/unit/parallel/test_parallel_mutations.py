@@ -122,10 +122,9 @@ def test_arrays_are_not_kept_for_the_check() -> None:
 
 def test_what_has_no_content_is_refused_by_name() -> None:
     """It could change without anybody being able to tell."""
+    tasks = [delayed(total)([1], []), delayed(total)([1], threading.Lock())]
     with pytest.raises(UnhashableError, match=r"args\[1\] of task 1"):
-        Parallel(2, "threads", check_mutation=True)(
-            [delayed(total)([1], lock) for lock in ([], threading.Lock())]
-        )
+        Parallel(2, "threads", check_mutation=True)(tasks)
 
 
 @pytest.mark.parametrize("wrong", [1, None, "yes"])

@@ -133,7 +133,8 @@ def test_options_of_processes_work_deeper() -> None:
 def test_threads_that_were_chosen_refuse_options_of_processes(options: dict[str, Any]) -> None:
     """By the call, a hint, or the configuration; ``"auto"`` has chosen nothing."""
     name = next(iter(options))
-    for chosen in ({"backend": "threads"}, {"prefer": "threads"}, {"require": "sharedmem"}):
+    choices: list[dict[str, Any]] = [{"backend": "threads"}, {"prefer": "threads"}, {"require": "sharedmem"}]
+    for chosen in choices:
         with pytest.raises(InvalidOption, match=name):
             Parallel(2, **chosen, **options)
     with parallel_config("threads"), pytest.raises(InvalidOption, match=name):
