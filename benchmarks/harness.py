@@ -8,7 +8,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -77,13 +77,22 @@ class Case:
     show: Callable[[float], str] = span
 
 
-@dataclass
+@dataclass(frozen=True)
 class Row:
-    """What came out of a case."""
+    """What came out of a case. Picklable: each theme runs in a process of its own."""
 
     theme: str
-    case: Case
-    medians: dict[str, float] = field(default_factory=dict)
+    work: str
+    sides: tuple[str, ...]
+    medians: Mapping[str, float]
+    """Seconds (or whatever `show` shows) per operation, of the sides that could run."""
+
+    show: Callable[[float], str]
+    target: str
+    verdict: str
+    """Whether the target was met; empty without one."""
+
+    note: str
 
     @property
     def ratio(self) -> float | None:
@@ -91,13 +100,6 @@ class Row:
         if OURS in self.medians and INCUMBENT in self.medians:
             return self.medians[INCUMBENT] / self.medians[OURS]
         return None
-
-    @property
-    def verdict(self) -> str:
-        """Whether the target was met; empty without one."""
-        if self.case.met is None or OURS not in self.medians:
-            return ""
-        return "met" if self.case.met(self.medians) else "short"
 
 
 def measure(theme: str, case: Case) -> Row:
@@ -109,7 +111,23 @@ def measure(theme: str, case: Case) -> Row:
             seconds = _once(side) / case.per
             if number:
                 times[name].append(seconds)
-    return Row(theme, case, {name: statistics.median(values) for name, values in times.items()})
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return Row(
+        theme=theme,
+        work=case.work,
+        sides=tuple(case.sides),
+        medians=medians,
+        show=case.show,
+        target=case.target,
+        verdict=_verdict(case, medians),
+        note=case.note,
+    )
+
+
+def _verdict(case: Case, medians: Medians) -> str:
+    if case.met is None or OURS not in medians:
+        return ""
+    return "met" if case.met(medians) else "short"
 
 
 def _once(side: Side) -> float:

@@ -6,6 +6,7 @@ that the last installation of at least these extras from this ``pyproject.toml``
 Needs nothing but the standard library.
 """
 
+import compileall
 import hashlib
 import json
 import os
@@ -100,6 +101,8 @@ def _install(folder: Path, extras: list[str]) -> int:
     ]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode == 0:
+        # Where Python is told to write no bytecode, each process of the tests would compile all of it anew.
+        compileall.compile_dir(str(ROOT / "src"), quiet=1)
         return 0
     output = result.stdout + result.stderr
     sys.stderr.write(output)

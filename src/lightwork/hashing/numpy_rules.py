@@ -1,5 +1,6 @@
 """Rules for numpy: arrays by dtype, shape and elements in logical C order, never by layout."""
 
+from functools import lru_cache
 from typing import Any
 
 from ..arrays.blocks import Array, flat_view, plain
@@ -8,7 +9,7 @@ from ..system.optional import loaded
 from .array_runs import is_plain
 from .names import public_name
 from .runs import encode_run
-from .walk import RAW, NotHashable, Rule, Walk, frame
+from .walk import INLINE, RAW, NotHashable, Rule, Walk, frame
 
 __all__ = ["RULES", "encode_content", "encode_whole", "exact_array"]
 
@@ -33,7 +34,22 @@ def encode_array(walk: Walk, array: Array) -> bytes:
 
 def encode_whole(walk: Walk, array: Array, content: bytes) -> bytes:
     """An array whose elements are encoded already."""
-    return frame(b"a", [walk.token(array.dtype), walk.token(str(array.shape)), walk.seal(content)])
+    dtype = array.dtype
+    if is_plain(dtype):
+        kind, shape = _plain_tokens(dtype.str, array.shape)
+    else:
+        kind, shape = walk.token(dtype), b""
+    return frame(b"a", [kind, shape or walk.token(str(array.shape)), walk.seal(content)])
+
+
+@lru_cache(maxsize=256)
+def _plain_tokens(dtype: str, shape: tuple[int, ...]) -> tuple[bytes, bytes]:
+    """The tokens of a plain dtype and of a shape, the latter empty if it is so long that it has a digest.
+
+    As `Walk.token` gives them, remembered: they cost as much as the elements of a small array.
+    """
+    text = b"s" + str(shape).encode()
+    return b"z" + dtype.encode(), text if len(text) <= INLINE else b""
 
 
 def encode_content(walk: Walk, array: Array) -> bytes:

@@ -15,6 +15,7 @@ from .planes import MAX_WIDTH, pack_planes, unpack_planes
 __all__ = ["CODECS", "RAW", "ZSTD_MODULE", "Codec", "Encoder", "Packed", "compressor", "decode"]
 
 RAW = 0
+_SAMPLE = 1 << 16  # bytes from the middle of a block
 ZSTD_MODULE = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
@@ -125,8 +126,9 @@ class _PerThread(threading.local):
 def compressor(name: str, level: int | None) -> Encoder:
     """A function that encodes one block: ``encode(data, width)``, safe to call from several threads.
 
-    `width` is the number of bytes per item, 1 for no shuffle. A block that would not get smaller is left
-    as it is.
+    `width` is the number of bytes per item, 1 for no shuffle. A block is not shuffled if its items repeat
+    (floats that were rounded, few distinct values): as whole items they are found again, by planes they are
+    not. A block that would not get smaller is left as it is.
 
     Raises
     ------
@@ -142,11 +144,21 @@ def compressor(name: str, level: int | None) -> Encoder:
         if compress is None:
             compress = local.compress = codec.compressor(module, codec.default if level is None else level)
         payload = pack_planes(data, width, compress) if 1 < width <= MAX_WIDTH else None
-        if payload is None:
+        if payload is None or _repeats(data, len(payload), compress):
             payload, width = compress(data), 1
         return Packed(payload, codec.number, width) if len(payload) < len(data) else Packed(data, RAW, 1)
 
     return encode
+
+
+def _repeats(data: memoryview, shuffled: int, compress: _Compress) -> bool:
+    """Whether a block that the shuffle hardly makes smaller (to `shuffled` bytes) does better without."""
+    if 2 * shuffled <= len(data):
+        return False
+    at = (len(data) - _SAMPLE) // 2
+    sample = data[at : at + _SAMPLE] if at > 0 else data
+    # With a margin: a sample of random numbers is as large, give or take some bytes.
+    return len(compress(sample)) / len(sample) < 0.9 * shuffled / len(data)
 
 
 def decode(payload: memoryview, codec: int, width: int, out: memoryview) -> None:

@@ -38,6 +38,19 @@ def test_the_shuffle_pays_for_numbers() -> None:
     assert len(encode(data, 8).payload) < 0.9 * len(encode(data, 1).payload)
 
 
+def test_the_shuffle_is_left_out_where_items_repeat() -> None:
+    """Floats that were rounded are found again as a whole; block by block, whatever the others are."""
+    encode = compressor("zstd", None)
+    generator = np.random.default_rng(0)
+    rounded = np.round(generator.random(100_000) * 100, 2).data.cast("B")
+    packed = encode(rounded, 8)
+    assert packed.width == 1
+    assert len(packed.payload) < len(rounded) / 2
+    assert decoded(packed, len(rounded)) == bytes(rounded)
+    assert encode(memoryview(SUMS), 8).width == 8
+    assert encode(generator.random(100_000).data.cast("B"), 8).width == 8
+
+
 def test_noise_is_left_as_it_is() -> None:
     """A block that would grow is stored raw."""
     assert compressor("zlib", 9)(memoryview(RANDOM), 1).codec == RAW
