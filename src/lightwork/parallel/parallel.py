@@ -69,8 +69,8 @@ class Parallel:
 
     The results are those of ``[f(x) for x in xs]``, in the same order. A worker gets copies of the arguments
     (processes) or the objects themselves (threads). Inside a task, `Parallel` uses threads unless it names a
-    backend, and inside a task of those the calls run one after the other. Each worker has a share of the
-    cores, within which its tasks stay: nested calls have no more workers.
+    backend and has no option that needs processes, and inside a task of those the calls run one after the
+    other. Each worker has a share of the cores, within which its tasks stay, with all their nested calls.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Parallel:
         Above 0, progress is logged by ``logging.getLogger("lightwork")`` at level INFO: about once a second,
         above 10 at each change.
     timeout
-        Seconds to wait for the next result; then `TaskTimeout` is raised and all tasks are given up. It is
-        not kept with one worker, and a warning says so.
+        Seconds to wait for the next result, or the next failure that is left out; then `TaskTimeout` is
+        raised and all tasks are given up. It is not kept with one worker, and a warning says so.
     pre_dispatch
         How far the input is read ahead, in batches: a number, an expression of ``n_jobs`` or ``"all"``.
         A list or tuple is there already and is not bounded by it.
@@ -118,8 +118,8 @@ class Parallel:
         how long. Tasks whose worker died have as many again. The other tasks go on meanwhile.
     task_timeout
         Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
-        task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
-        run in one worker.
+        task fails with `TaskTimeout`, which says where it was. An initializer has as long; one that takes
+        longer ends the call. Needs processes; with ``n_jobs=1`` the tasks run in one worker.
     checkpoint
         A folder where the results of finished tasks are kept as they arrive. A later call with the same
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
