@@ -129,6 +129,4 @@ def _crossover(name: str, make: Callable[[float], Any]) -> str:
 if __name__ == "__main__":
     costs()
     crossovers()
-    print(
-        f"(arrays of {size(1 << 20)}, two workers, medians of {ROUNDS} rounds)"
-    )
+    print(f"(arrays of {size(1 << 20)}, two workers, medians of {ROUNDS} rounds)")

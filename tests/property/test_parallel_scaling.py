@@ -1,4 +1,4 @@
-"""Thousands of workers in virtual time (``benchmarks/simulate.py``): what scheduling costs, and what it holds."""
+"""Thousands of workers in virtual time (``benchmarks/simulate.py``): what scheduling costs and holds."""
 
 import importlib.util
 import sys

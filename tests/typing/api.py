@@ -154,6 +154,8 @@ Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
 Parallel(n_jobs=2, checkpoint=Path("kept"))
+Parallel(n_jobs=2, check_mutation=True)
+Parallel(n_jobs=2, check_mutation="yes")  # type: ignore[arg-type]  # a truth value
 Parallel(n_jobs=2, checkpoint=3)  # type: ignore[arg-type]  # a path
 by_map: list[int] = Parallel(n_jobs=2).map(double, range(3))
 by_two: list[float] = Parallel(n_jobs=2).map(pow, [1, 2], (3.0, 4.0))

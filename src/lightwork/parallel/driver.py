@@ -202,6 +202,8 @@ class Driver:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
         self._calls, self._results, self.out, self._tasks = Window(), Window(), [], ()
         self._errors = []
+        if self._check is not None:
+            self._check.let_go()
 
     def _patience(self, timeout: float | None) -> float | None:
         """Seconds until the next attempt of a task is due, at most `timeout`."""

@@ -65,11 +65,15 @@ class MutationCheck:
             if value is not None and token_of(value, path=seen.place) != seen.digest:
                 raise _changed(seen.place, "")
 
+    def let_go(self) -> None:
+        """Forget all of them."""
+        self._seen.clear()
+
     def _note(self, value: object, place: str, digest: bytes) -> None:
         key, table = id(value), self._seen
 
         def forget(_: object) -> None:
-            del table[key]  # before anything else can be made at this place
+            table.pop(key, None)  # before anything else can be made at this place
 
         table[key] = _Seen(value, forget, place, digest)
 

@@ -120,6 +120,26 @@ def test_arrays_are_not_kept_for_the_check() -> None:
     check.verify()
 
 
+class Argument(list[int]):
+    """A list that can be watched being let go."""
+
+
+def test_an_error_keeps_no_arguments() -> None:
+    """Whoever holds on to the error of a call does not hold on to the call's input."""
+    arguments = [Argument([i]) for i in range(5)]
+    watched = [weakref.ref(argument) for argument in arguments]
+    with pytest.raises(ZeroDivisionError) as caught:
+        Parallel(2, "threads", check_mutation=True)(delayed(divide)([argument]) for argument in arguments)
+    del arguments
+    gc.collect()
+    assert sum(reference() is not None for reference in watched) <= 1
+    assert caught.value.args
+
+
+def divide(arguments: list[Argument]) -> float:
+    return 1 / arguments[0][0]
+
+
 def test_what_has_no_content_is_refused_by_name() -> None:
     """It could change without anybody being able to tell."""
     tasks = [delayed(total)([1], []), delayed(total)([1], threading.Lock())]
