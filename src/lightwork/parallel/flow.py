@@ -266,9 +266,10 @@ class Flow:
     def _forget(self, slot: int, start: int, stop: int) -> int:
         """Strike a range from what a slot holds; how often its tasks were lost before (or `_RETURNED`)."""
         spans = self._sent[slot]
-        self._loads.add(slot, start - stop)
-        if slot not in self._asked:
-            self._loads.reconsider(slot)
+        loads = self._loads
+        loads.add(slot, start - stop)
+        if loads.aside and slot not in self._asked:
+            loads.reconsider(slot)
         head = spans[0] if spans else _NOTHING
         if head.start == start and head.stop == stop:  # a whole batch: nearly always
             del spans[0]
@@ -284,7 +285,7 @@ class Flow:
             self._sent[slot] = spans = rest
             losses = max(span.history for span in hit)
         if not spans:
-            self._loads.admit(slot)
+            loads.admit(slot)
             if self._exclusive == slot:
                 self._exclusive = None
         return losses
@@ -349,10 +350,7 @@ class Flow:
         """The slot that holds least, if it should hold more."""
         if self._exclusive is not None:
             return None
-        slot = self._loads.least()
-        if slot is None or self._loads.of(slot) > self._sizes.queued - self._sizes.size:
-            return None
-        return slot
+        return self._loads.least(self._sizes.queued - self._sizes.size)
 
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""

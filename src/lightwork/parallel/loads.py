@@ -23,10 +23,11 @@ class Loads:
         Tasks in all slots.
     idle
         Slots that hold none.
+    aside
+        Slots that are not asked for as those with the most tasks.
     """
 
     __slots__ = (
-        "_aside",
         "_barred",
         "_entries",
         "_held",
@@ -34,6 +35,7 @@ class Loads:
         "_most",
         "_most_entries",
         "_stacks",
+        "aside",
         "idle",
         "total",
     )
@@ -41,7 +43,7 @@ class Loads:
     def __init__(self, slots: int) -> None:
         self._held = [0] * slots
         self._barred: set[int] = set()
-        self._aside: set[int] = set()
+        self.aside: set[int] = set()
         self._levels: list[int] = []  # a heap: numbers of tasks that have a stack
         self._stacks: dict[int, list[int]] = {}
         self._entries = 0  # at most so many in all stacks
@@ -61,7 +63,10 @@ class Loads:
         before = held[slot]
         held[slot] = now = before + count
         self.total += count
-        self.idle += (not now) - (not before)
+        if not now:
+            self.idle += before > 0
+        elif not before:
+            self.idle -= 1
         stack = self._stacks.get(now)
         if stack is None:
             self._stacks[now] = stack = []
@@ -85,11 +90,13 @@ class Loads:
             self._barred.discard(slot)
             self.add(slot, 0)  # which puts it on its stack
 
-    def least(self) -> int | None:
-        """A slot with the least tasks, ``None`` if all are barred."""
+    def least(self, most: int) -> int | None:
+        """A slot with the least tasks, if those are `most` at most; ``None`` if not, or if all are barred."""
         levels, held, barred = self._levels, self._held, self._barred
         while levels:
             level = levels[0]
+            if level > most:
+                return None
             stack = self._stacks[level]
             while stack:
                 slot = stack[-1]
@@ -101,18 +108,18 @@ class Loads:
 
     def set_aside(self, slot: int) -> None:
         """The slot is not to be asked for as the one with the most tasks."""
-        self._aside.add(slot)
+        self.aside.add(slot)
 
     def reconsider(self, slot: int) -> None:
         """It is again. Without effect if it was all the time."""
-        if slot in self._aside:
-            self._aside.discard(slot)
+        if slot in self.aside:
+            self.aside.discard(slot)
             if self._most is not None:
                 heappush(self._most, (-self._held[slot], slot))
 
     def most(self) -> int | None:
         """A slot with the most tasks, ``None`` if all are set aside."""
-        held, aside = self._held, self._aside
+        held, aside = self._held, self.aside
         if self._most is None:
             self._most = [(-tasks, slot) for slot, tasks in enumerate(held)]
             heapify(self._most)
