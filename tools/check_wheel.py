@@ -29,6 +29,10 @@ cached = Memory(folder / "cache").cache(square)
 assert cached(3) == 9 and cached(3) == 9 and cached.check_call_in_cache(3)
 assert Parallel(n_jobs=2)(delayed(square)(i) for i in range(10)) == [i * i for i in range(10)]
 assert "numpy" not in sys.modules
+parallel = Parallel(n_jobs=2, trace=folder / "run.json")
+parallel(delayed(square)(i) for i in range(10))
+parallel.report().save(folder / "run.html")
+assert "</script>" in (folder / "run.html").read_text()
 print("wheel: all four services work without numpy")
 """
 

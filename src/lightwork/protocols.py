@@ -244,6 +244,17 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsMemory(Protocol):
+    """A session that knows how much memory its workers have."""
+
+    def memory(self) -> Sequence[int]:
+        """For each slot the bytes that its worker shares with nobody; 0 if they cannot be read.
+
+        Asked by the thread that drives, some times a second. Does not block.
+        """
+
+
+@runtime_checkable
 class SupportsWarmUp(Protocol):
     """An engine whose first session takes long to begin."""
 
@@ -271,6 +282,32 @@ class Engine(Protocol):
 
     def shutdown(self) -> None:
         """End idle workers and whatever else the engine holds. Safe to call twice, and to use it again."""
+
+
+class SupportsSubmit(Protocol):
+    """What has workers of its own: an executor of `concurrent.futures` or the like, a client of Dask."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Any:  # Any: users' functions; a future
+        """Run a function there."""
+
+
+@runtime_checkable
+class ForeignWorkers(Protocol):
+    """An engine whose workers the user has chosen and made himself: an executor, a cluster.
+
+    Calls never run in the caller's thread then, whatever `n_jobs` is, and by default all workers are used.
+    """
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """Options of `Parallel` that it cannot keep, each with the reason. They are refused."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """How much work a batch should hold to be worth its way, in seconds."""
+
+    def is_crowded(self) -> bool:
+        """Whether one of its processes may run several tasks of a call at once, in threads."""
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -338,7 +375,7 @@ class SupportsCounters(Protocol):
     """A store that knows its size without looking at its records."""
 
     def totals(self) -> Totals:
-        """Number and bytes of all records, in constant time."""
+        """Number and bytes of all records, none of which is read."""
 
 
 @runtime_checkable
@@ -413,11 +450,25 @@ class SupportsLimits(Protocol):
 
 
 @runtime_checkable
+class IsRemote(Protocol):
+    """A store over a network: each request takes milliseconds, or seconds if something is wrong.
+
+    So event loops ask it in threads. Only what `SupportsLease` has but `lease` returns at once.
+    """
+
+    @property
+    def is_remote(self) -> bool:
+        """True."""
+
+
+@runtime_checkable
 class SupportsLease(Protocol):
-    """A store through which the processes of a host agree who computes a key. Nothing here waits."""
+    """A store through which processes agree who computes a key, on one host or on many. Nothing waits."""
 
     def lease(self, key: bytes) -> bool:
-        """Take the lease of a key, unless another process has it. Ends with the process, however it ends.
+        """Take the lease of a key, unless another process has it.
+
+        Ends with the process, however it ends: at once, or a stated time after it.
 
         Threads of one process all get it: they settle it among themselves.
         """

@@ -1,19 +1,20 @@
 """Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, SupportsInt
 
-from ..engines.registry import engine
+from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
-from ..protocols import Engine
+from ..protocols import Engine, SupportsSubmit
 from ..system import log
 from ..system.figures import whole
 from .options import (
     Unset,
     check_choice,
+    default_n_jobs,
     parse_mmap_mode,
     parse_n_jobs,
     parse_verbose,
@@ -36,6 +37,8 @@ MMAP_MODE = Unset("c")
 PREFER = Unset(None)
 REQUIRE = Unset(None)
 INNER = Unset(None)
+
+_NONE: Mapping[str, Any] = MappingProxyType({})  # Any: options of engines
 
 
 class Settings(NamedTuple):
@@ -72,16 +75,18 @@ def active_settings() -> Settings:
 
 
 def choose(
-    backend: str | Engine | None,
+    backend: object,
     n_jobs: SupportsInt | str | None,
     prefer: str | Unset | None,
     require: str | Unset | None,
+    options: Mapping[str, Any] = _NONE,
     *,
     needs_processes: bool = False,
 ) -> Place:
     """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named.
 
-    What only processes can do decides where nobody has said a word: in tasks too, where threads are the rule.
+    `options` are those of the engine alone, which has to be named with them. What only processes can do
+    decides where nobody has said a word: in tasks too, where threads are the rule.
     """
     settings = active_settings()
     require_given = not isinstance(require, Unset)
@@ -96,31 +101,54 @@ def choose(
     number = None if n_jobs is None else parse_n_jobs(n_jobs)
     shared = require == "sharedmem"
     if backend is not None:
-        chosen = _resolve(backend, needs_processes=needs_processes)
+        chosen = _resolve(backend, options, needs_processes=needs_processes)
         if shared and require_given and not chosen.shares_memory:
             raise InvalidOption(
                 f'backend={chosen.name!r} does not support shared memory, which require="sharedmem" asks'
             )
-        return Place(chosen, number or settings.n_jobs or 1)
+        return Place(chosen, number or settings.n_jobs or default_n_jobs(chosen))
+    refuse_unknown("Parallel", options)
     named = settings.backend is not None or settings.level > 0
-    level = 0 if needs_processes and not shared and prefer != "threads" else min(settings.level, 2)
-    active = settings.backend or engine(_BY_LEVEL[level])
+    is_free = needs_processes and not shared and prefer != "threads"
+    active = settings.backend or _by_level(settings.level, needs_processes=is_free)
     if not active.shares_memory and (shared or (prefer == "threads" and not named)):
         # As in joblib: the number that was configured was meant for processes.
         return Place(engine("threads"), number or 1)
     if active.shares_memory and prefer == "processes" and not named:
         active = engine("processes")
-    return Place(active, number or settings.n_jobs or 1)
+    return Place(active, number or settings.n_jobs or default_n_jobs(active))
 
 
-def _resolve(backend: object, *, needs_processes: bool = False) -> Engine:
+def _resolve(
+    backend: object,
+    options: Mapping[str, Any] = _NONE,
+    name: str = "Parallel",
+    *,
+    needs_processes: bool = False,
+) -> Engine:
+    """The engine that is meant by `backend`. Any: options that it checks itself, if it has any."""
+    if isinstance(backend, str) and backend != "auto":
+        if options and not has_options(backend):
+            refuse_unknown(name, options)
+        return engine(backend, options)
+    found = None if backend == "auto" or isinstance(backend, Engine) else adopted(backend, options)
+    if found is not None:
+        return found
+    refuse_unknown(name, options)
     if backend == "auto":
         return engine("processes" if needs_processes else _by_build(nesting_level()))
-    if isinstance(backend, str):
-        return engine(backend)
     if isinstance(backend, Engine) and not isinstance(backend, type):
         return backend
-    raise InvalidOption(f"backend={backend!r} is neither the name of a backend nor an Engine")
+    raise InvalidOption(
+        f"backend={backend!r} is neither the name of a backend nor an Engine, nor an executor"
+    )
+
+
+def _by_level(level: int, *, needs_processes: bool) -> Engine:
+    """What a call runs on that is so deep in others, if nobody says."""
+    if level == 0:
+        return ENGINES.default()
+    return engine("processes" if needs_processes else _BY_LEVEL[min(level, 2)])
 
 
 def _by_build(level: int) -> str:
@@ -164,13 +192,15 @@ class parallel_config:
     ----------
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, ``"auto"``, or an `Engine`.
+        ``"sequential"``, ``"auto"``, ``"dask"``, an executor, a client of Dask, or an `Engine`.
     n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
         As for `Parallel`. Only together with `backend`.
     temp_folder, max_nbytes
         Accepted with their defaults only, see `Parallel`.
+    **options
+        Of the backend alone, see `Parallel`.
 
     Raises
     ------
@@ -180,7 +210,7 @@ class parallel_config:
 
     def __init__(
         self,
-        backend: str | Engine | None = None,
+        backend: str | Engine | SupportsSubmit | None = None,
         *,
         n_jobs: SupportsInt | str | None = None,
         verbose: int | Unset = VERBOSE,
@@ -192,9 +222,10 @@ class parallel_config:
         inner_max_num_threads: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
-        **refused: Any,  # Any: refused whatever it is
+        **options: Any,  # Any: each backend has its own
     ) -> None:
-        refuse_unknown("parallel_config", refused)
+        if backend is None:
+            refuse_unknown("parallel_config", options)
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         parse_mmap_mode(given(mmap_mode))
         check_choice("prefer", given(prefer), _PREFER)
@@ -207,7 +238,7 @@ class parallel_config:
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
-            backend=outer.backend if backend is None else _resolve(backend),
+            backend=outer.backend if backend is None else _resolve(backend, options, "parallel_config"),
             n_jobs=outer.n_jobs if n_jobs is None else parse_n_jobs(n_jobs),
             verbose=outer.verbose if isinstance(verbose, Unset) else parse_verbose(verbose),
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,

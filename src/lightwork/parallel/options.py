@@ -1,11 +1,12 @@
 """The options of `Parallel`, checked one by one before anything happens."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
-from .. import parallel  # its `arithmetic` is loaded by the first `Parallel`
+from .. import parallel, stores  # `parallel.arithmetic` is loaded by the first `Parallel`
 from ..errors import InvalidOption
-from ..protocols import Engine
+from ..protocols import Engine, ForeignWorkers
 from ..system.figures import real, whole
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "ReturnAs",
     "Unset",
     "check_choice",
+    "default_n_jobs",
     "parse_batch_size",
     "parse_capture",
     "parse_flag",
+    "parse_folder",
     "parse_mmap_mode",
     "parse_n_jobs",
     "parse_seed",
@@ -23,6 +26,7 @@ __all__ = [
     "parse_timeout",
     "parse_verbose",
     "read_ahead",
+    "refuse_lacking",
     "refuse_memmapping",
     "refuse_unknown",
 ]
@@ -75,6 +79,8 @@ def parse_batch_size(batch_size: object) -> int | None:
 
 def parse_capture(capture: object, engine: Engine) -> Any:  # Any: a `CaptureOutput`
     """Whether, and how, output of tasks is brought to the caller."""
+    if capture == "fd":
+        refuse_lacking(engine, "capture_output='fd'", capture)
     if capture == "fd" and engine.shares_memory:
         raise InvalidOption(
             f"capture_output='fd': with backend={engine.name!r} all tasks write to the descriptors of this "
@@ -85,6 +91,20 @@ def parse_capture(capture: object, engine: Engine) -> Any:  # Any: a `CaptureOut
     raise InvalidOption(
         f'capture_output={capture!r}: give False, True, "fd", or a function of (index, stream, text)'
     )
+
+
+def parse_folder(path: object, name: str) -> str:
+    """The folder that an option names, which may be new, as an absolute path."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
+        raise InvalidOption(f"{name}={path!r}: give the path of a folder, or None")
+    if stores.urls.is_url(os.fsdecode(path)):
+        raise InvalidOption(
+            f"{name}={path!r} is a URL: what it keeps is kept in a folder, give the path of one"
+        )
+    found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    if os.path.exists(found) and not os.path.isdir(found):
+        raise InvalidOption(f"{name}={path!r} is a file: give the path of a folder, which may be new")
+    return found
 
 
 def parse_seed(seed: object) -> int | None:
@@ -110,6 +130,8 @@ def parse_timeout(timeout: object, name: str = "timeout") -> float | None:
 def parse_task_timeout(task_timeout: object, engine: Engine) -> float | None:
     """Seconds, ``None`` for no limit. An engine whose tasks cannot be ended is refused."""
     seconds = parse_timeout(task_timeout, "task_timeout")
+    if seconds is not None:
+        refuse_lacking(engine, "task_timeout", task_timeout)
     if seconds is not None and engine.shares_memory:
         raise InvalidOption(
             f"task_timeout={task_timeout!r}: backend={engine.name!r} cannot end a task that runs, threads "
@@ -171,6 +193,22 @@ def parse_mmap_mode(mmap_mode: object) -> bool:
             "'c' (writable, private copies) or 'r' (read-only)"
         )
     return mmap_mode == "r"
+
+
+def default_n_jobs(engine: Engine) -> int:
+    """The `n_jobs` of a call that names none: whoever gives workers of his own wants them to work."""
+    return -1 if isinstance(engine, ForeignWorkers) else 1
+
+
+def refuse_lacking(engine: Engine, option: str, value: object) -> None:
+    """Raise `InvalidOption` if workers of the user's own cannot keep an option: a name, or ``name=value``."""
+    reason = engine.lacks.get(option) if isinstance(engine, ForeignWorkers) else None
+    if reason is not None:
+        given = option if "=" in option else f"{option}={value!r}"
+        raise InvalidOption(
+            f"{given}: backend={engine.name!r} cannot keep it: {reason}. Leave it out, or use "
+            'backend="processes"'
+        )
 
 
 def refuse_memmapping(temp_folder: object, max_nbytes: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsInt, TypeVar, overload
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, SessionRequest, SupportsWarmUp
+from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -37,6 +37,7 @@ from .options import (
     parse_batch_size,
     parse_capture,
     parse_flag,
+    parse_folder,
     parse_mmap_mode,
     parse_seed,
     parse_task_timeout,
@@ -44,7 +45,6 @@ from .options import (
     parse_verbose,
     read_ahead,
     refuse_memmapping,
-    refuse_unknown,
 )
 from .task import TaskRunner, nesting_level
 
@@ -80,14 +80,15 @@ class Parallel:
     backend
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why.
+        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
+        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
+        unless `n_jobs` says less, and what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
         no more tasks are begun: about ``pre_dispatch + n_jobs`` results are held at most.
     verbose
-        Above 0, progress is logged by ``logging.getLogger("lightwork")`` at level INFO: about once a second,
-        above 10 at each change.
+        Above 0, progress is logged (logger ``lightwork``, level INFO) once a second, above 10 at each change.
     timeout
         Seconds to wait for the next result, or the next failure that is left out; then `TaskTimeout` is
         raised and all tasks are given up. It is not kept with one worker, and a warning says so.
@@ -125,6 +126,9 @@ class Parallel:
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
         the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
         each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
+    save_failures
+        A folder for tasks that failed for good, a file for each with function, arguments and error, which
+        ``lightwork replay FILE`` runs again. A task that cannot be kept costs a warning, nothing else.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -163,6 +167,8 @@ class Parallel:
         ``True``: an argument that changes while the call runs is an error, `ArgumentChanged`, which names it
         and its task. For finding mistakes: each argument is hashed twice, and lists, tuples and dicts among
         them are kept until the end.
+    **options
+        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
 
     Raises
     ------
@@ -180,7 +186,7 @@ class Parallel:
     def __init__(
         self,
         n_jobs: SupportsInt | str | None = None,
-        backend: str | Engine | None = None,
+        backend: str | Engine | SupportsSubmit | None = None,
         return_as: ReturnAs = "list",
         verbose: int | Unset = VERBOSE,
         timeout: float | None = None,
@@ -196,6 +202,7 @@ class Parallel:
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        save_failures: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Literal['rich'] | Observer" = False,
         trace: str | os.PathLike[str] | None = None,
@@ -207,9 +214,8 @@ class Parallel:
         capture_output: CaptureOutput = False,
         seed: int | None = None,
         check_mutation: bool = False,
-        **refused: Any,  # Any: refused whatever it is
+        **options: Any,  # Any: each backend has its own
     ) -> None:
-        refuse_unknown("Parallel", refused)
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
@@ -217,18 +223,18 @@ class Parallel:
         wanted = parallel.workers.Wanted(
             inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
         )
-        is_bound = task_timeout is not None or capture_output == "fd" or wanted.need_processes
-        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, needs_processes=is_bound)
+        alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as, self.timeout = return_as, parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
-        self.on_error: OnError = on_error
-        self.retries, self.progress = retries, progress
-        is_single = type(retries) is int and retries == 0
+        self.retries, self.progress, self.on_error = retries, progress, on_error
+        is_single = retries == 0 and retries is not False
         self._retry = None if is_single else parallel.retrying.parse_retries(retries)
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
-        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
+        self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
+        self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
@@ -293,8 +299,15 @@ class Parallel:
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            backend = "sequential" if is_here else self._engine.name
-            watch = parallel.watch.watch(observer, workers, self._trace, title=title, backend=backend)
+            subject = parallel.watch.Subject(
+                title,
+                "sequential" if is_here else self._engine.name,
+                skips=self.on_error == "skip",
+                waits_for_reader=self.return_generator,
+            )
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
+            if self.save_failures is not None:
+                watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
@@ -352,7 +365,7 @@ class Parallel:
             switch.cancel()
 
     def report(self) -> "Report":
-        """Where the time of the last call went, or of the one that goes on; to ``print``, or show in Jupyter.
+        """Where the time of the last call went, or of the one that goes on: ``print``, show or ``save`` it.
 
         Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
 
@@ -363,12 +376,7 @@ class Parallel:
         """
         if self._watch is None:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
-        return parallel.report.make_report(
-            self._watch.sheet,
-            backend=self._watch.backend,
-            skips=self.on_error == "skip",
-            waits_for_reader=self.return_generator,
-        )
+        return self._watch.report()
 
     def __enter__(self) -> "Parallel":
         return self
@@ -401,7 +409,8 @@ class Parallel:
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
         needs_process = self.task_timeout is not None or self.capture_output == "fd"
-        return not (is_bounded or needs_process or self._workers.need_processes)
+        is_foreign = isinstance(self._engine, ForeignWorkers)
+        return not (is_bounded or needs_process or self._workers.need_processes or is_foreign)
 
     def _run_here(self, tasks: Iterable[Call], job: "Job") -> Any:
         if self.timeout is not None:
@@ -429,8 +438,8 @@ class Parallel:
         options: dict[str, Any] = {}
         if self.task_timeout is not None:
             options["task_timeout"] = self.task_timeout
-        # Another engine than ours need not know of it, and threads have the caller's own objects.
-        if self._read_only and self._engine.name == "processes":
+        # Threads have the caller's own objects.
+        if self._read_only and not self._engine.shares_memory:
             options["read_only"] = True
         return options
 
@@ -441,9 +450,8 @@ class Parallel:
         is_shared = loaded("lightwork.parallel.sharing") is not None
         if here and not is_seeded and self.capture_output is False and not is_shared:
             return ()
-        features = parallel.features
-        there = features.THREADS if self._engine.shares_memory else features.PROCESSES
-        return features.around(features.HERE if here else there, self.capture_output, self.seed)
+        place = parallel.features.place(self._engine, here=here)
+        return parallel.features.around(place, self.capture_output, self.seed)
 
     def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "Job", workers: int) -> Any:
         switch, total, watch, recall, check = job
@@ -454,7 +462,7 @@ class Parallel:
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
-            sizes=parallel.batching.BatchSizes(self._batch),
+            sizes=parallel.batching.sizes_for(self._engine, self._batch),
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",

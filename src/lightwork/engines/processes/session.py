@@ -20,6 +20,7 @@ from typing import Final
 
 from ...errors import EngineError
 from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest, Told
+from ...system.processes import own_bytes
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
@@ -155,6 +156,11 @@ class ProcessSession:
                 self._post_late(place)
             self._flush(place)
 
+    def memory(self) -> list[int]:
+        """The bytes that the worker of each slot shares with nobody, 0 where there is none."""
+        pids = [0 if place.link is None else place.link.page.pid() for place in self._slots]
+        return [own_bytes(pid) if pid else 0 for pid in pids]
+
     def take_back(self, slot: int) -> None:
         """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""
         place = self._slots[slot]
@@ -283,12 +289,9 @@ class ProcessSession:
 
     def _post_segments(self, place: Slot, link: WorkerLink, buffers: Sequence[Placed]) -> None:
         """Let the worker have what was published and it has not yet."""
-        for item in buffers:
-            if isinstance(item, int) and item not in place.segments:
-                place.segments.add(item)
-                segment = self._publisher.segments[item]
-                frame = make_frame(SEGMENT, self._number, segment.body(), start=item)
-                link.outbox.put(frame, descriptor=segment.descriptor)
+        for segment in self._publisher.unknown(buffers, place.segments):
+            frame = make_frame(SEGMENT, self._number, segment.body(), start=segment.number)
+            link.outbox.put(frame, descriptor=segment.descriptor)
 
     def _flush(self, place: Slot) -> None:
         link = place.link
