@@ -230,7 +230,7 @@ class Parallel:
         self.return_as, self.timeout = return_as, parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.retries, self.progress, self.on_error = retries, progress, on_error
-        is_single = retries == 0 and retries is not False
+        is_single = type(retries) is int and retries == 0
         self._retry = None if is_single else parallel.retrying.parse_retries(retries)
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")

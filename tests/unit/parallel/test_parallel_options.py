@@ -102,8 +102,9 @@ def test_a_truth_value_is_no_number(option: str, truth: Any) -> None:
     """It was meant for another option, or for another library."""
     if truth == "numpy":
         truth = pytest.importorskip("numpy").bool_(True)
-    with pytest.raises((InvalidOption, TypeError), match=option):
-        Parallel(**{option: truth})
+    for value in (truth, type(truth)(0)):
+        with pytest.raises((InvalidOption, TypeError), match=option):
+            Parallel(**{option: value})
 
 
 def test_types_that_cannot_be_numbers_are_type_errors() -> None:
