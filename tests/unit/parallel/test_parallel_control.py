@@ -140,7 +140,7 @@ def test_a_task_that_is_left_out_was_waited_for(return_as: Any, on_error: Any) -
         3,
         "threads",  # they begin at once: the time of a start is none of the tasks'
         return_as="generator" if return_as == "async" else return_as,
-        timeout=0.7,
+        timeout=1.0,
         on_error=on_error,
         batch_size=1,
     )

@@ -297,10 +297,11 @@ def test_an_initializer_has_the_time_of_a_task(on_error: Any, n_jobs: int, retur
     assert Parallel(n_jobs, task_timeout=20)(delayed(abs)(-i) for i in range(4)) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_time_of_an_initializer_is_not_that_of_the_first_task() -> None:
     """Each has its own."""
-    call = Parallel(1, task_timeout=1.0, initializer=time.sleep, initargs=(0.7,))
-    assert call([delayed(time.sleep)(0.7)]) == [None]
+    call = Parallel(1, task_timeout=2.0, initializer=time.sleep, initargs=(1.2,))
+    assert call([delayed(time.sleep)(1.2)]) == [None]
 
 
 def test_an_initializer_that_ends_its_worker_is_named() -> None:
