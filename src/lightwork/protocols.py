@@ -244,6 +244,14 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsCost(Protocol):
+    """A session that measures what its batches cost beside their tasks, where that depends on the workers."""
+
+    def cost(self) -> float | None:
+        """Seconds that a batch was on its way there and back at least; ``None`` as long as nobody knows."""
+
+
+@runtime_checkable
 class SupportsMemory(Protocol):
     """A session that knows how much memory its workers have."""
 
@@ -405,6 +413,32 @@ class SupportsNotes(Protocol):
 
         The records count as unused all the same.
         """
+
+
+class Versioned(NamedTuple):
+    """A record, and what tells it from all others that were or will be there."""
+
+    version: bytes
+    """32 bytes."""
+
+    seconds: float
+    """How long the call took."""
+
+    record: Record
+
+
+@runtime_checkable
+class SupportsVersions(Protocol):
+    """A store that tells whether what was read is still what is there. All this raises `StoreUnavailable`."""
+
+    def get_versioned(self, key: bytes) -> Versioned | None:
+        """The record, or ``None`` as from `Store.get`."""
+
+    def put_versioned(self, key: bytes, record: Record, *, seconds: float) -> bytes:
+        """As `Store.put`; the version of what was put."""
+
+    def version(self, key: bytes) -> bytes | None:
+        """The version that is there now, ``None`` if there is no record."""
 
 
 class Limits(NamedTuple):

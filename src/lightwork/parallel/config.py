@@ -192,7 +192,7 @@ class parallel_config:
     ----------
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, ``"auto"``, ``"dask"``, an executor, a client of Dask, or an `Engine`.
+        ``"sequential"``, ``"auto"``, ``"dask"``, ``"ray"``, a registered name, or an object, see `Parallel`.
     n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs

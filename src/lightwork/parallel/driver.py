@@ -17,7 +17,18 @@ from itertools import chain, islice
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, SupportsMemory, Told
+from ..protocols import (
+    Batch,
+    Call,
+    Done,
+    Event,
+    Report,
+    Session,
+    SupportsCost,
+    SupportsFlush,
+    SupportsMemory,
+    Told,
+)
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
@@ -112,6 +123,7 @@ class Driver:
         self._tasks = tasks
         self._session = session
         self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
+        self._cost = session.cost if isinstance(session, SupportsCost) else _nothing
         self._flow = flow
         self._on_error = on_error
         self._retry = retry or Retry(0)
@@ -175,6 +187,9 @@ class Driver:
         Raises the error of a task if the flow is fatal, `CallCancelled`, and what input or observer raise.
         """
         events = self._heard(self._session.wait(self._patience(timeout)))
+        cost = self._cost()
+        if cost is not None:
+            self._flow.weigh(cost)
         self._switch.check()
         before = self._done
         self._sheet.take_in(events, self._calls)

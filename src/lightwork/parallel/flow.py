@@ -186,6 +186,10 @@ class Flow:
             return None
         return self._ahead * self._sizes.size + (self._slots if self._bounded else 0)
 
+    def weigh(self, cost: float) -> None:
+        """Learn what a batch costs beside its tasks, in seconds."""
+        self._sizes.weigh(cost)
+
     # Events ----------------------------------------------------------------------------------------------
 
     def _on_arrived(self, event: Arrived, actions: list[Action]) -> None:
@@ -356,7 +360,8 @@ class Flow:
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
         start, stop, history = self._backlog[0]
-        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to blame.
+        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to
+        # blame.
         greedy = start in self._greedy or history == MAX_LOSSES - 1
         suspected = history > _FRESH or greedy
         if suspected and (self._loads.total if greedy else self._loads.of(slot)):

@@ -78,11 +78,10 @@ class Parallel:
         Number of workers; ``-1``: one per core, ``-2``: all cores but one. ``None``: what `parallel_config`
         says, else 1. With 1 the calls run one after the other in the caller's thread.
     backend
-        ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
-        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
-        unless `n_jobs` says less, and what they cannot do is refused.
+        ``"processes"`` (the default), ``"threads"``, ``"sequential"``, joblib's names for them, an `Engine`.
+        ``"auto"``: threads where the interpreter runs them in parallel, else processes; it is logged which.
+        Workers of your own: ``"dask"``, a client of it, ``"ray"``, an executor, a backend written for joblib,
+        or what was registered. All are used unless `n_jobs` says less; what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -168,7 +167,7 @@ class Parallel:
         and its task. For finding mistakes: each argument is hashed twice, and lists, tuples and dicts among
         them are kept until the end.
     **options
-        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
+        Of the backend alone: ``backend="ray", num_gpus=1``; see ``docs/dask.md``, ``docs/ray.md``.
 
     Raises
     ------
@@ -434,15 +433,6 @@ class Parallel:
             return list(results)
         return parallel.loop.Lazy(results, job.switch, watch.close)
 
-    def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
-        options: dict[str, Any] = {}
-        if self.task_timeout is not None:
-            options["task_timeout"] = self.task_timeout
-        # Threads have the caller's own objects.
-        if self._read_only and not self._engine.shares_memory:
-            options["read_only"] = True
-        return options
-
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
         seeding = loaded("lightwork.parallel.seeding")
@@ -472,7 +462,11 @@ class Parallel:
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
-        options = {**self._engine_options(), **self._workers.options(workers)}
+        # Threads have the caller's own objects, whether they may be written to or not.
+        is_read_only = self._read_only and not self._engine.shares_memory
+        asked = {"task_timeout": self.task_timeout, "read_only": is_read_only}
+        options = {name: value for name, value in asked.items() if value}
+        options |= self._workers.options(workers)
         timed = self._trace is not None
         session = self._engine.open(SessionRequest(workers, runner, inner, options, timed))
         driver = parallel.driver.Driver(

@@ -4,7 +4,9 @@ import os
 from argparse import ArgumentParser, Namespace
 
 from ... import stores
+from ...errors import StoreUnavailable
 from ...memory import Memory
+from ...protocols import SupportsVersions
 from ..command import FAILED, USAGE, Refusal, add_json, refused_path
 
 __all__ = ["add_cache", "folders_of", "opened", "place_of"]
@@ -37,7 +39,11 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
         There is none; it cannot be read; the secret cannot be read.
     """
     location = place_of(given.path)
-    return Memory(location, trust_folder=trusts, sign=_secret(given.secret))
+    is_folder = "://" not in location or location.startswith("file:")
+    memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
+    if "://" in location:
+        _check_reached(memory.store)
+    return memory
 
 
 def place_of(path: str) -> str:
@@ -68,6 +74,15 @@ def _check_readable(location: str) -> None:
         for folder in (location, *folders_of(location)):
             if not os.access(folder, os.R_OK | os.X_OK):
                 raise Refusal(f"{folder!r} may not be read by this user", FAILED)
+
+
+def _check_reached(store: object) -> None:
+    # As above: what cannot be reached would look empty.
+    try:
+        if isinstance(store, SupportsVersions):
+            store.version(bytes(32))
+    except StoreUnavailable as exc:
+        raise Refusal(exc.strerror or str(exc), FAILED) from exc
 
 
 def folders_of(location: str) -> list[str]:
