@@ -131,6 +131,26 @@ class Runner(Protocol):
         """Called once in the worker after the last task of a session."""
 
 
+@runtime_checkable
+class SupportsPreparation(Protocol):
+    """A runner that prepares its worker, once for all sessions that ask for the same.
+
+    What it takes may be large, so an engine may send a lighter runner to a worker that is prepared: one whose
+    last session with a preparation had this one, and reported a result. Others know nothing of it.
+    """
+
+    @property
+    def preparation(self) -> bytes:
+        """What tells one preparation from another; empty if there is none."""
+
+    @property
+    def title(self) -> str:
+        """What to call the preparation in messages."""
+
+    def without_preparation(self) -> Runner:
+        """The same runner for workers that are prepared."""
+
+
 class StatelessCallable:
     """A mark for classes of callable objects that no call changes, as far as results go.
 
