@@ -16,6 +16,7 @@
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
+`capsules`         tasks that failed, in files from which they can be run again
 `sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         batching,
         calling,
         cancelling,
+        capsules,
         carried,
         checkpoint,
         descriptors,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         workers,
     )
     from .calls import delayed
+    from .capsules import Capsule, read_capsule
     from .config import effective_n_jobs, parallel_config
     from .contexts import register_context
     from .failures import Failure
@@ -78,6 +81,7 @@ if TYPE_CHECKING:
     from .sharing import share
 
 __all__ = [
+    "Capsule",
     "Failure",
     "Parallel",
     "Retry",
@@ -86,6 +90,7 @@ __all__ = [
     "batching",
     "calling",
     "cancelling",
+    "capsules",
     "carried",
     "checkpoint",
     "delayed",
@@ -103,6 +108,7 @@ __all__ = [
     "parallel_config",
     "picture",
     "progress",
+    "read_capsule",
     "recall",
     "records",
     "register_context",
@@ -127,6 +133,7 @@ __getattr__ = on_first_use(
     __name__,
     parts=__all__,
     names={
+        "Capsule": "capsules",
         "Failure": "failures",
         "Parallel": "parallel",
         "Retry": "retrying",
@@ -134,6 +141,7 @@ __getattr__ = on_first_use(
         "effective_n_jobs": "config",
         "share": "sharing",
         "parallel_config": "config",
+        "read_capsule": "capsules",
         "register_context": "contexts",
         "task_rng": "seeding",
     },

@@ -254,8 +254,7 @@ class Driver:
             case Settle():
                 self._settle(action)
             case Abort(index, error):
-                self._sheet.failed.append(index)
-                add_note(error, self._describe(index))
+                self._fail(index, error)
                 raise error
             case End():
                 self.ended = True
@@ -332,8 +331,7 @@ class Driver:
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action
-        self._sheet.failed.append(index)
-        add_note(error, self._describe(index))
+        self._fail(index, error)
         self._calls.drop(index, index + 1)
         if self._on_error == "return":
             self._results.put(index, [Failure(index, error, attempts)])
@@ -345,8 +343,10 @@ class Driver:
         self._done += 1
         self._failed += 1
 
-    def _describe(self, index: int) -> str:
-        return describe(index, self._calls.get(index, index + 1)[0])
+    def _fail(self, index: int, error: BaseException) -> None:
+        call = self._calls.get(index, index + 1)[0]
+        add_note(error, describe(index, call))
+        self._sheet.fail(index, call, error)
 
 
 def _nothing() -> None:

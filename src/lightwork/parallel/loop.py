@@ -85,8 +85,8 @@ def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Sw
             function, args, kwargs = call
             append(function(*args, **kwargs))
         except BaseException as error:
-            sheet.failed.append(len(results))
             _explain(error, len(results), call)
+            sheet.fail(len(results), call, error)
             raise
     return len(results) - before == count
 

@@ -21,6 +21,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .. import parallel
+from ..errors import CallCancelled
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
 from .failures import brief
@@ -28,6 +29,7 @@ from .stretches import Run, Stretches
 from .window import Window
 
 if TYPE_CHECKING:
+    from .capsules import Capsules
     from .gauge import Gauge, MemoryCourse
     from .trace import Recording
 
@@ -246,6 +248,8 @@ class Sheet:
         self.weight = 0
         """... and the bytes of the arguments of the first task of each."""
         self.failed: list[int] = []
+        self.capsules: Capsules | None = None
+        """Keeps the tasks that failed, if that was asked for."""
         self._exhausted = inf  # when
         self._busy = _Busy()
         self._batches = 0
@@ -338,7 +342,7 @@ class Sheet:
         if seconds > self.floor:
             self.note_slow(seconds, index, brief(call, seconds))
         if error is not None:
-            self.failed.append(index)
+            self.fail(index, call, error)
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 
@@ -355,6 +359,12 @@ class Sheet:
         self.accounts[0].ran(begin, end, count, index)
         if end >= self.due:
             self._look()
+
+    def fail(self, index: int, call: Call, error: BaseException) -> None:
+        """A task failed for good."""
+        self.failed.append(index)
+        if self.capsules is not None and not isinstance(error, CallCancelled | KeyboardInterrupt):
+            self.capsules.save(index, call, error)
 
     def note_slow(self, seconds: float, index: int, text: str) -> None:
         """Keep a call if it is one of the slowest."""

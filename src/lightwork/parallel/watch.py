@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import parallel
 from ..errors import ParallelWarning
+from ..system.tally import TALLY
 from .progress import Progress
 from .sheet import Sheet
 
@@ -63,6 +64,8 @@ class Watch:
             return
         self._closed = True
         self.sheet.end()
+        if TALLY.is_on:
+            self._tell()
         try:
             if self.progress is not None:
                 self.progress.close()
@@ -71,6 +74,11 @@ class Watch:
             if recording is not None and self._path is not None:
                 self._write(self._path, recording)
             self.sheet.recording = None  # whoever asks for a report later needs none of it
+
+    def _tell(self) -> None:
+        seconds, accounts = self.sheet.settled()
+        tasks, failed = sum(account.tasks for account in accounts), len(self.sheet.failed)
+        TALLY.call(self._subject.title, workers=len(accounts), tasks=tasks, failed=failed, seconds=seconds)
 
     def _write(self, path: str, recording: "Recording") -> None:
         try:

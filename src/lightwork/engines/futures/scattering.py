@@ -32,7 +32,9 @@ LARGE: Final = 1 << 20
 class Depot(Protocol):
     """Where things are kept near the workers: the memory of a cluster. For one session."""
 
-    def store(self, thing: Part | Whole, *, everywhere: bool) -> Any:  # Any: a reference of the cluster's kind
+    def store(
+        self, thing: Part | Whole, *, everywhere: bool
+    ) -> Any:  # Any: a reference of the cluster's kind
         """What stands for a thing among the arguments of a function; the thing itself when that is called.
 
         It is kept as long as somebody holds the reference. `everywhere`: each worker will need it.
