@@ -293,12 +293,8 @@ class Parallel:
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            subject = parallel.watch.Subject(
-                title,
-                self._engine.name,
-                skips=self.on_error == "skip",
-                waits_for_reader=self.return_generator,
-            )
+            skips = self.on_error == "skip"
+            subject = parallel.watch.Subject(title, self._engine.name, skips, self.return_generator)
             watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
             if self.save_failures is not None:
                 watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
