@@ -131,6 +131,26 @@ class Runner(Protocol):
         """Called once in the worker after the last task of a session."""
 
 
+@runtime_checkable
+class SupportsPreparation(Protocol):
+    """A runner that prepares its worker, once for all sessions that ask for the same.
+
+    What it takes may be large, so an engine may send a lighter runner to a worker that is prepared: one whose
+    last session with a preparation had this one, and reported a result. Others know nothing of it.
+    """
+
+    @property
+    def preparation(self) -> bytes:
+        """What tells one preparation from another; empty if there is none."""
+
+    @property
+    def title(self) -> str:
+        """What to call the preparation in messages."""
+
+    def without_preparation(self) -> Runner:
+        """The same runner for workers that are prepared."""
+
+
 class StatelessCallable:
     """A mark for classes of callable objects that no call changes, as far as results go.
 
@@ -221,6 +241,14 @@ class SupportsFlush(Protocol):
 
         Called before something that may take long, such as reading the input. `Session.wait` needs no call.
         """
+
+
+@runtime_checkable
+class SupportsCost(Protocol):
+    """A session that measures what its batches cost beside their tasks, where that depends on the workers."""
+
+    def cost(self) -> float | None:
+        """Seconds that a batch was on its way there and back at least; ``None`` as long as nobody knows."""
 
 
 @runtime_checkable
@@ -359,6 +387,14 @@ class SupportsCounters(Protocol):
 
 
 @runtime_checkable
+class SupportsReach(Protocol):
+    """A store that lies elsewhere, and is as if empty while it cannot be reached."""
+
+    def reach(self) -> None:
+        """Ask it for something. Raises `StoreUnavailable` if there is no answer."""
+
+
+@runtime_checkable
 class SupportsPrefix(Protocol):
     """A store that removes many records faster than one by one."""
 
@@ -385,6 +421,32 @@ class SupportsNotes(Protocol):
 
         The records count as unused all the same.
         """
+
+
+class Versioned(NamedTuple):
+    """A record, and what tells it from all others that were or will be there."""
+
+    version: bytes
+    """32 bytes."""
+
+    seconds: float
+    """How long the call took."""
+
+    record: Record
+
+
+@runtime_checkable
+class SupportsVersions(Protocol):
+    """A store that tells whether what was read is still what is there. All this raises `StoreUnavailable`."""
+
+    def get_versioned(self, key: bytes) -> Versioned | None:
+        """The record, or ``None`` as from `Store.get`."""
+
+    def put_versioned(self, key: bytes, record: Record, *, seconds: float) -> bytes:
+        """As `Store.put`; the version of what was put."""
+
+    def version(self, key: bytes) -> bytes | None:
+        """The version that is there now, ``None`` if there is no record."""
 
 
 class Limits(NamedTuple):
