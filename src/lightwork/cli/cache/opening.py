@@ -42,8 +42,9 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
     location = place_of(given.path)
     is_folder = "://" not in location or location.startswith("file:")
     memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
-    if isinstance(memory.store, SupportsReach):
-        memory.store.reach()  # else it would look like an empty cache
+    store: object = memory.store
+    if isinstance(store, SupportsReach):
+        store.reach()  # else it would look like an empty cache
     return memory
 
 
