@@ -126,8 +126,7 @@ class Parallel:
         the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
         each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
     save_failures
-        A folder for tasks that failed for good, a file for each with function, arguments and error, which
-        ``lightwork replay FILE`` runs again. A task that cannot be kept costs a warning, nothing else.
+        A folder for tasks that failed for good: files, which ``lightwork replay FILE`` runs again.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if

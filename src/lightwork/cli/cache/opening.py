@@ -4,9 +4,8 @@ import os
 from argparse import ArgumentParser, Namespace
 
 from ... import stores
-from ...errors import StoreUnavailable
 from ...memory import Memory
-from ...protocols import SupportsVersions
+from ...protocols import SupportsReach
 from ..command import FAILED, USAGE, Refusal, add_json, refused_path
 
 __all__ = ["add_cache", "folders_of", "opened", "place_of"]
@@ -16,7 +15,9 @@ _OURS = "lightwork-"
 
 def add_cache(parser: ArgumentParser, *, json: str) -> None:
     """The arguments that every command on caches has; `json` is what ``--json`` tells."""
-    parser.add_argument("path", metavar="PATH", help="the location of a Memory, or the folder of checkpoint=")
+    parser.add_argument(
+        "path", metavar="PATH", help="the location of a Memory (a folder or a URL), or of a checkpoint"
+    )
     parser.add_argument(
         "--secret",
         metavar="FILE",
@@ -35,14 +36,15 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
 
     Raises
     ------
-    Refusal
-        There is none; it cannot be read; the secret cannot be read.
+    Refusal, StoreUnavailable
+        There is none; it cannot be read, or reached; the secret cannot be read.
     """
     location = place_of(given.path)
     is_folder = "://" not in location or location.startswith("file:")
     memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
-    if "://" in location:
-        _check_reached(memory.store)
+    store: object = memory.store
+    if isinstance(store, SupportsReach):
+        store.reach()  # else it would look like an empty cache
     return memory
 
 
@@ -74,15 +76,6 @@ def _check_readable(location: str) -> None:
         for folder in (location, *folders_of(location)):
             if not os.access(folder, os.R_OK | os.X_OK):
                 raise Refusal(f"{folder!r} may not be read by this user", FAILED)
-
-
-def _check_reached(store: object) -> None:
-    # As above: what cannot be reached would look empty.
-    try:
-        if isinstance(store, SupportsVersions):
-            store.version(bytes(32))
-    except StoreUnavailable as exc:
-        raise Refusal(exc.strerror or str(exc), FAILED) from exc
 
 
 def folders_of(location: str) -> list[str]:

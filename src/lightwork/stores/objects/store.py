@@ -168,6 +168,10 @@ class ObjectStore:
         except StoreUnavailable:  # as an empty store: see `get`
             return
 
+    def reach(self) -> None:
+        """Ask for the first records. Raises `StoreUnavailable` if there is no answer."""
+        next(self._link.pages(RECORDS), None)
+
     def close(self) -> None:
         """Send what waits to be sent. Connections end with the object."""
         self._end_leases()
