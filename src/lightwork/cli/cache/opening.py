@@ -41,8 +41,9 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
     """
     location = place_of(given.path)
     memory = Memory(location, trust_folder=trusts and "://" not in location, sign=_secret(given.secret))
-    if isinstance(memory.store, SupportsReach):
-        memory.store.reach()  # else it would look like an empty cache
+    store: object = memory.store
+    if isinstance(store, SupportsReach):
+        store.reach()  # else it would look like an empty cache
     return memory
 
 
