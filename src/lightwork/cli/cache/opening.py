@@ -40,7 +40,8 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
         There is none; it cannot be read, or reached; the secret cannot be read.
     """
     location = place_of(given.path)
-    memory = Memory(location, trust_folder=trusts and "://" not in location, sign=_secret(given.secret))
+    is_folder = "://" not in location or location.startswith("file:")
+    memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
     store: object = memory.store
     if isinstance(store, SupportsReach):
         store.reach()  # else it would look like an empty cache

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from ... import memory
 from ...errors import InvalidOption
-from ...memory import picture
 from ...memory.entries import CacheEntry
 from ..command import OK, Command, refused_path
 from ..tables import Column, bytes_text, seconds_text, span_text
@@ -22,7 +22,7 @@ hits themselves are not counted on disk.
 examples:
   lightwork cache top cache
   lightwork cache top cache --sort size -n 5
-  lightwork cache top cache --html cache.html      a page: size and seconds saved, over time
+  lightwork cache top cache --html top.html        size and seconds saved over time, as a page
 """
 
 _ORDERS = {
@@ -59,24 +59,17 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_cache(parser, json="a list with an object per function; sizes in bytes, times in seconds")
     parser.add_argument("--sort", choices=tuple(_ORDERS), default="cost", help="default: cost")
     parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="so many (default: 20)")
-    parser.add_argument("--html", metavar="FILE", help="also write a page of it, which needs no network")
+    parser.add_argument("--html", metavar="FILE", help="write a page with all of them, over time, as well")
     add_selection(parser)
-
-
-def _save(path: str, entries: Sequence[CacheEntry], given: Namespace) -> None:
-    try:
-        picture.save_page(path, picture.page_of_entries(entries, given.path))
-    except OSError as exc:
-        raise refused_path(path, exc, "written") from exc
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
     selection = selection_of(given)
     if given.limit < 0:
         raise InvalidOption(f"--limit={given.limit}: give a number of lines, 0 or more")
-    entries = selected(opened(given).entries(), selection)
+    entries = list(selected(opened(given).entries(), selection))
     if given.html is not None:
-        _save(given.html, entries, given)
+        _save(given.html, entries, given.path)
     found = by_function(entries)
     found = sorted(found, key=_ORDERS[given.sort])[: given.limit]
     if given.json:
@@ -84,6 +77,13 @@ def _run(given: Namespace, terminal: Terminal) -> int:
     elif found:
         terminal.write_table(_COLUMNS, [_row(each) for each in found])
     return OK
+
+
+def _save(page: str, entries: Sequence[CacheEntry], path: str) -> None:
+    try:
+        memory.picture.save_page(page, memory.picture.page_of_entries(entries, f"Cache {path}"))
+    except OSError as exc:
+        raise refused_path(page, exc, "written") from exc
 
 
 TOP = Command("top", "rank functions by what their results save", DETAILS, _add_arguments, _run)
