@@ -1,0 +1,66 @@
+"""Run the blocks of one page, in order, as one program: ``python -m tests.docs.run_page PAGE``.
+
+It runs in a folder of its own. The blocks share the names of a module ``__main__``, as the cells of a notebook do.
+"""
+
+import doctest
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from tests.docs.blocks import Block, blocks_of
+
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def main(page: Path) -> int:
+    module = ModuleType("__main__")
+    sys.modules["__main__"] = module
+    for block in blocks_of(page):
+        if block.reason:
+            _compiled(block, page)
+        elif block.language == "sh":
+            _run_commands(block, page)
+        elif ">>>" in block.code:
+            if not _run_doctest(block, page, module):
+                return 1
+        else:
+            exec(_compiled(block, page), module.__dict__)
+    return 0
+
+
+def _compiled(block: Block, page: Path) -> object:
+    """Under its own line numbers, so that tracebacks and `inspect` show the page."""
+    if block.language == "sh":
+        return shlex.split(block.code, comments=True)
+    return compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
+
+
+def _run_doctest(block: Block, page: Path, module: ModuleType) -> bool:
+    test = doctest.DocTestParser().get_doctest(
+        block.code + "\n", module.__dict__, page.name, str(page), block.line - 1
+    )
+    test.globs = module.__dict__  # itself, no copy: names are for the blocks that follow
+    return doctest.DocTestRunner(optionflags=_FLAGS).run(test, clear_globs=False).failed == 0
+
+
+def _run_commands(block: Block, page: Path) -> None:
+    """The lines that call ``lightwork`` or run a script; others (pip, make, git) are for the reader."""
+    for offset, line in enumerate(block.code.splitlines()):
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["lightwork"]:
+            command = [sys.executable, "-m", *words]
+        elif words[:1] == ["python"]:
+            command = [sys.executable, *words[1:]]
+        else:
+            continue
+        result = subprocess.run(command, capture_output=True, text=True)
+        sys.stdout.write(result.stdout)
+        if result.returncode:
+            sys.exit(f"{page.name}:{block.line + offset}: {line}: exit code {result.returncode}\n{result.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
