@@ -39,9 +39,10 @@ lint:  ## check the style (`make lint FIX=1` mends what can be mended)
 	$(ENVIRONMENT) test check
 	@$(RUN) -m ruff check $(if $(FIX),--fix,) .
 
-types:  ## check the types, strictly
+types:  ## check the types: the code strictly by mypy, what users see by pyright too
 	$(ENVIRONMENT) test check
 	@$(RUN) -m mypy
+	@$(RUN) -m pyright
 
 docs:  ## build the site into build/docs; every warning is an error
 	$(ENVIRONMENT) docs

@@ -13,7 +13,7 @@ author = "The lightwork developers"
 copyright = "the lightwork developers"
 version = release = lightwork.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "results", "defaults"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "defaults", "notebook", "results"]
 exclude_patterns = ["_extensions"]
 source_suffix = {".md": "markdown"}
 
@@ -28,6 +28,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 suppress_warnings = ["myst.header"]  # files that are included begin with their own title
 
 default_role = "py:obj"
+maximum_signature_line_length = 90
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_type_aliases = {"Compress": "Compress", "FileFormat": "FileFormat", "MmapMode": "MmapMode"}

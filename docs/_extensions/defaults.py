@@ -1,4 +1,4 @@
-"""``{defaults} lightwork.Parallel``: a table of the parameters of a callable and their defaults, from its signature."""
+"""``{defaults} lightwork:Parallel``: a table of the parameters and defaults, from the signature."""
 
 import inspect
 from importlib import import_module
@@ -25,12 +25,12 @@ def default_of(parameter: inspect.Parameter) -> str:
     """As it is written in code; a dash where a value must be given."""
     if parameter.default is inspect.Parameter.empty:
         return "–"
-    default = getattr(parameter.default, "value", parameter.default)
+    default = getattr(parameter.default, "default", parameter.default)  # of an `Unset`
     return f"`{getattr(default, '__name__', None) or repr(default)}`"
 
 
 class Defaults(SphinxDirective):
-    """A table; the content gives a meaning for each parameter, ``name: text``, one a line, and must miss none."""
+    """The content gives a meaning for each parameter, ``name: text``, one a line, and must miss none."""
 
     required_arguments = 1
     has_content = True

@@ -1,4 +1,4 @@
-"""Rows of ``benchmarks/RESULTS.md`` for pages: ``{losses}`` lists those where a peer wins or a target is missed.
+"""Rows of ``benchmarks/RESULTS.md``: ``{losses}`` lists those where joblib wins or a target is missed.
 
 They are read when the site is built, so the page cannot say anything else than the file.
 """

@@ -8,8 +8,8 @@
 
     *Not run here: it needs a cluster.*      the block that follows is compiled, and not run
 
-Python blocks with ``>>>`` are doctests. Blocks of other languages (``text``, ``toml``, directives of the site) are
-not run; a language that nobody knows is an error, so that no block is left out by a slip.
+Python blocks with ``>>>`` are doctests. Blocks of other languages (``text``, ``toml``, directives of the
+site) are not run; a language that nobody knows is an error, so that no block is left out by a slip.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Run the blocks of one page, in order, as one program: ``python -m tests.docs.run_page PAGE``.
 
-It runs in a folder of its own. The blocks share the names of a module ``__main__``, as the cells of a notebook do.
+It runs in the current folder. The blocks share the names of a module ``__main__``, as the cells of a
+notebook do.
 """
 
 import doctest
@@ -8,7 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from tests.docs.blocks import Block, blocks_of
 
@@ -20,7 +21,8 @@ def main(page: Path) -> int:
     sys.modules["__main__"] = module
     for block in blocks_of(page):
         if block.reason:
-            _compiled(block, page)
+            if block.language == "python":
+                _compiled(block, page)
         elif block.language == "sh":
             _run_commands(block, page)
         elif ">>>" in block.code:
@@ -31,10 +33,8 @@ def main(page: Path) -> int:
     return 0
 
 
-def _compiled(block: Block, page: Path) -> object:
+def _compiled(block: Block, page: Path) -> CodeType:
     """Under its own line numbers, so that tracebacks and `inspect` show the page."""
-    if block.language == "sh":
-        return shlex.split(block.code, comments=True)
     return compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
 
 
@@ -59,7 +59,9 @@ def _run_commands(block: Block, page: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True)
         sys.stdout.write(result.stdout)
         if result.returncode:
-            sys.exit(f"{page.name}:{block.line + offset}: {line}: exit code {result.returncode}\n{result.stderr}")
+            sys.exit(
+                f"{page.name}:{block.line + offset}: {line}: exit code {result.returncode}\n{result.stderr}"
+            )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     home.mkdir()
     environment = os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *_path()])}
     command = [sys.executable, "-W", "error", "-m", "tests.docs.run_page", str(page)]
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170)
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170
+    )
     assert result.returncode == 0, f"{page.name} fails\n{result.stdout}\n{result.stderr}"
 
 
