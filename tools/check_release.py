@@ -1,7 +1,7 @@
 """Run the tests of the sdist against the wheel: ``check_release.py [--python PATH] [--oldest] [TEST ...]``.
 
-The tests are taken out of the sdist, without ``src``, so nothing but the wheel can be found. With ``--oldest``
-every dependency has the oldest version that ``pyproject.toml`` admits, else the newest that there is.
+The tests are taken out of the sdist, without ``src``, so nothing but the wheel can be found. With
+``--oldest`` every dependency has the oldest version that ``pyproject.toml`` admits, else the newest there is.
 """
 
 import argparse

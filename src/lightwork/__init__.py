@@ -16,6 +16,7 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself would triple the cost of the façade
 if TYPE_CHECKING:
+    from .engines.registry import register_parallel_backend
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after, register_store_backend
     from .parallel import (
@@ -57,6 +58,7 @@ _HOMES = {
     "register_compressor": "persistence",
     "register_context": "parallel",
     "register_hash": "hashing",
+    "register_parallel_backend": "engines.registry",
     "register_safe": "persistence",
     "register_store_backend": "memory",
     "share": "parallel",
@@ -87,6 +89,7 @@ __all__ = [
     "register_compressor",
     "register_context",
     "register_hash",
+    "register_parallel_backend",
     "register_safe",
     "register_store_backend",
     "share",

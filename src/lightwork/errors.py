@@ -124,7 +124,7 @@ class WorkerDied(ParallelError):
     Attributes
     ----------
     pid
-        Process number of the dead worker.
+        Process number of the dead worker, 0 where the engine does not tell.
     signal
         Number of the signal that ended it, or ``None`` if it exited by itself.
     exitcode

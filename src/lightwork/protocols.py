@@ -253,6 +253,32 @@ class Engine(Protocol):
         """End idle workers and whatever else the engine holds. Safe to call twice, and to use it again."""
 
 
+class SupportsSubmit(Protocol):
+    """What has workers of its own: an executor of `concurrent.futures` or the like, a client of Dask."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Any:  # Any: users' functions; a future
+        """Run a function there."""
+
+
+@runtime_checkable
+class ForeignWorkers(Protocol):
+    """An engine whose workers the user has chosen and made himself: an executor, a cluster.
+
+    Calls never run in the caller's thread then, whatever `n_jobs` is, and by default all workers are used.
+    """
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """Options of `Parallel` that it cannot keep, each with the reason. They are refused."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """How much work a batch should hold to be worth its way, in seconds."""
+
+    def is_crowded(self) -> bool:
+        """Whether one of its processes may run several tasks of a call at once, in threads."""
+
+
 # ---------------------------------------------------------------------------------------------------------
 # Stores: where records live
 # ---------------------------------------------------------------------------------------------------------

@@ -207,6 +207,7 @@ def test_public_names_are_a_list() -> None:
         "register_compressor",
         "register_context",
         "register_hash",
+        "register_parallel_backend",
         "register_safe",
         "register_store_backend",
         "share",

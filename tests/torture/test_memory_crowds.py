@@ -38,7 +38,8 @@ def value(n):
 """
 
 _WORKER = """
-import os, random, sys
+import os, random, sys, warnings
+warnings.filterwarnings("ignore", "keeping the results of")  # costs more than it saves: so it does here
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 from lightwork.memory import Memory
 from lightwork.stores import FileStore
@@ -65,7 +66,8 @@ while True:
 """
 
 _REFEREE = """
-import sys
+import sys, warnings
+warnings.filterwarnings("ignore", "keeping the results of")
 sys.path.insert(0, sys.argv[1])
 from lightwork.memory import Memory
 from lightwork.stores import FileStore

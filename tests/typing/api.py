@@ -24,12 +24,14 @@ from lightwork import (
     parallel_config,
     register_compressor,
     register_context,
+    register_parallel_backend,
     register_safe,
     register_store_backend,
     share,
     task_rng,
     worker_id,
 )
+from lightwork.engines.sequential import SequentialEngine
 from lightwork.memory import CallStats, Explanation
 from lightwork.memory.entries import CacheEntry, Verification
 from lightwork.memory.plan import Plan
@@ -116,6 +118,10 @@ Memory("cache", "local", None, False, 0, None, "x")  # type: ignore[call-arg, ar
 register_store_backend("mine", lambda location, region="": TransientStore())
 register_store_backend("mine", lambda location: 3)  # type: ignore[arg-type, return-value]  # makes no store
 register_store_backend(3, TransientStore)  # type: ignore[arg-type]  # no name
+register_parallel_backend("mine", SequentialEngine)
+register_parallel_backend("mine", lambda width=2: SequentialEngine(), make_default=True)
+register_parallel_backend("mine", 3)  # type: ignore[arg-type]  # nothing that makes backends
+register_parallel_backend(3, SequentialEngine)  # type: ignore[arg-type]  # no name
 assert_type(memory.store, Store | None)
 assert_type(memory.stats(), MemoryStats)
 assert_type(memory.entries(), list[CacheEntry])

@@ -3,7 +3,7 @@
 ::
 
     driver ──send──► _Worker.inbox (SimpleQueue) ──► thread ──► events (SimpleQueue) ──wait──► driver
-       └───take_back──► _Work.calls (deque): the thread takes from the left, take_back from the right
+       └───take_back──► Work.calls (deque): the thread takes from the left, take_back from the right
 
 Both ends of a deque are atomic, so each task has one taker, and nothing is locked per task.
 """
@@ -21,7 +21,7 @@ from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, Session
 from ..system.computing import WORKER
 from ..system.cpu import workers_for
 
-__all__ = ["ThreadEngine"]
+__all__ = ["ThreadEngine", "Work", "drain", "refuse", "run_work"]
 
 REPORT_SECONDS = 10e-3
 """Results are reported after at most so much work, and before the task that follows it."""
@@ -60,7 +60,7 @@ class ThreadEngine:
         """Nothing to end: threads belong to sessions."""
 
 
-class _Work:
+class Work:
     """A batch on its way: `calls` shrinks from both ends, ``start + len(...)`` as sent is `stop`."""
 
     __slots__ = ("calls", "start", "stop")
@@ -127,8 +127,8 @@ class _Worker:
     """One slot: a thread, its inbox, and what was sent to it and may still hold unstarted tasks."""
 
     def __init__(self, slot: int, request: SessionRequest, events: "SimpleQueue[Event | None]") -> None:
-        self._inbox: SimpleQueue[_Work | None] = SimpleQueue()  # None: end
-        self._sent: deque[_Work] = deque()
+        self._inbox: SimpleQueue[Work | None] = SimpleQueue()  # None: end
+        self._sent: deque[Work] = deque()
         # Tasks see the context variables of the caller; each thread has its own copy of them.
         # Daemon threads, so that a task that was abandoned does not keep the interpreter from leaving.
         self.thread = threading.Thread(
@@ -141,7 +141,7 @@ class _Worker:
     def add(self, batch: Batch) -> None:
         while self._sent and not self._sent[0].calls:
             self._sent.popleft()
-        work = _Work(batch)
+        work = Work(batch)
         self._sent.append(work)
         self._inbox.put(work)
 
@@ -149,7 +149,7 @@ class _Worker:
         while self._sent:
             work = self._sent[-1]
             stop = work.stop
-            work.stop -= _drain(work.calls)
+            work.stop -= drain(work.calls)
             if work.stop < stop:
                 return work.stop, stop
             self._sent.pop()
@@ -157,11 +157,11 @@ class _Worker:
 
     def end(self) -> None:
         for work in self._sent:
-            _drain(work.calls)
+            drain(work.calls)
         self._inbox.put(None)
 
 
-def _drain(calls: "deque[Call]") -> int:
+def drain(calls: "deque[Call]") -> int:
     """Take from the right until nothing is left; how many there were."""
     count = 0
     try:
@@ -175,7 +175,7 @@ def _drain(calls: "deque[Call]") -> int:
 def _serve(
     slot: int,
     request: SessionRequest,
-    inbox: "SimpleQueue[_Work | None]",
+    inbox: "SimpleQueue[Work | None]",
     events: "SimpleQueue[Event | None]",
 ) -> None:
     """The life of a thread."""
@@ -184,9 +184,9 @@ def _serve(
     try:
         run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
     except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
-        run, stop = _refuse(error), _nothing
+        run, stop = refuse(error), _nothing
     while (work := inbox.get()) is not None:
-        _run(slot, run, work, events, timed=request.timed)
+        run_work(slot, run, work, events, timed=request.timed)
         del work  # not kept alive while waiting for the next
     stop()
 
@@ -195,14 +195,17 @@ def _nothing() -> None:
     """What was not started has no end."""
 
 
-def _refuse(error: Exception) -> Run:
-    def refuse(index: int, call: Call) -> None:
+def refuse(error: Exception) -> Run:
+    """What fails each task with the error of its runner."""
+
+    def fail(index: int, call: Call) -> None:
         raise error
 
-    return refuse
+    return fail
 
 
-def _run(slot: int, run: Run, work: _Work, events: "SimpleQueue[Event | None]", *, timed: bool) -> None:
+def run_work(slot: int, run: Run, work: Work, events: "SimpleQueue[Event | None]", *, timed: bool) -> None:
+    """Run what is left of a batch, and report it as it ends."""
     take, clock = work.calls.popleft, time.monotonic
     index = start = slowest = work.start
     values: list[Any] = []  # Any: what users' functions return

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 from .dependencies import Dependencies
 from .digests import BLAKE3
+from .installed import installed_library
 from .library import is_users
 from .survey import Live, Survey
-from .values import RULES
+from .values import RULES, token_of
 from .walk import Walk, frame
 
 __all__ = ["Tracker"]
@@ -122,14 +123,16 @@ class Tracker:
     outcome.
     """
 
-    __slots__ = ("_function", "_known", "_met", "_packages", "_track")
+    __slots__ = ("_function", "_known", "_library", "_met", "_packages", "_track")
 
     def __init__(self, function: Any, *, track: str, user_code: tuple[str, ...]) -> None:
         self._function = function
         self._track = track
         module = getattr(function, "__module__", None)
         home = module.partition(".")[0] if isinstance(module, str) else ""
-        self._packages = frozenset((home, *user_code)) - {""}
+        # To follow the code of a library takes seconds, and says no more than its version does.
+        self._library = None if home in user_code else installed_library(module)
+        self._packages = frozenset((home, *user_code) if self._library is None else user_code) - {""}
         self._known: Snapshot | None = None
         self._met: dict[int, tuple[Any, Tracker | None]] = {}
 
@@ -196,6 +199,12 @@ class Tracker:
             could_be=could_be,
         )
         survey.run(self._function)
+        if self._library is not None:
+            package, version = self._library
+            name = f"the package {package}"
+            survey.parts[name] = token = token_of(version, path=name)
+            survey.tokens.append(token)
+            survey.tracked.append(f"{package} {version} (an installed package)")
         return survey
 
     def _tracker_of(self, thing: Any) -> "Tracker | None":

@@ -17,7 +17,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-__all__ = ["BatchSizes", "result_bytes"]
+from ..protocols import Engine, ForeignWorkers
+
+__all__ = ["BatchSizes", "result_bytes", "sizes_for"]
 
 BATCH_SECONDS = 5e-3  # two of them are queued per worker: 10 ms of work
 BATCH_BYTES = 1 << 20
@@ -48,10 +50,12 @@ class BatchSizes:
         Whether `size` follows from reports; otherwise it was fixed.
     """
 
-    __slots__ = ("_count", "_fixed", "_nbytes", "_seconds", "adapts", "mean", "queued", "size")
+    __slots__ = ("_count", "_fixed", "_nbytes", "_seconds", "_work", "adapts", "mean", "queued", "size")
 
-    def __init__(self, fixed: int | None = None) -> None:
+    def __init__(self, fixed: int | None = None, *, seconds: float = BATCH_SECONDS) -> None:
+        """`fixed`: the size that the user chose. `seconds`: how much work a batch shall hold otherwise."""
         self._fixed = fixed
+        self._work = seconds
         self.adapts = fixed is None
         self._seconds = 0.0  # decayed sum of work
         self._count = 0.0  # decayed number of tasks
@@ -71,14 +75,14 @@ class BatchSizes:
         self.mean = mean = max(self._seconds / self._count, 1e-7)
         if self._fixed is None:
             self._nbytes = max(nbytes, 0.5 * self._nbytes)
-            size = min(BATCH_SECONDS / mean, _GROWTH * self._count, LARGEST)
+            size = min(self._work / mean, _GROWTH * self._count, LARGEST)
             if self._nbytes:
                 size = min(size, BATCH_BYTES / self._nbytes)
             self.size = max(1, int(size))
             self.queued = 2 * self.size
         else:
             # A size that the user chose stays; only the number of batches on the way adapts.
-            enough = int(2 * BATCH_SECONDS / mean)
+            enough = int(2 * self._work / mean)
             self.queued = min(max(enough, 2 * self._fixed), _MOST_QUEUED * self._fixed)
 
     def share(self, remaining: int, slots: int) -> int:
@@ -99,6 +103,12 @@ class BatchSizes:
     def worth_moving(self, count: int) -> bool:
         """Whether `count` queued tasks are enough work to ask their worker to give them back."""
         return self.mean is None or self.mean * count >= MOVING_SECONDS
+
+
+def sizes_for(engine: Engine, fixed: int | None) -> BatchSizes:
+    """The policy for a call on an engine. `fixed`: the size that the user chose."""
+    seconds = engine.batch_seconds if isinstance(engine, ForeignWorkers) else BATCH_SECONDS
+    return BatchSizes(fixed, seconds=seconds)
 
 
 def result_bytes(values: Sequence[object]) -> int:

@@ -1,18 +1,19 @@
 """Where a parallel call runs: explicit arguments, then `parallel_config`, then the defaults."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, SupportsInt
 
-from ..engines.registry import engine
+from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
-from ..protocols import Engine
+from ..protocols import Engine, SupportsSubmit
 from ..system import log
 from .options import (
     Unset,
     check_choice,
+    default_n_jobs,
     parse_mmap_mode,
     parse_n_jobs,
     parse_verbose,
@@ -35,6 +36,8 @@ MMAP_MODE = Unset("c")
 PREFER = Unset(None)
 REQUIRE = Unset(None)
 INNER = Unset(None)
+
+_NONE: Mapping[str, Any] = MappingProxyType({})  # Any: options of engines
 
 
 class Settings(NamedTuple):
@@ -71,12 +74,16 @@ def active_settings() -> Settings:
 
 
 def choose(
-    backend: str | Engine | None,
+    backend: object,
     n_jobs: SupportsInt | str | None,
     prefer: str | Unset | None,
     require: str | Unset | None,
+    options: Mapping[str, Any] = _NONE,
 ) -> Place:
-    """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named."""
+    """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named.
+
+    `options` are those of the engine alone, which has to be named with them.
+    """
     settings = active_settings()
     require_given = not isinstance(require, Unset)
     prefer = given(settings.prefer if isinstance(prefer, Unset) else prefer)
@@ -90,30 +97,45 @@ def choose(
     number = None if n_jobs is None else parse_n_jobs(n_jobs)
     shared = require == "sharedmem"
     if backend is not None:
-        chosen = _resolve(backend)
+        chosen = _resolve(backend, options)
         if shared and require_given and not chosen.shares_memory:
             raise InvalidOption(
                 f'backend={chosen.name!r} does not support shared memory, which require="sharedmem" asks'
             )
-        return Place(chosen, number or settings.n_jobs or 1)
+        return Place(chosen, number or settings.n_jobs or default_n_jobs(chosen))
+    refuse_unknown("Parallel", options)
     named = settings.backend is not None or settings.level > 0
-    active = settings.backend or engine(_BY_LEVEL[min(settings.level, 2)])
+    active = settings.backend or _by_level(settings.level)
     if not active.shares_memory and (shared or (prefer == "threads" and not named)):
         # As in joblib: the number that was configured was meant for processes.
         return Place(engine("threads"), number or 1)
     if active.shares_memory and prefer == "processes" and not named:
         active = engine("processes")
-    return Place(active, number or settings.n_jobs or 1)
+    return Place(active, number or settings.n_jobs or default_n_jobs(active))
 
 
-def _resolve(backend: object) -> Engine:
+def _resolve(backend: object, options: Mapping[str, Any] = _NONE, name: str = "Parallel") -> Engine:
+    """The engine that is meant by `backend`. Any: options that it checks itself, if it has any."""
+    if isinstance(backend, str) and backend != "auto":
+        if options and not has_options(backend):
+            refuse_unknown(name, options)
+        return engine(backend, options)
+    found = None if backend == "auto" or isinstance(backend, Engine) else adopted(backend, options)
+    if found is not None:
+        return found
+    refuse_unknown(name, options)
     if backend == "auto":
         return engine(_by_build(nesting_level()))
-    if isinstance(backend, str):
-        return engine(backend)
     if isinstance(backend, Engine) and not isinstance(backend, type):
         return backend
-    raise InvalidOption(f"backend={backend!r} is neither the name of a backend nor an Engine")
+    raise InvalidOption(
+        f"backend={backend!r} is neither the name of a backend nor an Engine, nor an executor"
+    )
+
+
+def _by_level(level: int) -> Engine:
+    """What a call runs on that is so deep in others, if nobody says."""
+    return ENGINES.default() if level == 0 else engine(_BY_LEVEL[min(level, 2)])
 
 
 def _by_build(level: int) -> str:
@@ -157,13 +179,15 @@ class parallel_config:
     ----------
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, ``"auto"``, or an `Engine`.
+        ``"sequential"``, ``"auto"``, ``"dask"``, an executor, a client of Dask, or an `Engine`.
     n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
         As for `Parallel`. Only together with `backend`.
     temp_folder, max_nbytes
         Accepted with their defaults only, see `Parallel`.
+    **options
+        Of the backend alone, see `Parallel`.
 
     Raises
     ------
@@ -173,7 +197,7 @@ class parallel_config:
 
     def __init__(
         self,
-        backend: str | Engine | None = None,
+        backend: str | Engine | SupportsSubmit | None = None,
         *,
         n_jobs: SupportsInt | str | None = None,
         verbose: int | Unset = VERBOSE,
@@ -185,9 +209,10 @@ class parallel_config:
         inner_max_num_threads: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
-        **refused: Any,  # Any: refused whatever it is
+        **options: Any,  # Any: each backend has its own
     ) -> None:
-        refuse_unknown("parallel_config", refused)
+        if backend is None:
+            refuse_unknown("parallel_config", options)
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         parse_mmap_mode(given(mmap_mode))
         check_choice("prefer", given(prefer), _PREFER)
@@ -200,7 +225,7 @@ class parallel_config:
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
-            backend=outer.backend if backend is None else _resolve(backend),
+            backend=outer.backend if backend is None else _resolve(backend, options, "parallel_config"),
             n_jobs=outer.n_jobs if n_jobs is None else parse_n_jobs(n_jobs),
             verbose=outer.verbose if isinstance(verbose, Unset) else parse_verbose(verbose),
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,

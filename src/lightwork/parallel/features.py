@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import parallel  # parts that only some calls need are loaded by those
+from ..protocols import Engine, ForeignWorkers
 from ..system import log
 from ..system.optional import loaded
 from .around import Around, Feature
@@ -12,7 +13,7 @@ from .driver import Examine
 from .options import CaptureOutput
 from .taken import has_handlers, surroundings
 
-__all__ = ["HERE", "PROCESSES", "THREADS", "around", "refusal"]
+__all__ = ["around", "place", "refusal"]
 
 HERE: Final = "here"
 """Tasks run in the caller's thread."""
@@ -20,6 +21,23 @@ HERE: Final = "here"
 THREADS: Final = "threads"
 PROCESSES: Final = "processes"
 """In threads of this process, or in worker processes."""
+
+GUESTS: Final = "guests"
+CROWDED: Final = "crowded"
+"""In worker processes of others, one at a time, or several at once in threads of such a process. What is
+process-wide (warning filters, levels of loggers, global random states) is put back by guests, and left alone
+where it would change under the feet of other tasks."""
+
+
+def place(engine: Engine, *, here: bool) -> str:
+    """Where tasks of an engine run, as `around` takes it; with `here` in the caller's thread all the same."""
+    if here:
+        return HERE
+    if engine.shares_memory:
+        return THREADS
+    if isinstance(engine, ForeignWorkers):
+        return CROWDED if engine.is_crowded() else GUESTS
+    return PROCESSES
 
 
 def around(where: str, capture: CaptureOutput, seed: int | None) -> Around:
@@ -34,15 +52,16 @@ def refusal() -> Examine | None:
 
 def _context(where: str) -> Iterator[Feature]:
     if where != HERE:  # there the tasks are in the midst of it
-        layer = surroundings(shares_memory=where == THREADS)
+        layer = surroundings(shares_memory=where == THREADS, alone=where != CROWDED)
         if layer is not None:
             yield Feature(layer)
 
 
 def _records(where: str) -> Iterator[Feature]:
     # Who has set up logging wants to see what is logged. Who has not sees warnings on standard error.
-    if where == PROCESSES and has_handlers():
-        yield Feature(parallel.records.ForwardedRecords(), {tuple: parallel.hearing.hear_record})
+    if where not in (HERE, THREADS) and has_handlers():
+        layer = parallel.records.ForwardedRecords(own_thread=where == CROWDED)
+        yield Feature(layer, {tuple: parallel.hearing.hear_record})
 
 
 def _output(where: str, capture: CaptureOutput) -> Iterator[Feature]:
@@ -50,7 +69,7 @@ def _output(where: str, capture: CaptureOutput) -> Iterator[Feature]:
         return
     output, hearing = parallel.output, parallel.hearing
     hear = hearing.to_function(capture) if callable(capture) else hearing.print_tagged
-    if where != PROCESSES:
+    if where not in (PROCESSES, GUESTS):
         yield Feature(parallel.routed_output.RoutedOutput(), {output.Printed: hear})
     elif capture == "fd":
         yield Feature(parallel.descriptors.CapturedDescriptors(), {output.Printed: hear})
@@ -66,10 +85,10 @@ def _randomness(where: str, seed: int | None) -> Iterator[Feature]:
             yield Feature(seeding.Seeding(None))
         return
     yield Feature(parallel.seeding.Seeding(seed))
-    if where == THREADS:
+    if where in (THREADS, CROWDED):
         _say_once()
     else:
-        yield Feature(parallel.global_seeding.GlobalSeeding(seed, restores=where == HERE))
+        yield Feature(parallel.global_seeding.GlobalSeeding(seed, restores=where != PROCESSES))
 
 
 @functools.cache

@@ -19,7 +19,8 @@ What it promises, for any order of events that a correct session may report:
 * at most ``limit()`` tasks are read and not finished (`bounded`: nor consumed);
 * what is known when it arrives is never sent;
 * tasks that were queued at a lost worker are sent again; if it is not known which task ran when the worker
-  was lost, its tasks are sent one by one, and given up after `MAX_LOSSES` losses;
+  was lost, its tasks are sent one by one, the last time with no other beside them, and given up after
+  `MAX_LOSSES` losses;
 * a task that failed is tried again as `Retry` says; one that ran out of memory then runs with no other
   beside it;
 * a worker that idles while another has unstarted tasks is given those;
@@ -362,7 +363,8 @@ class Flow:
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
         start, stop, history = self._backlog[0]
-        greedy = start in self._greedy
+        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to blame.
+        greedy = start in self._greedy or history == MAX_LOSSES - 1
         suspected = history > _FRESH or greedy
         if suspected and (self._outstanding if greedy else self._held[slot]):
             return None

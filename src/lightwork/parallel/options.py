@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
 from ..errors import InvalidOption
-from ..protocols import Engine
+from ..protocols import Engine, ForeignWorkers
 from .arithmetic import evaluate
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ReturnAs",
     "Unset",
     "check_choice",
+    "default_n_jobs",
     "parse_batch_size",
     "parse_capture",
     "parse_mmap_mode",
@@ -22,6 +23,7 @@ __all__ = [
     "parse_timeout",
     "parse_verbose",
     "read_ahead",
+    "refuse_lacking",
     "refuse_memmapping",
     "refuse_unknown",
 ]
@@ -77,6 +79,8 @@ def parse_batch_size(batch_size: object) -> int | None:
 
 def parse_capture(capture: object, engine: Engine) -> Any:  # Any: a `CaptureOutput`
     """Whether, and how, output of tasks is brought to the caller."""
+    if capture == "fd":
+        refuse_lacking(engine, "capture_output='fd'", capture)
     if capture == "fd" and engine.shares_memory:
         raise InvalidOption(
             f"capture_output='fd': with backend={engine.name!r} all tasks write to the descriptors of this "
@@ -114,6 +118,8 @@ def parse_timeout(timeout: object, name: str = "timeout") -> float | None:
 def parse_task_timeout(task_timeout: object, engine: Engine) -> float | None:
     """Seconds, ``None`` for no limit. An engine whose tasks cannot be ended is refused."""
     seconds = parse_timeout(task_timeout, "task_timeout")
+    if seconds is not None:
+        refuse_lacking(engine, "task_timeout", task_timeout)
     if seconds is not None and engine.shares_memory:
         raise InvalidOption(
             f"task_timeout={task_timeout!r}: backend={engine.name!r} cannot end a task that runs, threads "
@@ -166,6 +172,22 @@ def parse_mmap_mode(mmap_mode: object) -> bool:
             "'c' (writable, private copies) or 'r' (read-only)"
         )
     return mmap_mode == "r"
+
+
+def default_n_jobs(engine: Engine) -> int:
+    """The `n_jobs` of a call that names none: whoever gives workers of his own wants them to work."""
+    return -1 if isinstance(engine, ForeignWorkers) else 1
+
+
+def refuse_lacking(engine: Engine, option: str, value: object) -> None:
+    """Raise `InvalidOption` if workers of the user's own cannot keep an option: a name, or ``name=value``."""
+    reason = engine.lacks.get(option) if isinstance(engine, ForeignWorkers) else None
+    if reason is not None:
+        given = option if "=" in option else f"{option}={value!r}"
+        raise InvalidOption(
+            f"{given}: backend={engine.name!r} cannot keep it: {reason}. Leave it out, or use "
+            'backend="processes"'
+        )
 
 
 def refuse_memmapping(temp_folder: object, max_nbytes: object) -> None:

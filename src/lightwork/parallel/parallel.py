@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, SupportsInt
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, SessionRequest, SupportsWarmUp
+from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -42,7 +42,6 @@ from .options import (
     parse_verbose,
     read_ahead,
     refuse_memmapping,
-    refuse_unknown,
 )
 from .task import TaskRunner, nesting_level
 from .typed import LIST, RAISE, E_co, TypedCalls, W_co
@@ -76,7 +75,9 @@ class Parallel(TypedCalls[W_co, E_co]):
     backend
         ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
         ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why.
+        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
+        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
+        unless `n_jobs` says less, and what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -155,6 +156,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
+    **options
+        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
 
     Raises
     ------
@@ -172,7 +175,7 @@ class Parallel(TypedCalls[W_co, E_co]):
     def __init__(
         self,
         n_jobs: SupportsInt | str | None = None,
-        backend: str | Engine | None = None,
+        backend: str | Engine | SupportsSubmit | None = None,
         return_as: W_co = LIST,
         verbose: int | Unset = VERBOSE,
         timeout: float | None = None,
@@ -198,14 +201,13 @@ class Parallel(TypedCalls[W_co, E_co]):
         max_tasks_per_worker: int | None = None,
         capture_output: CaptureOutput = False,
         seed: int | None = None,
-        **refused: Any,  # Any: refused whatever it is
+        **options: Any,  # Any: each backend has its own
     ) -> None:
-        refuse_unknown("Parallel", refused)
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require)
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as: ReturnAs = return_as
@@ -351,7 +353,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
         needs_process = self.task_timeout is not None or self.capture_output == "fd"
-        return not (is_bounded or needs_process or self._workers.need_processes)
+        is_foreign = isinstance(self._engine, ForeignWorkers)
+        return not (is_bounded or needs_process or self._workers.need_processes or is_foreign)
 
     def _run_here(self, tasks: Iterable[Call], job: "Job") -> Any:
         if self.timeout is not None:
@@ -388,8 +391,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         options: dict[str, Any] = {}
         if self.task_timeout is not None:
             options["task_timeout"] = self.task_timeout
-        # Another engine than ours need not know of it, and threads have the caller's own objects.
-        if self._read_only and self._engine.name == "processes":
+        # Threads have the caller's own objects.
+        if self._read_only and not self._engine.shares_memory:
             options["read_only"] = True
         return options
 
@@ -402,8 +405,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         if here and not is_seeded and self.capture_output is False and sharing is None:
             return ()
         features, shared = parallel.features, self._engine.shares_memory
-        where = features.HERE if here else features.THREADS if shared else features.PROCESSES
-        found = features.around(where, self.capture_output, self.seed)
+        found = features.around(features.place(self._engine, here=here), self.capture_output, self.seed)
         if sharing is None:
             return found
         return (*found, parallel.around.Feature(sharing.layer(in_process=here or shared)))
@@ -417,7 +419,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
-            sizes=parallel.batching.BatchSizes(self._batch),
+            sizes=parallel.batching.sizes_for(self._engine, self._batch),
             ordered=self.return_ordered,
             bounded=self.return_generator,
             fatal=self.on_error == "raise",

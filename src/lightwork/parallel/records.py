@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import threading
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -64,17 +65,19 @@ class ForwardedRecords:
     """Sends what the loggers of a worker process get to the process that it works for. A `Layer`.
 
     A logger that has handlers of its own in the worker, or above it, is left alone: its records are handled
-    there, and shall not be handled twice.
+    there, and shall not be handled twice. With `own_thread` only what the thread of the tasks logs is sent, for
+    processes that run others beside them.
     """
 
-    __slots__ = ("_handler",)
+    __slots__ = ("_handler", "_own_thread")
 
-    def __init__(self) -> None:
+    def __init__(self, *, own_thread: bool = False) -> None:
+        self._own_thread = own_thread
         self._handler: _Forward | None = None
 
     def enter(self, inner: Run, tell: Tell) -> Run:
         """Listen at the root logger; what runs a task lets its records have its index."""
-        handler = self._handler = _Forward(tell)
+        handler = self._handler = _Forward(tell, threading.get_ident() if self._own_thread else None)
         logging.root.addHandler(handler)
 
         def run(index: int, call: Call) -> Any:  # Any: the result of the user's function
@@ -91,14 +94,17 @@ class ForwardedRecords:
 
 
 class _Forward(logging.Handler):
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, thread: int | None) -> None:
         super().__init__()
         self.index = 0
         self._tell = tell
+        self._thread = thread
         self._pid = os.getpid()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Send the record. No filters, and no lock: what sends has its own."""
+        if self._thread is not None and record.thread != self._thread:
+            return True  # of another task
         # A child that a task has forked must not use the worker's connection.
         if os.getpid() == self._pid and not self._is_handled(record.name):
             if record.exc_info and not record.exc_text:

@@ -84,8 +84,10 @@ _WARNING: Final = 30
 """``logging.WARNING``, the root's level if nobody sets one."""
 
 
-def surroundings(*, shares_memory: bool) -> "Surroundings | None":
+def surroundings(*, shares_memory: bool, alone: bool = True) -> "Surroundings | None":
     """What differs here from a new worker, or from a new thread; ``None`` if nothing does.
+
+    What a process has once (warning filters, levels of loggers) is left out unless a task is `alone` in its.
 
     Raises
     ------
@@ -98,7 +100,10 @@ def surroundings(*, shares_memory: bool) -> "Surroundings | None":
     if shares_memory:
         parts += [parallel.surroundings.Shared(setter, getter()) for _, getter, setter in _contexts()]
     else:
-        parts += [*_variables(context), *_filters(), *_levels(), *_registered()]
+        parts += _variables(context)
+        if alone:
+            parts += [*_filters(), *_levels()]
+        parts += _registered()
     return parallel.surroundings.Surroundings(parts) if parts else None
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
-from ..protocols import Engine
+from ..protocols import Engine, ForeignWorkers
 from ..system.numeric import NUMERIC
 from ..system.units import parse_bytes
 from .around import Around, Feature
@@ -14,7 +14,7 @@ from .config import Settings, check_initializer, check_inner
 from .failures import add_note
 from .initializing import Broken, Initializer, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
-from .options import Unset
+from .options import Unset, refuse_lacking
 
 __all__ = ["Environments", "Wanted", "Workers", "checked"]
 
@@ -76,7 +76,9 @@ class Workers(NamedTuple):
     def there(self, engine: Engine, share: int) -> Around:
         """What is done around tasks in workers of an engine that have `share` cores each."""
         features = []
-        if engine.shares_memory and (self.inner is not None or NUMERIC.is_at_hand()):
+        # Worker processes of ours are limited from their birth on, those of others if that was asked for.
+        is_named = self.inner is not None and (engine.shares_memory or isinstance(engine, ForeignWorkers))
+        if is_named or (engine.shares_memory and NUMERIC.is_at_hand()):
             features.append(Feature(ThreadLimit(share)))
         if self.initializer is not None:
             layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
@@ -119,6 +121,9 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
         if memory < 1:
             raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
     workers = Workers(initializer, args, threads, worker_env, memory, max_tasks_per_worker)
+    for name in (*_PROCESS_ONLY, "initializer"):
+        if getattr(workers, name) is not None:
+            refuse_lacking(engine, name, getattr(workers, name))
     if engine.shares_memory:
         for name in _PROCESS_ONLY:
             if getattr(workers, name) is not None:
@@ -126,7 +131,9 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
                     f"{name}={getattr(workers, name)!r} is for worker processes, "
                     f'and backend={engine.name!r} has none: use backend="processes"'
                 )
-    if threads is not None and (engine.shares_memory or (n_jobs == 1 and not workers.need_processes)):
+    is_foreign = isinstance(engine, ForeignWorkers)
+    is_here = n_jobs == 1 and not workers.need_processes
+    if threads is not None and (engine.shares_memory or is_foreign or is_here):
         NUMERIC.check(f"inner_max_num_threads={threads}")
     return workers
 

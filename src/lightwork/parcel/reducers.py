@@ -39,7 +39,7 @@ _ALIGN = 16
 
 _TEXTS_FROM = 4000  # texts in an array from which it pays to join them; with fewer the pickle is as fast
 
-_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "torch"})
+_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "ray", "torch"})
 
 # Item kinds whose bytes are the whole of their value.
 _PLAIN = frozenset("?biufcSUVmM")

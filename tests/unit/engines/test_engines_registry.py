@@ -5,6 +5,7 @@ import os
 import pytest
 
 from lightwork.engines.registry import ENGINES, Engines, engine
+from lightwork.engines.sequential import SequentialEngine
 from lightwork.errors import InvalidOption
 
 
@@ -25,10 +26,24 @@ def test_names_are_those_of_the_engines() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     """The error lists all names."""
+    engines = Engines()
+    engines.register("mine", SequentialEngine, make_default=False)
     with pytest.raises(
-        InvalidOption, match="loky, multiprocessing, processes, sequential, threading, threads"
+        InvalidOption, match=r"loky, mine, multiprocessing, processes,.*, threading, threads,"
     ):
-        engine("nowhere")
+        engines.get("nowhere")
+
+
+def test_a_registered_engine_is_made_once_and_again_when_it_is_replaced() -> None:
+    """Whoever asks twice gets the same engine, until the name means another one."""
+    engines = Engines()
+    engines.register("mine", SequentialEngine, make_default=False)
+    first = engines.get("mine")
+    assert first is engines.get("mine")
+    assert engines.default().name == "processes"
+    engines.register("mine", SequentialEngine, make_default=True)
+    assert engines.get("mine") is not first
+    assert engines.default() is engines.get("mine")
 
 
 def test_shutdown_leaves_the_engines_usable() -> None:

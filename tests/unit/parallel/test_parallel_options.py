@@ -20,7 +20,7 @@ from lightwork.testing.engines import ScriptedEngine
         ({"n_jobs": 0}, "n_jobs == 0 in Parallel has no meaning"),
         ({"n_jobs": "2.3"}, "n_jobs could not be converted to int"),
         ({"n_jobs": 0.5}, "n_jobs == 0"),
-        ({"backend": "nowhere"}, "backend='nowhere' is not known: give one of auto, loky, .*threads"),
+        ({"backend": "nowhere"}, "backend='nowhere' is not known: give one of auto, dask, loky, .*threads"),
         ({"backend": ScriptedEngine}, "neither the name of a backend nor an Engine"),
         ({"return_as": "tuple"}, "return_as='tuple' is not a valid"),
         ({"on_error": "ignore"}, "on_error='ignore' is not a valid"),

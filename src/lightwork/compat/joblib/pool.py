@@ -38,29 +38,38 @@ class PicklingPool(Pool):  # type: ignore[misc]  # one of two classes
         if backward_reducers:
             raise ValueError("backward_reducers: results are pickled by multiprocessing itself")
         options = {**kwargs, "processes": processes}
-        if type(self).__mro__[type(self).__mro__.index(PicklingPool) + 1] is Pool:
+        if not self._is_of_others():
             options["context"] = context if context is not None else (mp and mp.get_context())
             options |= {"initializer": _start, "initargs": (initializer, tuple(initargs), look().finders)}
         else:
             options |= {"initializer": initializer, "initargs": tuple(initargs)}
         super().__init__(**options)
 
+    def _is_of_others(self) -> bool:
+        """Whether somebody has put a pool of his own in the place of the base class."""
+        bases = type(self).__mro__
+        return bases[bases.index(PicklingPool) + 1] is not Pool
+
     def reducers(self) -> Mapping[type, Any]:
         """How calls are pickled, by exact type."""
         return self._forward_reducers
+
+    def _reducers(self) -> Mapping[type, Any]:
+        """As `reducers`. None for pools of others, whose workers need not find files of this machine."""
+        return {} if self._is_of_others() else self.reducers()
 
     def apply_async(
         self, func: Any, args: Any = (), kwds: Any = None, callback: Any = None, error_callback: Any = None
     ) -> Any:
         """As that of `multiprocessing.pool.Pool`. A call that cannot be pickled is an error at once."""
-        reducers = self.reducers()
+        reducers = self._reducers()
         if reducers:
             args, kwds, func = (dumps((func, tuple(args), dict(kwds or {})), reducers),), {}, run_pickled
         return super().apply_async(func, args, kwds or {}, callback, error_callback)
 
     def map(self, func: Any, iterable: Any, chunksize: Any = None) -> list[Any]:
         """As that of `multiprocessing.pool.Pool`, each item by itself."""
-        if not self.reducers():
+        if not self._reducers():
             return list(super().map(func, iterable, chunksize))
         waiting = [self.apply_async(func, (item,)) for item in iterable]
         return [each.get() for each in waiting]

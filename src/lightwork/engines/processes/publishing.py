@@ -16,19 +16,16 @@ is seen by nobody, and a result or a global that still refers to a mapping keeps
 import errno
 import os
 import pickle
-import weakref
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from ...system.optional import loaded
 from ...system.segments import PublishedMap, create_segment, write_segment
 from ..workers.wire import NBYTES, Placed
+from .sightings import Seen, Sightings, published_map
 
 __all__ = ["SHARED_FROM", "Publisher", "Segment"]
 
 SHARED_FROM: Final = 64 << 10
 """Bytes from which a buffer seen twice is published. Below, a mapping costs more than the bytes."""
-
-_HELD: Final = 256 << 20  # bytes of arrow buffers that are kept in order to be known again
 
 _FULL = frozenset({errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
@@ -45,30 +42,11 @@ class Segment(NamedTuple):
         return NBYTES.pack(self.nbytes)
 
 
-_Key: TypeAlias = tuple[int, int]
-"""Address and size."""
-
-
-class _Seen:
-    """A place in memory that a task referred to. `owner` tells whether it is still the same."""
-
-    __slots__ = ("owner", "segment")
-
-    def __init__(self, owner: "weakref.ref[Any]") -> None:
-        self.owner = owner
-        self.segment: Segment | None = None
-
-
 class Publisher:
-    """The large buffers of one session. Rules: a buffer is the same if it lies at the same address, has the
-    same size, and the array or storage that owns the memory has lived on in between; owners are held weakly,
-    so nothing is kept in memory for the sake of being recognised, but for 256 MiB of arrow buffers.
-    """
+    """The large buffers of one session. Which of them are the same is told by `Sightings`."""
 
     def __init__(self) -> None:
-        self._seen: dict[_Key, _Seen] = {}
-        self._held: dict[_Key, Any] = {}  # Any: arrow buffers
-        self._held_nbytes = 0
+        self._sightings = Sightings()
         self.segments: dict[int, Segment] = {}
         self._published = 0
         self._passed_on: dict[int, tuple[PublishedMap, Segment]] = {}  # by the id of the mapping
@@ -78,68 +56,34 @@ class Publisher:
         view = buffer.raw()
         if view.nbytes < SHARED_FROM:
             return view
-        exporter = _exporter(view)
-        if isinstance(exporter, PublishedMap) and view.nbytes == len(exporter):
-            return self._pass_on(exporter, view)
-        found = self._identity(view)
-        if found is None:
+        mapping = published_map(view)
+        if mapping is not None:
+            return self._pass_on(mapping, view)
+        seen, is_first = self._sightings.meet(view)
+        if seen is None or is_first:
             return view
-        owner, key = found
-        seen = self._seen.get(key)
-        if seen is None or seen.owner() is not owner:
-            self._forget_dead()
-            self._seen[key] = _Seen(weakref.ref(owner))
-            return view
-        if seen.segment is None:
-            seen.segment = self._publish(view)
-        return view if seen.segment is None else seen.segment.number
+        if seen.mark is None:
+            seen.mark = self._publish(view)
+        return view if seen.mark is None else self._number(seen)
 
     def place_again(self, placed: Placed) -> Placed:
         """What `place` returned, or the segment of a buffer that was published since then."""
         if isinstance(placed, int) or placed.nbytes < SHARED_FROM:
             return placed
-        found = self._identity(placed)
-        if found is None:
-            return placed
-        owner, key = found
-        seen = self._seen.get(key)
-        if seen is None or seen.owner() is not owner or seen.segment is None:
-            return placed
-        return seen.segment.number
+        seen = self._sightings.recall(placed)
+        return placed if seen is None or seen.mark is None else self._number(seen)
 
     def close(self) -> None:
         """Close all segments. Workers that mapped one keep it."""
         segments, self.segments = self.segments, {}
         self._passed_on = {}
-        self._seen, self._held, self._held_nbytes = {}, {}, 0
+        self._sightings.clear()
         for segment in segments.values():
             os.close(segment.descriptor)
 
-    def _identity(self, view: memoryview) -> tuple[Any, _Key] | None:  # Any: see `_exporter`
-        """What owns the memory of a view, and where and how large it is; ``None`` if nobody can tell."""
-        exporter: Any = _exporter(view)
-        numpy, arrow = loaded("numpy"), loaded("pyarrow")
-        if numpy is not None and isinstance(exporter, numpy.ndarray):
-            return _owner(exporter), (exporter.__array_interface__["data"][0], view.nbytes)
-        if arrow is not None and isinstance(exporter, arrow.Buffer):
-            key = exporter.address, exporter.size
-            return self._hold(key, exporter), key
-        return None
-
-    def _hold(self, key: _Key, buffer: Any) -> Any:  # Any: arrow buffers
-        """The buffer that stands for this memory: arrow makes a new object at each sight of it.
-
-        So its end cannot be observed, and to know the memory again is to keep it; up to a limit.
-        """
-        if key in self._held:
-            return self._held[key]
-        self._held[key] = buffer
-        self._held_nbytes += buffer.size
-        while self._held_nbytes > _HELD and len(self._held) > 1:
-            oldest = next(iter(self._held))
-            self._held_nbytes -= self._held.pop(oldest).size
-            self._seen.pop(oldest, None)
-        return buffer
+    def _number(self, seen: Seen) -> int:
+        segment: Segment = seen.mark
+        return segment.number
 
     def _publish(self, view: memoryview) -> Segment | None:
         """``None`` where there is no room: the buffer then goes on travelling in its frames."""
@@ -176,28 +120,3 @@ class Publisher:
         self._published += 1
         self.segments[segment.number] = segment
         return segment
-
-    def _forget_dead(self) -> None:
-        """Let go of segments whose array is gone: no later task can refer to it."""
-        dead = [key for key, seen in self._seen.items() if seen.owner() is None]
-        for key in dead:
-            del self._seen[key]
-
-
-def _exporter(view: memoryview) -> object:
-    """The object whose memory a view shows."""
-    exporter: object = view.obj
-    while isinstance(exporter, memoryview):
-        exporter = exporter.obj
-    return exporter
-
-
-def _owner(array: Any) -> Any:  # Any: numpy arrays, storages of torch
-    """What lives as long as the memory of an array: the array that owns it, or a storage."""
-    while isinstance(array.base, type(array)):
-        array = array.base
-    torch = loaded("torch")
-    if torch is not None and isinstance(array.base, torch.Tensor):
-        # The array was made to pickle a tensor; torch keeps one object per storage as long as that lives.
-        return array.base.untyped_storage()
-    return array

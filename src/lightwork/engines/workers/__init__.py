@@ -2,7 +2,7 @@
 
 =================  ==================================================================================
 in the template    `template` (forks and reaps workers, ends them with the parent)
-in a worker        `worker` · `calls` · `mapped` · `sources`
+in a worker        `worker` · `calls` · `mapped` · `sources` · `outgoing`
 on both ends       `channel` (frames) · `wire` (what they mean) · `answers` · `environment` · `page` ·
                    `control` (parent and template)
 =================  ==================================================================================

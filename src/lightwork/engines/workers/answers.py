@@ -7,26 +7,21 @@ the socket, and from the socket into their final place.
 """
 
 import pickle
-import socket
 import struct
-import sys
-import threading
 import time
 import traceback
 from array import array
-from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from ...errors import RemoteTraceback, UnpicklableError
 from ...parcel.parcels import join, split
-from .channel import Frame, Piece, make_frame, send_all
+from .channel import Frame, Piece
 from .wire import (
     ERROR,
     PARCELS,
     SCALARS,
-    TOLD,
     VALUES,
     Placed,
     StreamWriter,
@@ -36,7 +31,7 @@ from .wire import (
     rebuild,
 )
 
-__all__ = ["Answers", "Outcome", "outcomes", "scalars"]
+__all__ = ["Answers", "Outcome", "Put", "outcomes", "scalars"]
 
 _TIMES = struct.Struct("<ddqd")
 """At the head of each frame of results: seconds, when the first task began, the slowest task, its seconds."""
@@ -63,22 +58,33 @@ Times: TypeAlias = "tuple[float, float, tuple[int, float] | None, Sequence[int] 
 """`Done.seconds`, `began`, `slowest` and `ends`. Plain, since one is made for each frame."""
 
 
+class Put(Protocol):
+    """Takes a frame on its way to the parent. Buffers may refer to memory of the user's."""
+
+    def __call__(
+        self,
+        kind: int,
+        body: Piece,
+        *,
+        flag: int = 0,
+        start: int = 0,
+        length: int = 0,
+        buffers: Sequence[Placed] = (),
+    ) -> None: ...
+
+
 class Answers:
-    """The worker's side of one session: results waiting to leave, in the order of their tasks.
+    """The worker's side of one session: results waiting to be put into frames, in the order of their tasks.
 
     Scalars are appended to `values`, all others given to `add`.
     """
 
-    def __init__(self, connection: socket.socket, session: int) -> None:
-        self._socket = connection
-        self._session = session
-        self._pieces: list[Piece] = []
+    def __init__(self, put: Put) -> None:
+        self._put = put
         self._writer = StreamWriter(self._place)
         self._first = 0  # the task of the oldest result that waits
         self._pickled = 0  # results in the writer, older than those in `values`
         self._refers = False  # to memory of the user's
-        self._told: deque[Sequence[Piece]] = deque()  # by any thread
-        self._sending = threading.Lock()
         self._slowest = _NOBODY
         self._base = 0  # the task of the first item in `ends`
         self.values: list[Any] = []
@@ -86,6 +92,9 @@ class Answers:
         self.longest_ns = 0
         """Of the tasks that ended since the last results were gathered."""
         self.is_timed = False
+        self.copies = False
+        """Whether large buffers are copied, as they will not leave before the next task."""
+
         self.ends: array[int] | None = None
         """When each task since `begin` ended, if the session wants to know."""
 
@@ -127,11 +136,11 @@ class Answers:
             return
         began = self.began_ns * 1e-9
         share = self._seconds() / count
-        self._pickled, self.values = 0, []
+        self._pickled, self.values, self._refers = 0, [], False
         if pickled:
-            self._put(PARCELS, pickled, began, share, *self._writer.take())
+            self._put_results(PARCELS, pickled, began, share, *self._writer.take())
         if values:
-            self._put(VALUES, len(values), began + share * pickled, share, pickle_scalars(values), ())
+            self._put_results(VALUES, len(values), began + share * pickled, share, pickle_scalars(values), ())
         self._slowest, self.longest_ns = _NOBODY, 0
 
     def fail(self, index: int, error: BaseException) -> None:
@@ -139,43 +148,9 @@ class Answers:
         self.gather()
         began = self.began_ns * 1e-9
         body = pickle.dumps((self._seconds(), began, _encode_error(index, error), _trace(error)))
-        self._pieces += make_frame(ERROR, self._session, body, start=index, length=1)
+        self._put(ERROR, body, start=index, length=1)
         self._first = index + 1
         _let_go(error)
-
-    def send(self) -> None:
-        """Send what was encoded. What tasks printed goes out before their results."""
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        pieces, self._pieces, self._refers = self._pieces, [], False
-        if pieces:
-            with self._sending:
-                self._send_told()
-                send_all(self._socket, _joined(pieces))
-            self._pass_on()
-
-    def tell(self, index: int, what: object) -> None:
-        """Send what the runner says of task `index`, at once. From any thread, signal handlers too.
-
-        Raises whatever pickling it raises.
-        """
-        body = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
-        self._told.append(make_frame(TOLD, self._session, body, start=index))
-        self._pass_on()
-
-    def _pass_on(self) -> None:
-        # Nobody waits for the lock here: who holds it may be the very code that a signal has interrupted.
-        # Instead the holder looks again when it has let go, so nothing stays behind.
-        while self._told and self._sending.acquire(blocking=False):
-            try:
-                self._send_told()
-            finally:
-                self._sending.release()
-
-    def _send_told(self) -> None:
-        while self._told:
-            send_all(self._socket, list(self._told.popleft()))
 
     def _seconds(self) -> float:
         now = time.monotonic_ns()
@@ -183,7 +158,7 @@ class Answers:
         self.began_ns = now
         return seconds
 
-    def _put(
+    def _put_results(
         self, kind: int, count: int, began: float, share: float, body: Piece, buffers: Sequence[Placed]
     ) -> None:
         """One frame with the next `count` results, each of which took `share` seconds."""
@@ -191,21 +166,15 @@ class Answers:
         head = _TIMES.pack(share * count, began, self._slowest, self.longest_ns * 1e-9)
         if self.ends is not None:
             head += self.ends[first - self._base : first - self._base + count].tobytes()
-        self._pieces += make_frame(
-            kind,
-            self._session,
-            head + body,
-            flag=int(self.is_timed),
-            start=first,
-            length=count,
-            buffers=buffers,
-        )
+        self._put(kind, head + body, flag=int(self.is_timed), start=first, length=count, buffers=buffers)
         self._first += count
 
     def _place(self, buffer: pickle.PickleBuffer) -> memoryview:
         view = buffer.raw()
         if view.nbytes < _COPIED:
             return memoryview(bytes(view))
+        if self.copies:
+            return memoryview(bytearray(view))
         self._refers = True
         return view
 
@@ -265,13 +234,6 @@ def _part(times: Times, start: int, stop: int, of: int) -> Times:
     seconds, began, _, ends = times
     share = seconds / of
     return share * (stop - start), began + share * start, None, ends and ends[start:stop]
-
-
-def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Small pieces side by side: one piece costs the kernel more than copying a few hundred bytes."""
-    if all(len(piece) < 4096 for piece in pieces):
-        return [b"".join(pieces)]
-    return pieces
 
 
 class _ErrorParcel(NamedTuple):

@@ -35,6 +35,7 @@ from .channel import Frame, Inbox, make_frame, send_all
 from .control import LOOK_SIGNAL
 from .environment import apply_change
 from .mapped import MappedSegments
+from .outgoing import Outgoing
 from .page import FINISHED, NOBODY, PID, RUNNING, STACK, STARTED, WORN, ControlPage
 from .sources import SourceWatch
 from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
@@ -105,7 +106,11 @@ class _Worker:
         self._began_ns = 0
         self._segments.clear()
         self._page.clear()
-        self._answers = Answers(self._socket, 0)
+        self._open_answers(0)
+
+    def _open_answers(self, session: int) -> None:
+        self._outgoing = Outgoing(self._socket, session)
+        self._answers = Answers(self._outgoing.put)
 
     def run(self) -> None:
         """Serve sessions until the parent closes the socket or nothing came for too long."""
@@ -125,7 +130,7 @@ class _Worker:
                 return
             for frame in frames:
                 handlers[frame.kind](frame)
-            self._answers.send()
+            self._outgoing.send()
 
     def _wait(self) -> bool:
         """Whether something came before the patience for idle workers was at its end."""
@@ -139,7 +144,7 @@ class _Worker:
 
     def _begin(self, frame: Frame) -> None:
         self._session = frame.session
-        self._answers = Answers(self._socket, frame.session)
+        self._open_answers(frame.session)
         self._began_ns = time.time_ns()
         change, number, most_bytes, patience, timed, read_only, *runner = pickle.loads(frame.body)
         self._most_bytes, self._patience = most_bytes, patience
@@ -151,7 +156,7 @@ class _Worker:
                 apply_change(change, first=self._fresh)
             self._fresh = False
             self._runner = join(*runner)
-            self._run_task = self._runner.start(self._answers.tell)
+            self._run_task = self._runner.start(self._outgoing.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
             self._failure = error
 
@@ -168,7 +173,7 @@ class _Worker:
     def _end(self, frame: Frame) -> None:
         if self._runner is not None and self._run_task is not None:
             self._runner.stop()
-        self._answers.send()
+        self._outgoing.send()
         sources = self._sources.new(self._began_ns)
         self._leave_session()
         body = pickle.dumps([tuple(source) for source in sources])
@@ -186,7 +191,7 @@ class _Worker:
         self._run(frame, take, run)
         # At once, even if more frames are here already: while the parent takes these answers the next tasks
         # run. Answering several frames together saves calls and costs more in waiting (15 against 25 µs).
-        self._answers.send()
+        self._outgoing.send()
 
     def _run(self, frame: Frame, take: Callable[[], Call], run: Run) -> None:
         answers, words, clock = self._answers, self._words, time.monotonic_ns
@@ -203,7 +208,7 @@ class _Worker:
                 words[RUNNING] = NOBODY  # a death from here on is not the last task's doing
                 is_worn = self._is_worn()
                 answers.gather()
-                answers.send()
+                self._outgoing.send()
                 # Sending may wait for the parent: that is no time of the next task.
                 answers.began_ns = now = clock()
                 deadline = now + patience

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ...system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import numpy, pandas, polars, pyarrow, texts, torch
+    from . import numpy, pandas, polars, pyarrow, ray, texts, torch
 
-__all__ = ["numpy", "pandas", "polars", "pyarrow", "texts", "torch"]
+__all__ = ["numpy", "pandas", "polars", "pyarrow", "ray", "texts", "torch"]
 
 __getattr__ = on_first_use(__name__, parts=__all__)

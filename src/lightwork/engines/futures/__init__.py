@@ -1,0 +1,13 @@
+"""Engines whose workers belong to somebody else and are reached through futures.
+
+=============  ====================================================================================
+`session`      one call's hold on them, for anything that gives futures: a `Packer` and a `Site`
+`packing`      batches for workers elsewhere; `packets`: what travels; `remote`: the workers' side
+`local`        batches for threads of this process
+`executor`     any ``concurrent.futures.Executor``; `polling`: those whose jobs have to be asked
+`dask`         clusters of Dask
+=============  ====================================================================================
+
+An engine over something else that gives futures brings a `Site`, five methods, and gives `FutureSession` a
+`RemotePacker`, with a `Carrier` if its workers can keep what many batches need.
+"""
