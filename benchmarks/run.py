@@ -1,6 +1,6 @@
 """Run the benchmarks: ``python benchmarks/run.py [theme ...] [--write]``.
 
-Themes: import, memory, hash, persistence, parallel, keeping, ecosystem. Without a theme all run. With
+Themes: import, memory, shared, hash, persistence, parallel, keeping, ecosystem. Without a theme all run. With
 ``--write`` the table replaces ``benchmarks/RESULTS.md``; that is what ``make bench`` does.
 """
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 
 from harness import INCUMBENT, OURS, Row, measure, span  # noqa: E402
 
-THEMES = ("import", "memory", "hash", "persistence", "parallel", "keeping", "ecosystem")
+THEMES = ("import", "memory", "shared", "hash", "persistence", "parallel", "keeping", "ecosystem")
 PEERS = (
     *("joblib", "diskcache", "mpire", "blosc2", "numpy", "blake3", "cloudpickle"),
     *("pandas", "pyarrow", "scikit-learn", "torch", "safetensors"),

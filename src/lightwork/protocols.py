@@ -344,7 +344,7 @@ class SupportsCounters(Protocol):
     """A store that knows its size without looking at its records."""
 
     def totals(self) -> Totals:
-        """Number and bytes of all records, in constant time."""
+        """Number and bytes of all records, none of which is read."""
 
 
 @runtime_checkable
@@ -419,11 +419,25 @@ class SupportsLimits(Protocol):
 
 
 @runtime_checkable
+class IsRemote(Protocol):
+    """A store over a network: each request takes milliseconds, or seconds if something is wrong.
+
+    So event loops ask it in threads. Only what `SupportsLease` has but `lease` returns at once.
+    """
+
+    @property
+    def is_remote(self) -> bool:
+        """True."""
+
+
+@runtime_checkable
 class SupportsLease(Protocol):
-    """A store through which the processes of a host agree who computes a key. Nothing here waits."""
+    """A store through which processes agree who computes a key, on one host or on many. Nothing waits."""
 
     def lease(self, key: bytes) -> bool:
-        """Take the lease of a key, unless another process has it. Ends with the process, however it ends.
+        """Take the lease of a key, unless another process has it.
+
+        Ends with the process, however it ends: at once, or a stated time after it.
 
         Threads of one process all get it: they settle it among themselves.
         """

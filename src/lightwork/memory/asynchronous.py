@@ -1,9 +1,9 @@
 """Cached ``async`` functions: they are awaited, and nothing they do holds up the event loop for long.
 
-What is small is done at once. Hashing, reading or storing more than 1 MiB, or what cannot be told to be
-less, happens in a thread; then, and whenever the call has waited for others, other tasks may have changed
-the arguments between their digest and the end of the computation: so the digest is taken once more, and a
-result that belongs to neither state is not kept.
+What is small is done at once. Hashing, reading or storing more than 1 MiB, or what cannot be told to be less,
+and whatever asks a store over a network, happens in a thread; then, and whenever the call has waited for
+others, other tasks may have changed the arguments between their digest and the end of the computation: so the
+digest is taken once more, and a result that belongs to neither state is not kept.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from .. import memory
 from ..errors import UnhashableError
 from ..hashing.signatures import unwrap
+from ..protocols import IsRemote
 from ..system.computing import COMPUTING
 from .boarding import board
 from .cached import CachedFunction
@@ -53,6 +54,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         super().__init__(func, keeper, options)
         lead = unwrap(func)
         self._held = (lead.args, lead.kwargs)  # hashed with each call
+        self._is_remote = isinstance(keeper.store, IsRemote)
         _mark(self)
 
     async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -87,16 +89,18 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     ) -> MemorizedResult[R] | NotMemorizedResult[R]:
         """As `CachedFunction.call_and_shelve`."""
         call, moved = await self._call_key(args, kwargs)
-        if self._is_kept(call.key):
+        is_kept, asked = await self._ask_whether_kept(call.key)
+        if is_kept:
             self._counts.hits += 1
             return self._reference(call.key)
         ticket, waited = await board(self._keeper.flights, call.key, bound=self._bound())
         with self._aboard(ticket) as flight:
-            flight.failed = not self._is_kept(call.key)
-            if not flight.failed:
+            is_kept, _ = await self._ask_whether_kept(call.key)
+            flight.failed = not is_kept
+            if is_kept:
                 self._counts.hits += 1
                 return self._reference(call.key)
-            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited)
+            value, _, is_kept = await self._compute_in_loop(call, args, kwargs, moved or waited or asked)
             flight.failed = not is_kept
         return self._reference(call.key) if is_kept else NotMemorizedResult(value)
 
@@ -113,6 +117,8 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
 
     async def _find(self, key: bytes) -> tuple[Any, bool]:  # Any: the user's value, or ABSENT
         """What is kept and valid, and whether other tasks may have run meanwhile."""
+        if self._is_remote:
+            return await asyncio.to_thread(self._find_now, key), True
         nbytes = next((entry.nbytes for entry in self._keeper.store.scan(key)), 0)
         if nbytes > LARGE:
             return await asyncio.to_thread(self._find_now, key), True
@@ -121,6 +127,12 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     def _find_now(self, key: bytes) -> Any:  # Any: as `_find`
         record = self._read(key)
         return ABSENT if record is None else self._accept(record)
+
+    async def _ask_whether_kept(self, key: bytes) -> tuple[bool, bool]:
+        """As `_is_kept`, and whether other tasks may have run meanwhile."""
+        if self._is_remote:
+            return await asyncio.to_thread(self._is_kept, key), True
+        return self._is_kept(key), False
 
     async def _ask(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any], moved: bool) -> R:
         """Compute, unless somebody else is at it and the result comes in time."""
@@ -163,7 +175,8 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             )
             return value, {}, False
         result: Any = value
-        if are_small(value) and not self._options.check_mutation and seconds < LEAVES_AFTER:
+        slow = self._is_remote or self._options.check_mutation or seconds >= LEAVES_AFTER
+        if are_small(value) and not slow:
             kept: Any = self._finish(call, args, kwargs, begun, result, seconds)
         else:
             kept = await asyncio.to_thread(self._finish, call, args, kwargs, begun, result, seconds)

@@ -3,12 +3,13 @@
 The leader may run in another loop, in another thread or in another process::
 
     leader's thread ── land ──► wake ── call_soon_threadsafe ──► loop of the waiter: its future is done
-    other process: ask for the lease, sleep 1 to 50 ms in the loop, ask again
+    other process: ask for the lease, sleep 1 to 50 ms in the loop, ask again; over a network, in a thread
 """
 
 import asyncio
 import functools
 import time
+from collections.abc import Generator
 from typing import NamedTuple
 
 from .flights import Flights, Ticket
@@ -47,13 +48,39 @@ async def _lease(flights: Flights, ticket: Ticket, waited: bool, bound: float) -
     asking = flights.asking(ticket.key, bound=bound)
     try:
         while True:
-            await asyncio.sleep(next(asking))
+            answer = await _in_thread(flights, ticket, asking) if flights.is_remote else _step(asking)
+            waited = waited or flights.is_remote
+            if isinstance(answer, bool):
+                return Boarded(ticket._replace(has_lease=answer), waited)
+            await asyncio.sleep(answer)
             waited = True
-    except StopIteration as answer:
-        return Boarded(ticket._replace(has_lease=bool(answer.value)), waited)
     except BaseException:
         flights.land(ticket, failed=True, handed_on=True)
         raise
+
+
+def _step(asking: Generator[float, None, bool]) -> float | bool:
+    """The next pause; or whether the lease was granted."""
+    try:
+        return next(asking)
+    except StopIteration as answer:
+        return bool(answer.value)
+
+
+async def _in_thread(flights: Flights, ticket: Ticket, asking: Generator[float, None, bool]) -> float | bool:
+    """As `_step`. If the task is cancelled meanwhile, a lease that is granted all the same is given back."""
+    step = asyncio.get_running_loop().run_in_executor(None, _step, asking)
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        lease = ticket._replace(is_leader=False, has_lease=True)
+        step.add_done_callback(functools.partial(_give_back, flights, lease))
+        raise
+
+
+def _give_back(flights: Flights, lease: Ticket, step: "asyncio.Future[float | bool]") -> None:
+    if not step.cancelled() and step.exception() is None and step.result() is True:
+        flights.land(lease, failed=False)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[bool]", handed_on: bool) -> None:

@@ -34,7 +34,8 @@ def bounds(
     if store is not None and not isinstance(store, SupportsLimits):
         raise InvalidOption(
             f"store={store!r} cannot keep max_bytes=, max_items= or max_age=: it is no "
-            "lightwork.protocols.SupportsLimits"
+            "lightwork.protocols.SupportsLimits (a bucket is kept small by rules of its own, local copies "
+            "by backend_options={'local_bytes': ...})"
         )
     return limits
 

@@ -1,7 +1,8 @@
 """One computation for one key, however many ask for it at the same time.
 
 Threads of one process settle it through a table of events, processes of one host through leases that the
-kernel frees when their holder dies. No file is left behind and nobody waits for ever::
+kernel frees when their holder dies, those of many hosts through leases that end when their holder gives no
+sign of life. Nobody waits for ever::
 
     thread ─┐                         lease of the key
     thread ─┼─ table: one leader ───► granted: look again, compute, store, release
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import NamedTuple, TypeAlias
 
-from ..protocols import SupportsLease
+from ..protocols import IsRemote, SupportsLease
 from ..system.computing import COMPUTING
 from ..system.forks import after_fork_in_child
 
@@ -61,10 +62,16 @@ class Flights:
     ----------
     store
         Settles it between processes, if it can (`SupportsLease`).
+
+    Attributes
+    ----------
+    is_remote
+        Whether asking for leases takes long (`IsRemote`).
     """
 
     def __init__(self, store: object) -> None:
         self._leases = store if isinstance(store, SupportsLease) else None
+        self.is_remote = isinstance(store, IsRemote)
         self._lock = threading.Lock()
         self._leaders: dict[bytes, _Leader] = {}
         after_fork_in_child(self._renew)

@@ -47,12 +47,14 @@ class Memory:
     nothing, and after the change is taken back its old results are there again.
 
     Constructing a `Memory` touches no disk. The folder is made when the first result is kept. Equal
-    locations may be used by any number of threads and processes of one host.
+    locations may be used by any number of threads and processes, folders of one host, URLs of many.
 
     Parameters
     ----------
     location
-        A folder; ``~`` stands for the home folder. ``None``: nothing is kept, functions are called through.
+        A folder; ``~`` stands for the home folder. A URL, ``s3://bucket/prefix``, ``gs://``, ``az://`` or
+        ``file:///folder``, for a cache that many hosts share. ``None``: nothing is kept, functions are called
+        through.
     backend
         ``"local"``, or a name that `register_store_backend` was given. A store that is there already is given
         as ``store=``.
@@ -67,7 +69,9 @@ class Memory:
     verbose
         Above 0 computed calls are logged (level INFO of the logger ``lightwork``), above 1 hits too.
     backend_options
-        Keyword arguments for what was registered as `backend`; ``"local"`` knows none.
+        Keyword arguments for what was registered as `backend`; ``"local"`` knows none for folders. For URLs:
+        ``local`` (a folder for copies), ``local_bytes``, ``fresh`` (seconds for which a copy is good without
+        asking), ``config`` (as obstore takes it).
     store
         Any `lightwork.protocols.Store`, instead of `location`.
     max_bytes
@@ -360,7 +364,7 @@ class Memory:
         if self.backend != "local":
             return memory.backends.BACKENDS.open(self.backend, location, self.backend_options)
         # An absolute path now: the user may change the working folder before the first call.
-        return stores.open_store(location, trusted=self.trust_folder)
+        return stores.open_store(location, trusted=self.trust_folder, options=self.backend_options)
 
     # Any: checked here or by `Options.check`
     def _options(self, ignore: Any, verbose: int | None, mmap_mode: Any, ttl: Any, stale: Any) -> Options:

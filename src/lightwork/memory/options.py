@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import hashing, memory
+from .. import hashing, memory, stores
 from ..errors import InvalidOption
 from ..protocols import Limits, Store
 from .facts import Metadata
@@ -85,6 +85,8 @@ def check_place(
         memory.backends.BACKENDS.named(backend)
         if trust_folder is True:
             raise InvalidOption(f"trust_folder=True means nothing to backend={backend!r}: leave it out")
+    elif location is not None:
+        _check_location(location, backend_options)
     elif backend_options:
         raise InvalidOption(f"backend_options={backend_options!r}: the backend 'local' knows none")
     if store is not None and (location is not None or backend != "local"):
@@ -96,6 +98,19 @@ def check_place(
         raise InvalidOption(f"store={store!r} is no lightwork.protocols.Store: it has no {lacking}")
     if not isinstance(trust_folder, bool):
         raise InvalidOption(f"trust_folder={trust_folder!r} is no bool: give True or False")
+
+
+def _check_location(location: str | os.PathLike[str], backend_options: object) -> None:
+    """Refuse what is nearly a URL, and options for what is none."""
+    text = os.fsdecode(location)
+    if ":/" in text and stores.urls.looks_like_a_broken_url(text):
+        raise InvalidOption(
+            f"location={location!r}: a URL has two slashes, and pathlib takes one away; give it as text"
+        )
+    if backend_options and not ("://" in text and stores.urls.is_url(text)):
+        raise InvalidOption(
+            f"backend_options={backend_options!r}: the backend 'local' knows none for folders"
+        )
 
 
 def check_mmap_mode(mode: object) -> None:

@@ -29,6 +29,8 @@ def checked_path(path: object) -> str:
     """The folder of a checkpoint as an absolute path."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
         raise InvalidOption(f"checkpoint={path!r}: give the path of a folder, or None")
+    if stores.urls.is_url(os.fsdecode(path)):
+        raise InvalidOption(f"checkpoint={path!r} is a URL: checkpoints are kept in folders")
     found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
     if os.path.exists(found) and not os.path.isdir(found):
         raise InvalidOption(f"checkpoint={path!r} is a file: give the path of a folder, which may be new")

@@ -4,12 +4,13 @@ import collections
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 from ..protocols import Store
 from ..system.forks import after_fork_in_child
 
-__all__ = ["opened"]
+__all__ = ["opened", "shared"]
 
 _MOST_RECENT = 4
 
@@ -33,13 +34,15 @@ class _OpenStores:
         self._recent: collections.deque[Store] = collections.deque(maxlen=_MOST_RECENT)
         after_fork_in_child(self._renew)
 
-    def at(self, kind: _Kind, location: str, trusted: bool) -> Store:
+    def at(self, place: tuple[object, ...], make: Callable[[], Store]) -> Store:
         with self._lock:
-            store = self._stores.get((kind, location, trusted))
-            if store is None:
-                store = self._stores[kind, location, trusted] = kind(location, trusted=trusted)
+            store = self._stores.get(place)
+        if store is None:
+            made = make()
+            with self._lock:  # another thread may have been faster
+                store = self._stores.setdefault(place, made)
                 self._recent.append(store)
-            return store
+        return store
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
@@ -53,4 +56,13 @@ def opened(kind: _Kind, location: str | os.PathLike[str], trusted: bool = False)
 
     Touches nothing. A relative path is that of the current folder of this moment.
     """
-    return _OPEN.at(kind, os.path.abspath(os.fspath(location)), trusted)
+    path = os.path.abspath(os.fspath(location))
+    return _OPEN.at((kind, path, trusted), lambda: kind(path, trusted=trusted))
+
+
+def shared(make: Callable[..., Store], *place: object) -> Store:
+    """The store that ``make(*place)`` gives; one object per process, as long as somebody holds it.
+
+    Every part of `place` has a hash; what makes it is compared with it.
+    """
+    return _OPEN.at((make, *place), lambda: make(*place))

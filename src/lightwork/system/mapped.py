@@ -9,7 +9,7 @@ import os
 import sys
 import weakref
 
-__all__ = ["MAPPINGS", "MappingBudget", "read_into_memory"]
+__all__ = ["MAPPINGS", "MappingBudget", "fresh_memory", "read_into_memory"]
 
 _MOST_WITH_DESCRIPTOR = 256
 _MOST_WITHOUT = 16_384  # a quarter of the kernel's usual limit of 65,530 maps
@@ -67,6 +67,17 @@ def _map_private(descriptor: int, nbytes: int) -> mmap.mmap:
     return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=protection)
 
 
+def fresh_memory(nbytes: int) -> mmap.mmap | bytearray:
+    """Zeroed, writable memory of this process alone: a forked child that writes into it has its own."""
+    if nbytes < 1 << 20:
+        return bytearray(nbytes)
+    # Anonymous pages come zeroed from the kernel; a large bytearray would be filled with zeros first. Without
+    # these flags `mmap` shares them with children.
+    if sys.platform == "win32":
+        return mmap.mmap(-1, nbytes)
+    return mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 def read_into_memory(descriptor: int, nbytes: int, *, offset: int = 0) -> mmap.mmap | bytearray:
     """``nbytes >= 0`` bytes of a file, from `offset` on, in fresh writable memory.
 
@@ -75,8 +86,7 @@ def read_into_memory(descriptor: int, nbytes: int, *, offset: int = 0) -> mmap.m
     EOFError
         The file is shorter.
     """
-    # Anonymous pages come zeroed from the kernel; a large bytearray would be filled with zeros first.
-    target: mmap.mmap | bytearray = mmap.mmap(-1, nbytes) if nbytes >= 1 << 20 else bytearray(nbytes)
+    target = fresh_memory(nbytes)
     view = memoryview(target)
     position = 0
     while position < nbytes:

@@ -1,13 +1,14 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightwork.protocols import Record
-from lightwork.stores.sqlite.layout import (
-    BODY,
+from lightwork.stores.layout import (
     OWN_BLOB,
     Blob,
     Layout,
-    buffer_in_body,
+    assemble,
     decode_body,
     encode,
     encode_small,
@@ -57,13 +58,16 @@ def test_every_part_has_its_place(sizes: list[int], skeleton: int) -> None:
     layout = decode_body(KEY, encode(KEY, record, places, blobs))
     assert isinstance(layout, Layout)
     contents = [bytes(view) for view in places.own] + [b"".join(map(bytes, places.packed))]
-    parts = [
-        bytes(buffer_in_body(layout, part))
-        if part.blob == BODY
-        else contents[part.blob][part.offset : part.offset + part.nbytes]
-        for part in layout.parts
-    ]
-    assert parts == [bytes(part) for part in (record.skeleton, *record.buffers)]
+
+    def cut(blob: Blob, lengths: list[int]) -> list[bytes]:
+        content = contents[blobs.index(blob)]
+        ends = list(itertools.accumulate(lengths))
+        return [content[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+    found = assemble(layout, cut)
+    assert found is not None
+    assert [found.skeleton, *found.buffers] == [record.skeleton, *record.buffers]
+    assert assemble(layout, lambda *_: None) is None or not blobs
     assert layout.facts == b"facts"
     assert layout.blobs == blobs
     assert [view.nbytes for view in places.own] == [size for size in sizes if size >= OWN_BLOB]

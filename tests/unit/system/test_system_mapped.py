@@ -71,3 +71,19 @@ def test_the_budget_of_a_process_leaves_descriptors(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "sysconf", lambda name: 100)
     monkeypatch.setattr("sys.version_info", (3, 11))
     assert MappingBudget().most == 25
+
+
+@pytest.mark.parametrize("nbytes", [100, 1 << 20])
+def test_memory_that_was_read_is_private_to_each_process(tmp_path: Path, nbytes: int) -> None:
+    """What a forked child writes into it is not seen by its parent."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(nbytes))
+    descriptor = os.open(path, os.O_RDONLY)
+    memory = read_into_memory(descriptor, nbytes)
+    os.close(descriptor)
+    pid = os.fork()
+    if pid == 0:
+        memory[0] = 1
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert memory[0] == 0

@@ -16,7 +16,7 @@ from ...system.known import KNOWN
 from ...system.locks import LockFile
 from ...system.mapped import MAPPINGS, read_into_memory
 from ..folder import BLOBS, TMP, TRASH
-from .layout import Blob
+from ..layout import Blob
 
 __all__ = ["BlobFolder", "Leftover", "Written"]
 

@@ -6,8 +6,8 @@ Their table is made with the first note: most caches never need one before somet
 import sqlite3
 from functools import partial
 
+from ..layout import decode_body
 from .database import Database
-from .layout import decode_body
 
 __all__ = ["Notes"]
 

@@ -4,11 +4,12 @@ import collections
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 
 from ...protocols import Buffer, Record
 from ...system.clock import Clock
+from ..layout import OWN_BLOB, Blob, Layout, assemble, decode_body
 from .database import Database
-from .layout import BODY, OWN_BLOB, Blob, Layout, buffer_in_body, decode_body
 
 __all__ = ["Reader", "Touched"]
 
@@ -93,20 +94,7 @@ class Reader:
 
     def _assemble(self, layout: Layout, *, always: bool) -> Record | None:
         """Gather the parts of a record from its body and its blobs; ``None`` if a blob is not whole."""
-        places: dict[int, Buffer] = {
-            index: buffer_in_body(layout, part)
-            for index, part in enumerate(layout.parts)
-            if part.blob == BODY
-        }
-        for number, blob in enumerate(layout.blobs):
-            inside = [index for index, part in enumerate(layout.parts) if part.blob == number]
-            lengths = [layout.parts[index].nbytes for index in inside]
-            contents = self._contents(blob, lengths, always=always)
-            if contents is None:
-                return None
-            places.update(zip(inside, contents, strict=True))
-        skeleton, *buffers = [places[index] for index in range(len(layout.parts))]
-        return Record(bytes(skeleton), buffers, layout.facts)
+        return assemble(layout, partial(self._contents, always=always))
 
     def _contents(self, blob: Blob, lengths: list[int], *, always: bool) -> list[Buffer] | None:
         """The parts of a blob that have these lengths, one after the other; ``None`` if it is not whole."""

@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from ...errors import StoreUnavailable
 from ...protocols import Limits, Record
 from ...system.clock import Clock
+from ..layout import Blob, Places, encode, encode_small, place
 from .blobs import Written, discard
 from .database import Database, Seat
-from .layout import Blob, Places, encode, encode_small, place
 from .reading import Touched
 from .room import Room, give_back_pages
 from .schema import empty

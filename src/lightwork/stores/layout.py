@@ -1,6 +1,6 @@
-"""How a record lies in its row and its blobs. Pure: bytes in, bytes out.
+"""How a record lies in its body, a row or an object, and its blobs. Pure: bytes in, bytes out.
 
-The body of a row::
+The body::
 
     check      8 bytes   BLAKE3 over key and all that follows
     facts      u32       length
@@ -12,15 +12,15 @@ The body of a row::
     facts, then everything whose place is the body, in the order of the parts
 
 What is large lies in blobs: a buffer of 1 MiB or more is a blob of its own, named by its digest, so that
-equal results share one. If all the rest is too large for a row it goes into one blob more, the *pack*.
+equal results share one. If all the rest is too large for a body it goes into one blob more, the *pack*.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ...hashing.digests import BLAKE3
-from ...protocols import Buffer, Record
+from ..hashing.digests import BLAKE3
+from ..protocols import Buffer, Record
 
 __all__ = [
     "BODY",
@@ -29,7 +29,7 @@ __all__ = [
     "Layout",
     "Part",
     "Places",
-    "buffer_in_body",
+    "assemble",
     "decode_body",
     "encode",
     "encode_small",
@@ -40,7 +40,7 @@ OWN_BLOB = 1 << 20
 """A buffer of this size (bytes) or more is a blob of its own, and mapped instead of read."""
 
 _MOST_IN_BODY = 64 << 10
-"""Skeleton and small buffers together stay in the row up to this size. Above, a file is about as fast and
+"""Skeleton and small buffers together stay in the body up to this size. Above, a file is about as fast and
 keeps the database small (not measured on many machines)."""
 
 BODY = 0xFFFFFFFF
@@ -166,6 +166,29 @@ def _decode_tables(body: bytes, facts: int, parts: int) -> Layout:
     return Layout(body[end : end + facts], blobs, places, memoryview(body)[end + facts :])
 
 
-def buffer_in_body(layout: Layout, part: Part) -> Buffer:
-    """A private, writable copy of a part whose place is the body."""
-    return bytearray(layout.body[part.offset : part.offset + part.nbytes])
+def assemble(
+    layout: Layout, contents: "Callable[[Blob, list[int]], Sequence[Buffer] | None]"
+) -> Record | None:
+    """Gather the parts of a record from its body and its blobs, all of them private and writable.
+
+    Parameters
+    ----------
+    layout
+        Where the parts are.
+    contents
+        Gives the parts of a blob that have these lengths, one after the other; ``None`` if it is not whole,
+        and then there is no record.
+    """
+    places: dict[int, Buffer] = {
+        index: bytearray(layout.body[part.offset : part.offset + part.nbytes])
+        for index, part in enumerate(layout.parts)
+        if part.blob == BODY
+    }
+    for number, blob in enumerate(layout.blobs):
+        inside = [index for index, part in enumerate(layout.parts) if part.blob == number]
+        found = contents(blob, [layout.parts[index].nbytes for index in inside])
+        if found is None:
+            return None
+        places.update(zip(inside, found, strict=True))
+    skeleton, *buffers = [places[index] for index in range(len(layout.parts))]
+    return Record(bytes(skeleton), buffers, layout.facts)
