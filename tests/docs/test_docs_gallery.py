@@ -14,7 +14,12 @@ from tests.docs.blocks import ROOT
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
-LIBRARIES = {"torch_batches.py": "torch"}
+LIBRARIES = {
+    "dask_cluster.py": "distributed",
+    "ray_cluster.py": "ray",
+    "slurm.py": "distributed",
+    "torch_batches.py": "torch",
+}
 """What is not in the extra `test`, by the example that needs it."""
 BY_MAKE = {"digits.py"}
 """Run by ``make demo``, in a folder beside it."""
@@ -32,7 +37,7 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     """In an empty folder, and once more in what it has left behind; warnings are errors."""
     if name in LIBRARIES:
         pytest.importorskip(
-            LIBRARIES[name], reason="it is several GB on some machines, so not part of `test`"
+            LIBRARIES[name], reason=f"{LIBRARIES[name]} is large, so not part of `test`"
         )
     command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
     for _ in range(2):

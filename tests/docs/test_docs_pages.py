@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.blocks import ROOT, blocks_of, pages
 
+LIBRARIES = {"clusters.md": "distributed", "ray.md": "ray"}
+"""What is not in the extra `test`, by the page that needs it."""
 PAGES = [page for page in pages() if any(blocks_of(page))]
 
 
@@ -17,6 +19,9 @@ PAGES = [page for page in pages() if any(blocks_of(page))]
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     """In order, as one program, in an empty folder; warnings are errors."""
+    if page.name in LIBRARIES:
+        name = LIBRARIES[page.name]
+        pytest.importorskip(name, reason=f"{name} is large, so not part of `test`")
     home = tmp_path / "home"
     home.mkdir()
     environment = os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *_path()])}
