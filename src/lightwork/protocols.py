@@ -224,6 +224,17 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsMemory(Protocol):
+    """A session that knows how much memory its workers have."""
+
+    def memory(self) -> Sequence[int]:
+        """For each slot the bytes that its worker shares with nobody; 0 if they cannot be read.
+
+        Asked by the thread that drives, some times a second. Does not block.
+        """
+
+
+@runtime_checkable
 class SupportsWarmUp(Protocol):
     """An engine whose first session takes long to begin."""
 

@@ -14,6 +14,7 @@ FLOORS = {
     "_version": 0,
     "system": 1,
     "arrays": 2,
+    "pictures": 2,
     "hashing": 3,
     "parcel": 3,
     "stores": 4,
@@ -24,8 +25,8 @@ FLOORS = {
     "__init__": 6,
     "compat": 7,
     "testing": 7,
-    "cli": 7,
-    "__main__": 8,
+    "cli": 8,
+    "__main__": 9,
 }
 
 # The one step on a floor: protocols speak of the errors that travel in their events.

@@ -86,3 +86,11 @@ def test_random_numbers_do_not_depend_on_workers() -> None:
     drawn = [Parallel(n_jobs=n, seed=1)(delayed(draw)() for _ in range(4)) for n in (1, 2)]
     assert drawn[0] == drawn[1]
     assert len(set(drawn[0])) == 4
+
+
+def test_a_trace_becomes_a_page(tmp_path: Path) -> None:
+    """The report draws itself with nothing but the standard library."""
+    parallel = Parallel(n_jobs=2, trace=tmp_path / "run.json")
+    parallel(delayed(square)(i) for i in range(10))
+    parallel.report().save(tmp_path / "run.html")
+    assert "</script>" in (tmp_path / "run.html").read_text()

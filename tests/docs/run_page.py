@@ -5,7 +5,8 @@ notebook do.
 """
 
 import doctest
-import shlex
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import CodeType, ModuleType
 
 from tests.docs.blocks import Block, blocks_of
 
+_EXIT_CODE = re.compile(r"# exit code (\d+)")
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -48,17 +50,19 @@ def _run_doctest(block: Block, page: Path, module: ModuleType) -> bool:
 
 def _run_commands(block: Block, page: Path) -> None:
     """The lines that call ``lightwork`` or run a script; others (pip, make, git) are for the reader."""
+    environment = os.environ | {
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    }
     for offset, line in enumerate(block.code.splitlines()):
-        words = shlex.split(line, comments=True)
-        if words[:1] == ["lightwork"]:
-            command = [sys.executable, "-m", *words]
-        elif words[:1] == ["python"]:
-            command = [sys.executable, *words[1:]]
-        else:
+        if not line.startswith(("lightwork ", "python ")):
             continue
-        result = subprocess.run(command, capture_output=True, text=True)
+        command = line.replace("lightwork ", "python -m lightwork ", 1) if line[0] == "l" else line
+        result = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL
+        )
         sys.stdout.write(result.stdout)
-        if result.returncode:
+        expected = _EXIT_CODE.search(line)
+        if result.returncode != (int(expected[1]) if expected else 0):
             sys.exit(
                 f"{page.name}:{block.line + offset}: {line}: exit code {result.returncode}\n{result.stderr}"
             )

@@ -36,9 +36,7 @@ def _environment(home: Path) -> dict[str, str]:
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     """In an empty folder, and once more in what it has left behind; warnings are errors."""
     if name in LIBRARIES:
-        pytest.importorskip(
-            LIBRARIES[name], reason=f"{LIBRARIES[name]} is large, so not part of `test`"
-        )
+        pytest.importorskip(LIBRARIES[name], reason=f"{LIBRARIES[name]} is large, so not part of `test`")
     command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
     for _ in range(2):
         result = subprocess.run(

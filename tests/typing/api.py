@@ -36,7 +36,8 @@ from lightwork.memory import CallStats, Explanation
 from lightwork.memory.entries import CacheEntry, Verification
 from lightwork.memory.plan import Plan
 from lightwork.memory.stats import MemoryStats
-from lightwork.persistence import CompressorWrapper
+from lightwork.parallel import Capsule, read_capsule
+from lightwork.persistence import CompressorWrapper, Inspection, verify
 from lightwork.protocols import Store
 from lightwork.stores import TransientStore
 
@@ -124,9 +125,12 @@ register_parallel_backend("mine", 3)  # type: ignore[arg-type]  # nothing that m
 register_parallel_backend(3, SequentialEngine)  # type: ignore[arg-type]  # no name
 assert_type(memory.store, Store | None)
 assert_type(memory.stats(), MemoryStats)
+memory.stats().save(Path("cache.html"))
 assert_type(memory.entries(), list[CacheEntry])
 assert_type(memory.plan(area, [(1.0,), {"width": 2.0}, 3.0]), Plan)
 assert_type(memory.verify(), Verification)
+assert_type(memory.facts(memory.entries()[0].key), dict[str, Any])
+assert_type(area.store, Store)
 assert_type(memory.eval(area.func, 2.0, height=1.0), float)
 memory.reduce_size("1G", 10, timedelta(days=1))
 memory.reduce_size(age_limit=3)  # type: ignore[arg-type]  # a timedelta
@@ -151,6 +155,9 @@ delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 
 doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
 advice: str = Parallel(progress="rich", trace="run.json").report().advice
+Parallel().report().save("report.html")
+Parallel().report().save(b"report.html")  # type: ignore[arg-type]  # a path
+peak: int = Parallel().report().memory[0].peak
 Parallel(progress=lambda done, total, failed: print(done, total or 0, failed))
 Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
@@ -160,6 +167,9 @@ Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
 Parallel(n_jobs=2, checkpoint=Path("kept"))
+Parallel(n_jobs=2, save_failures=Path("failures"))
+assert_type(read_capsule("x.lw"), Capsule)
+assert_type(verify("x.lw"), Inspection)
 Parallel(n_jobs=2, checkpoint=3)  # type: ignore[arg-type]  # a path
 by_map: list[int] = Parallel(n_jobs=2).map(double, range(3))
 by_two: list[float] = Parallel(n_jobs=2).map(pow, [1, 2], (3.0, 4.0))

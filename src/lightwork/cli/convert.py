@@ -5,7 +5,7 @@ from os import stat
 from typing import Any
 
 from ..persistence import dump, load
-from .command import OK, USAGE, Command, Refusal
+from .command import OK, USAGE, Command, Refusal, add_json, refused_path
 from .terminal import Terminal
 
 __all__ = ["CONVERT"]
@@ -50,7 +50,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         metavar="OLD=NEW",
         help="a module or class that has moved since SOURCE was written; may be repeated",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document: names and sizes")
+    add_json(parser, "names and sizes")
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
@@ -61,11 +61,11 @@ def _run(given: Namespace, terminal: Terminal) -> int:
     try:
         value = load(given.source, renames=renames)
     except Exception as exc:  # unpickling runs what the file says
-        raise Refusal(f"{given.source!r} cannot be read: {_in_words(exc)}") from exc
+        raise refused_path(given.source, exc) from exc
     try:
         dump(value, given.target, compress, format=given.format)
     except OSError as exc:
-        raise Refusal(f"{given.target!r} cannot be written: {_in_words(exc)}") from exc
+        raise refused_path(given.target, exc, "written") from exc
     sizes = {name: stat(path).st_size for name, path in (("source", given.source), ("target", given.target))}
     if given.json:
         paths = {"source": given.source, "target": given.target}
@@ -85,11 +85,6 @@ def _renames(pairs: list[str]) -> dict[str, str] | None:
             raise Refusal(f"--rename {pair}: write OLD=NEW", USAGE)
         renames[old] = new
     return renames or None
-
-
-def _in_words(exc: Exception) -> str:
-    notes = " ".join(getattr(exc, "__notes__", ()))
-    return f"{type(exc).__name__}: {exc} {notes}".rstrip()
 
 
 CONVERT = Command(

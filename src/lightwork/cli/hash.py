@@ -1,17 +1,16 @@
 """``lightwork hash``: the key of a file's bytes, of the value in a file, or of a Python expression."""
 
-import importlib
 import os
 import pickle
 import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any, NamedTuple
 
-from ..errors import LightworkError
 from ..hashing import HashNode, explain_hash, hash
 from ..hashing.files import bytes_key
 from ..persistence import load
-from .command import FAILED, OK, USAGE, Command, Refusal
+from .command import FAILED, OK, USAGE, Command, Refusal, add_json, refused_path
+from .naming import error_text, import_module
 from .terminal import Terminal
 
 __all__ = ["HASH"]
@@ -63,9 +62,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--depth", type=int, metavar="N", help="with --explain or --stable: deepest parts (default 10)"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON document: a list with an object per target"
-    )
+    add_json(parser, "a list with an object per target")
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
@@ -97,14 +94,9 @@ def _run(given: Namespace, terminal: Terminal) -> int:
 def _import(modules: list[str]) -> dict[str, Any]:  # Any: modules
     """The names that expressions may use."""
     names: dict[str, Any] = {}
-    if modules and "" not in sys.path:
-        sys.path.insert(0, "")  # the working directory, as in an interactive Python
     for text in modules:
         module, _, name = text.partition(":")
-        try:
-            found = importlib.import_module(module)
-        except Exception as exc:  # whatever a module does when it is imported
-            raise Refusal(f"--import {text}: {_named(exc)}", USAGE) from exc
+        found = import_module(module)
         names[name or module.partition(".")[0]] = found if name else sys.modules[module.partition(".")[0]]
     return names
 
@@ -121,7 +113,7 @@ def _value(target: str, given: Namespace, names: dict[str, Any]) -> Any:
         if is_file:
             return _bytes(target)
     except Exception as exc:  # unpickling runs what the file says
-        raise Refusal(f"{target!r} cannot be read: {_named(exc)}") from exc
+        raise refused_path(target, exc) from exc
     try:
         return eval(target, dict(names))
     except (Exception, SystemExit) as exc:
@@ -130,7 +122,7 @@ def _value(target: str, given: Namespace, names: dict[str, Any]) -> Any:
             if given.expression
             else "is no file, and no expression that can be evaluated"
         )
-        raise Refusal(f"{target!r} {kind}: {_named(exc)}", USAGE) from exc
+        raise Refusal(f"{target!r} {kind}: {error_text(exc)}", USAGE) from exc
 
 
 class _WholeFile(NamedTuple):
@@ -164,7 +156,7 @@ def _answer(target: str, value: Any, given: Namespace, depth: int) -> dict[str, 
     except Refusal:
         raise
     except Exception as exc:  # a value's own code runs when it is taken apart
-        raise Refusal(f"{target!r} has no key: {_named(exc)}") from exc
+        raise Refusal(f"{target!r} has no key: {error_text(exc)}") from exc
     return answer
 
 
@@ -173,7 +165,7 @@ def _differences(target: str, tree: HashNode, value: Any, hash_name: str, depth:
     try:
         copy = pickle.loads(pickle.dumps(value))
     except Exception as exc:  # a value's own code runs when it is pickled
-        raise Refusal(f"{target!r} cannot be pickled: {_named(exc)}") from exc
+        raise Refusal(f"{target!r} cannot be pickled: {error_text(exc)}") from exc
     other = explain_hash(copy, hash_name, depth=depth)
     return [{"path": found.path, "what": str(found)} for found in tree.differences(other)]
 
@@ -188,13 +180,6 @@ def _show(answer: dict[str, Any], terminal: Terminal, *, alone: bool) -> None:
             terminal.write(terminal.styled(row, "red") if " no key  " in row else row)
     for found in answer.get("differences", ()):
         terminal.write(terminal.styled("not the same after pickling: ", "red") + found["what"])
-
-
-def _named(exc: BaseException) -> str:
-    """An error in one phrase; those of lightwork speak for themselves."""
-    if isinstance(exc, LightworkError):
-        return str(exc)
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
 HASH = Command(

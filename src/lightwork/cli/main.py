@@ -2,20 +2,35 @@
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NoReturn
 
+from .. import cli  # whose parts, the commands, are imported when they are asked for
 from .._version import __version__
-from ..errors import InvalidOption, LightworkError
-from .command import EXIT_CODES, FAILED, USAGE, Command, Refusal
-from .convert import CONVERT
-from .hash import HASH
+from ..errors import InvalidOption, LightworkError, UnknownFormatError
+from .command import EXIT_CODES, FAILED, USAGE, Command, Group, Refusal
 from .terminal import Terminal
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Command, ...] = (CONVERT, HASH)
+_COMMANDS: Mapping[str, Callable[[], Command | Group]] = MappingProxyType(
+    {
+        "cache": lambda: cli.cache.CACHE,
+        "file": lambda: cli.file.FILE,
+        "convert": lambda: cli.convert.CONVERT,
+        "hash": lambda: cli.hash.HASH,
+        "run": lambda: cli.run.RUN,
+        "compat": lambda: cli.run.COMPAT,
+        "replay": lambda: cli.replay.REPLAY,
+        "report": lambda: cli.report.REPORT,
+        "doctor": lambda: cli.doctor.DOCTOR,
+        "bench": lambda: cli.bench.BENCH,
+        "completion": lambda: cli.completion.completion(_commands_but("completion")),
+    }
+)
 
+_WRONG = (InvalidOption, UnknownFormatError)  # of the line, or of a target on it
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _UNREAD = 141  # 128 + SIGPIPE
 
@@ -34,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; ``lightwork --help`` lists them. Asking for help or the version, and a line that
         cannot be parsed, raise `SystemExit` with it.
     """
-    terminal = Terminal(sys.stdout, sys.stderr)
+    terminal = Terminal(sys.stdout, sys.stderr, answers=sys.stdin)
     try:
-        given = _parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        given = _parser(words[:1]).parse_args(words)
         code = _run(given.command, given, terminal)
         terminal.flush()
     except KeyboardInterrupt:
@@ -53,8 +69,8 @@ def _run(command: Command, given: Namespace, terminal: Terminal) -> int:
     except Refusal as exc:
         message, code = str(exc), exc.code
     except LightworkError as exc:
-        message, code = str(exc), USAGE if isinstance(exc, InvalidOption) else FAILED
-    terminal.complain(f"lightwork {command.name}: {message}")
+        message, code = str(exc), USAGE if isinstance(exc, _WRONG) else FAILED
+    terminal.complain(f"lightwork {given.spelled}: {message}")
     return code
 
 
@@ -65,7 +81,12 @@ class _Parser(ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
-def _parser() -> ArgumentParser:
+def _commands_but(name: str) -> list[Command | Group]:
+    return [load() for known, load in _COMMANDS.items() if known != name]
+
+
+def _parser(first: Sequence[str]) -> ArgumentParser:
+    """The parser for a line that begins with this word: of one command, or of all if it names none."""
     parser = _Parser(
         prog="lightwork",
         description="Remember results, share out loops, keep objects in files, identify values.",
@@ -74,16 +95,27 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lightwork {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        each = commands.add_parser(
+    names = [name for name in first if name in _COMMANDS] or _COMMANDS
+    _add(parser, [_COMMANDS[name]() for name in names], "")
+    return parser
+
+
+def _add(parser: ArgumentParser, commands: Sequence[Command | Group], before: str) -> None:
+    """Declare commands below a parser; `before` is what is typed in front of their names."""
+    # Any: argparse has no public name for it
+    below: Any = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in commands:
+        details = EXIT_CODES if isinstance(command, Group) else f"{command.details}\n{EXIT_CODES}"
+        each = below.add_parser(
             command.name,
             help=command.summary,
             description=command.summary,
-            epilog=f"{command.details}\n{EXIT_CODES}",
+            epilog=details,
             formatter_class=RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_arguments(each)
-        each.set_defaults(command=command)
-    return parser
+        if isinstance(command, Group):
+            _add(each, command.commands, f"{before}{command.name} ")
+        else:
+            command.add_arguments(each)
+            each.set_defaults(command=command, spelled=f"{before}{command.name}")

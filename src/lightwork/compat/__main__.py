@@ -1,10 +1,9 @@
 """``python -m lightwork.compat script.py ...`` or ``-m module ...``: a program, with lightwork for joblib."""
 
-import os
-import runpy
 import sys
 
 from .alias import install
+from .program import run_module, run_script
 
 _USAGE = """usage: python -m lightwork.compat [-m MODULE | SCRIPT] [ARGUMENT ...]
 
@@ -25,18 +24,14 @@ def main(arguments: list[str]) -> None:
         if len(arguments) < 2:
             sys.stderr.write("python -m lightwork.compat: -m needs the name of a module\n")
             raise SystemExit(2)
-        sys.argv[:] = arguments[1:]
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        run_module(arguments[1], arguments[2:])
         return
     if arguments[0].startswith("-"):
         sys.stderr.write(
             f"python -m lightwork.compat: no option {arguments[0]}: give Python's own before -m\n"
         )
         raise SystemExit(2)
-    sys.argv[:] = arguments
-    if not sys.flags.safe_path:  # then Python has put the folder of this process there
-        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
-    runpy.run_path(arguments[0], run_name="__main__")
+    run_script(arguments[0], arguments[1:])
 
 
 if __name__ == "__main__":

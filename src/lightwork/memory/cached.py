@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from .. import memory
 from ..errors import StoreUnavailable, UnhashableError
 from ..hashing.dependencies import Dependencies
-from ..protocols import Known, Record, StatelessCallable
+from ..protocols import Known, Record, StatelessCallable, Store
 from ..system import log
 from ..system.computing import COMPUTING
 from .bound import BoundCachedFunction
@@ -221,6 +221,11 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         """What `calls` would compute now, and how long that took last time; see `Memory.plan`."""
         given = map(memory.plan.arguments, calls)
         return memory.plan.plan(self._keeper.store, self._keys, given, self._is_kept)
+
+    @property
+    def store(self) -> Store:
+        """Where its results are."""
+        return self._keeper.store
 
     def stats(self) -> "CallStats":
         """Hits, misses and their causes, time saved and spent, by the calls in this process so far."""

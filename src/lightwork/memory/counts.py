@@ -3,6 +3,7 @@
 A hit pays 0.8 µs for it. Threads may lose a count to each other; nothing depends on one.
 """
 
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ..protocols import Record
 from .facts import read_facts
 
 if TYPE_CHECKING:
+    from .course import Course, Marks
     from .stats import CallStats
 
 __all__ = ["Counts", "Ledger"]
@@ -41,7 +43,7 @@ _FIGURES = (
 class Counts:
     """What the calls of one cached function came to so far; see `CallStats`."""
 
-    __slots__ = _FIGURES
+    __slots__ = (*_FIGURES, "_due", "_saved")
 
     def __init__(self) -> None:
         self.hits = 0
@@ -56,6 +58,8 @@ class Counts:
         self.storing = 0.0
         self.loaded = 0
         self.unkept = 0
+        self._saved: Course | None = None
+        self._due = 0.0  # when `saved` is to be noted (s of the clock of hits)
 
     def hit(self, begun: float, keyed: float, ended: float, record: Record) -> bool:
         """A call that found `record`; three moments of it (s). Whether it is time to look at `is_loss`."""
@@ -69,13 +73,30 @@ class Counts:
         self.loaded += len(skeleton)
         if buffers:
             self.loaded += sum(memoryview(buffer).nbytes for buffer in buffers)
+        if ended > self._due:
+            self._mark(ended)
         hits = self.hits = self.hits + 1
         return not hits & _EVERY
 
     def add(self, other: "Counts") -> None:
         """Add the figures of others."""
+        if other.saved:
+            together = memory.course.summed([self.course(), other.course()])
+            self._saved = memory.course.Course(together)
         for name in _FIGURES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def course(self) -> "Marks":
+        """The seconds saved until some moments of `time.perf_counter`, the last of which is now."""
+        if self._saved is None:
+            return ()
+        marks, now = self._saved.marks, time.perf_counter()
+        return marks if marks[-1][1] == self.saved else [*marks, (now, self.saved)]
+
+    def _mark(self, moment: float) -> None:
+        if self._saved is None:
+            self._saved = memory.course.Course()
+        self._due = self._saved.mark(moment, self.saved)
 
     @property
     def is_loss(self) -> bool:

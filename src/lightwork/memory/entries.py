@@ -7,13 +7,15 @@ from ..protocols import Entry, Store, SupportsCounters, SupportsNotes, SupportsV
 from ..system.mapped import MAPPINGS
 from .counts import Counts
 from .facts import Metadata, read_facts
+from .history import History, on_the_wall
+from .made import note_at
 from .reasons import how_long
 from .stats import MemoryStats
 
 if TYPE_CHECKING:
     from .keeper import Keeper
 
-__all__ = ["CacheEntry", "Verification", "entries", "stats_of", "verify"]
+__all__ = ["CacheEntry", "Verification", "entries", "facts", "stats_of", "verify"]
 
 
 class CacheEntry(NamedTuple):
@@ -65,6 +67,13 @@ def entries(store: Store, now: float) -> Iterator[CacheEntry]:
         yield _described(store, entry, now)
 
 
+def facts(store: Store, key: bytes) -> Metadata:
+    """What is kept about a record, and about the code that made it; nothing if that is not known."""
+    found = _facts(store, key)
+    note = note_at(store, key, found["code"]) if isinstance(found.get("code"), str) else None
+    return {**found, "parts": note} if note else found
+
+
 def verify(store: Store, now: float) -> Verification:
     """Read every record to its last byte, compare it with its digests, and remove what is damaged."""
     records, nbytes, damaged = 0, 0, []
@@ -87,7 +96,9 @@ def stats_of(keeper: "Keeper | None") -> MemoryStats:
     for counts in functions.values():
         together.add(counts)
     figures = {name: counts.stats() for name, counts in functions.items()}
-    return MemoryStats(together.stats(), figures, *totals, MAPPINGS.count, MAPPINGS.most)
+    saved = {name: on_the_wall(counts.course()) for name, counts in functions.items() if counts.hits}
+    history = History(None if keeper is None else keeper.store, saved)
+    return MemoryStats(together.stats(), figures, *totals, MAPPINGS.count, MAPPINGS.most, history)
 
 
 def _totals(store: Store) -> Totals:
@@ -98,10 +109,10 @@ def _totals(store: Store) -> Totals:
 
 
 def _described(store: Store, entry: Entry, now: float) -> CacheEntry:
-    facts = _facts(store, entry.key)
+    known = _facts(store, entry.key)
     return CacheEntry(
-        function=str(facts.get("function", "")),
-        call=str(facts.get("call", "")),
+        function=str(known.get("function", "")),
+        call=str(known.get("call", "")),
         nbytes=entry.nbytes,
         age=max(now - entry.written, 0.0),
         unused=max(now - entry.accessed, 0.0),

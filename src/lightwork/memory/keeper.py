@@ -182,6 +182,9 @@ class _Keepers:
             keeper = self._keepers.get(id(store))
             if keeper is None:
                 keeper = self._keepers[id(store)] = Keeper(store)
+                tally = loaded("lightwork.system.tally")
+                if tally is not None:  # else nobody has asked
+                    tally.TALLY.hold(keeper)
             return keeper
 
     def _renew(self) -> None:

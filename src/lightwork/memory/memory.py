@@ -305,6 +305,23 @@ class Memory:
         """What is kept: function, call, size, age and cost of each result. None of them counts as used."""
         return [] if self._keeper is None else [*memory.entries.entries(self._keeper.store, time.time())]
 
+    def facts(self, key: bytes) -> Metadata:
+        """What is kept about a result beside its value, which is neither read nor counted as used.
+
+        Parameters
+        ----------
+        key
+            The 32 bytes of `CacheEntry.key`.
+
+        Returns
+        -------
+        dict
+            ``function``, ``call``, ``time`` (since the epoch), ``duration`` (s), and what the key was made
+            of: ``args`` (a digest of each argument), ``code`` (its number), ``parts`` (what that code
+            consists of). ``ttl`` (s) if the result lives for a span of time. Empty if nothing is known.
+        """
+        return {} if self._keeper is None else memory.entries.facts(self._keeper.store, key)
+
     def plan(self, func: Callable[..., Any], calls: Iterable[object]) -> "Plan":
         """Which of a number of calls would be computed now, and how long they took last time.
 

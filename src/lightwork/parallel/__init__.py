@@ -11,10 +11,12 @@
 `loop`             ``n_jobs=1``: a plain loop in the caller's thread
 `parallel`         the class `Parallel`; `config`, `options`: what it was asked to do
 `task`             what travels to the workers, and the only module of this package that they load
-`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`), `report`, `trace`
+`watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`), the
+                   memory (`gauge`), `report`, `trace` (which `traced` reads); `picture`: what they look like
 `workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
+`capsules`         tasks that failed, in files from which they can be run again
 `sharing`          objects that are sent to each worker once
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         batching,
         calling,
         cancelling,
+        capsules,
         carried,
         checkpoint,
         descriptors,
@@ -44,10 +47,12 @@ if TYPE_CHECKING:
         driver,
         features,
         flow,
+        gauge,
         global_seeding,
         hearing,
         loop,
         output,
+        picture,
         progress,
         recall,
         records,
@@ -61,10 +66,12 @@ if TYPE_CHECKING:
         surroundings,
         taken,
         trace,
+        traced,
         watch,
         workers,
     )
     from .calls import delayed
+    from .capsules import Capsule, read_capsule
     from .config import effective_n_jobs, parallel_config
     from .contexts import register_context
     from .failures import Failure
@@ -74,6 +81,7 @@ if TYPE_CHECKING:
     from .sharing import share
 
 __all__ = [
+    "Capsule",
     "Failure",
     "Parallel",
     "Retry",
@@ -82,6 +90,7 @@ __all__ = [
     "batching",
     "calling",
     "cancelling",
+    "capsules",
     "carried",
     "checkpoint",
     "delayed",
@@ -91,12 +100,15 @@ __all__ = [
     "effective_n_jobs",
     "features",
     "flow",
+    "gauge",
     "global_seeding",
     "hearing",
     "loop",
     "output",
     "parallel_config",
+    "picture",
     "progress",
+    "read_capsule",
     "recall",
     "records",
     "register_context",
@@ -112,6 +124,7 @@ __all__ = [
     "taken",
     "task_rng",
     "trace",
+    "traced",
     "watch",
     "workers",
 ]
@@ -120,6 +133,7 @@ __getattr__ = on_first_use(
     __name__,
     parts=__all__,
     names={
+        "Capsule": "capsules",
         "Failure": "failures",
         "Parallel": "parallel",
         "Retry": "retrying",
@@ -127,6 +141,7 @@ __getattr__ = on_first_use(
         "effective_n_jobs": "config",
         "share": "sharing",
         "parallel_config": "config",
+        "read_capsule": "capsules",
         "register_context": "contexts",
         "task_rng": "seeding",
     },

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-__all__ = ["Facts", "advise", "duration", "size"]
+from ..system.units import duration, size
+
+__all__ = ["Facts", "advise"]
 
 _MUCH = 0.25  # of the time of the workers
 _LARGE = 1e6  # bytes of the arguments of a task
@@ -36,22 +38,6 @@ class Facts(NamedTuple):
     """Whether the call stops while nobody takes results."""
 
     cores: int
-
-
-def duration(seconds: float) -> str:
-    """A short time in the unit that fits: ``"3 µs"``, ``"4.2 ms"``, ``"12 s"``."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.2g} µs"
-
-
-def size(nbytes: float) -> str:
-    """Bytes in the unit that fits: ``"80 MB"``."""
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if nbytes >= step:
-            return f"{nbytes / step:.3g} {unit}"
-    return f"{nbytes:.0f} B"
 
 
 def advise(facts: Facts) -> str:

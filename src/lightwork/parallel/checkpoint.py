@@ -5,14 +5,13 @@ in the input were the same. Its place plays no part, so the input may grow, shri
 those of a store: whole or not there, whatever kills a run, and as many runs at once as there may be.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import hashing, parallel, parcel, stores
-from ..errors import InvalidOption, ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
+from ..errors import ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
 from ..protocols import Call, Known, Record, Store
 from .failures import add_note, describe, not_a_call
 from .sheet import Sheet
@@ -20,21 +19,9 @@ from .sheet import Sheet
 if TYPE_CHECKING:
     from ..hashing.calls import CallKeys
 
-__all__ = ["Checkpoint", "checked_path", "open_checkpoint"]
+__all__ = ["Checkpoint", "open_checkpoint"]
 
 _OURS = b"lightwork checkpoint\n"
-
-
-def checked_path(path: object) -> str:
-    """The folder of a checkpoint as an absolute path."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
-        raise InvalidOption(f"checkpoint={path!r}: give the path of a folder, or None")
-    if stores.urls.is_url(os.fsdecode(path)):
-        raise InvalidOption(f"checkpoint={path!r} is a URL: checkpoints are kept in folders")
-    found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
-    if os.path.exists(found) and not os.path.isdir(found):
-        raise InvalidOption(f"checkpoint={path!r} is a file: give the path of a folder, which may be new")
-    return found
 
 
 def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None, sheet: Sheet) -> "Checkpoint":

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from heapq import heappop, heappush
 from itertools import chain, islice
+from math import inf
 from typing import Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, Told
+from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, SupportsMemory, Told
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
@@ -113,6 +114,8 @@ class Driver:
         self._switch.wake = session.wake
         self._errors: list[BaseException] = []  # of failed tasks, for the group
         self._sheet = sheet
+        if isinstance(session, SupportsMemory):
+            sheet.memory = session.memory
         self._observer = observer
         self._listener = listener
         self._recall = recall
@@ -197,10 +200,13 @@ class Driver:
         self._errors = []
 
     def _patience(self, timeout: float | None) -> float | None:
-        """Seconds until the next attempt of a task is due, at most `timeout`."""
-        if not self._later:
+        """Seconds until the next attempt of a task is due, or a look at the workers, at most `timeout`."""
+        next = self._sheet.due if self._sheet.memory is not None else inf
+        if self._later:
+            next = min(next, self._later[0][0])
+        if next == inf:
             return timeout
-        left = max(0.0, self._later[0][0] - time.monotonic())
+        left = max(0.0, next - time.monotonic())
         return left if timeout is None else min(left, timeout)
 
     def _due(self) -> list[FlowEvent]:
@@ -248,8 +254,7 @@ class Driver:
             case Settle():
                 self._settle(action)
             case Abort(index, error):
-                self._sheet.failed.append(index)
-                add_note(error, self._describe(index))
+                self._fail(index, error)
                 raise error
             case End():
                 self.ended = True
@@ -326,8 +331,7 @@ class Driver:
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action
-        self._sheet.failed.append(index)
-        add_note(error, self._describe(index))
+        self._fail(index, error)
         self._calls.drop(index, index + 1)
         if self._on_error == "return":
             self._results.put(index, [Failure(index, error, attempts)])
@@ -339,8 +343,10 @@ class Driver:
         self._done += 1
         self._failed += 1
 
-    def _describe(self, index: int) -> str:
-        return describe(index, self._calls.get(index, index + 1)[0])
+    def _fail(self, index: int, error: BaseException) -> None:
+        call = self._calls.get(index, index + 1)[0]
+        add_note(error, describe(index, call))
+        self._sheet.fail(index, call, error)
 
 
 def _nothing() -> None:

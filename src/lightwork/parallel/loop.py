@@ -43,7 +43,7 @@ def run_all(
     """
     results: list[Any] = []
     source = iter(tasks)
-    account, clock = sheet.accounts[0], time.monotonic
+    clock = time.monotonic
     size = 1
     while True:
         before, begin = len(results), clock()
@@ -54,8 +54,7 @@ def run_all(
         )
         seconds, count = clock() - begin, len(results) - before
         if size > 1:
-            account.tasks += count
-            account.here += seconds
+            sheet.ran_some(begin, begin + seconds, count, before)
             if seconds > _LONG:
                 sheet.note_slow(seconds, before, f"one of the {count} calls from here on")
         if not more:
@@ -86,8 +85,8 @@ def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Sw
             function, args, kwargs = call
             append(function(*args, **kwargs))
         except BaseException as error:
-            sheet.failed.append(len(results))
             _explain(error, len(results), call)
+            sheet.fail(len(results), call, error)
             raise
     return len(results) - before == count
 

@@ -1,9 +1,11 @@
 """The options of `Parallel`, checked one by one before anything happens."""
 
 import operator
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
+from .. import stores
 from ..errors import InvalidOption
 from ..protocols import Engine, ForeignWorkers
 from .arithmetic import evaluate
@@ -16,6 +18,7 @@ __all__ = [
     "default_n_jobs",
     "parse_batch_size",
     "parse_capture",
+    "parse_folder",
     "parse_mmap_mode",
     "parse_n_jobs",
     "parse_seed",
@@ -91,6 +94,20 @@ def parse_capture(capture: object, engine: Engine) -> Any:  # Any: a `CaptureOut
     raise InvalidOption(
         f'capture_output={capture!r}: give False, True, "fd", or a function of (index, stream, text)'
     )
+
+
+def parse_folder(path: object, name: str) -> str:
+    """The folder that an option names, which may be new, as an absolute path."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in os.fsdecode(path):
+        raise InvalidOption(f"{name}={path!r}: give the path of a folder, or None")
+    if stores.urls.is_url(os.fsdecode(path)):
+        raise InvalidOption(
+            f"{name}={path!r} is a URL: what it keeps is kept in a folder, give the path of one"
+        )
+    found = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    if os.path.exists(found) and not os.path.isdir(found):
+        raise InvalidOption(f"{name}={path!r} is a file: give the path of a folder, which may be new")
+    return found
 
 
 def parse_seed(seed: object) -> int | None:

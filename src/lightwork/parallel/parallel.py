@@ -15,6 +15,7 @@ from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
 from ..system.optional import loaded
+from .calls import LIST, RAISE, E_co, TypedCalls, W_co
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -35,6 +36,7 @@ from .options import (
     check_choice,
     parse_batch_size,
     parse_capture,
+    parse_folder,
     parse_mmap_mode,
     parse_seed,
     parse_task_timeout,
@@ -44,7 +46,6 @@ from .options import (
     refuse_memmapping,
 )
 from .task import TaskRunner, nesting_level
-from .typed import LIST, RAISE, E_co, TypedCalls, W_co
 
 if TYPE_CHECKING:
     from .around import Around
@@ -83,8 +84,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
         no more tasks are begun: about ``pre_dispatch + n_jobs`` results are held at most.
     verbose
-        Above 0, progress is logged by ``logging.getLogger("lightwork")`` at level INFO: about once a second,
-        above 10 at each change.
+        Above 0, progress is logged (logger ``lightwork``, level INFO) once a second, above 10 at each change.
     timeout
         Seconds to wait for the next result; then `TaskTimeout` is raised and all tasks are given up. It is
         not kept with one worker, and a warning says so.
@@ -122,6 +122,9 @@ class Parallel(TypedCalls[W_co, E_co]):
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
         the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
         each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
+    save_failures
+        A folder for tasks that failed for good, a file for each with function, arguments and error, which
+        ``lightwork replay FILE`` runs again. A task that cannot be kept costs a warning, nothing else.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -191,6 +194,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        save_failures: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         progress: "bool | Literal['rich'] | Observer" = False,
         trace: str | os.PathLike[str] | None = None,
@@ -212,14 +216,14 @@ class Parallel(TypedCalls[W_co, E_co]):
         self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as: ReturnAs = return_as
         self.timeout = parse_timeout(timeout)
-        self.pre_dispatch = pre_dispatch
-        self.batch_size = batch_size
+        self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.on_error: OnError = on_error
         self.retries = retries
         self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.progress = progress
-        self.checkpoint = None if checkpoint is None else parallel.checkpoint.checked_path(checkpoint)
+        self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
+        self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)
         wanted = parallel.workers.Wanted(
@@ -270,7 +274,15 @@ class Parallel(TypedCalls[W_co, E_co]):
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
-            watch = parallel.watch.watch(observer, workers, trace=self._trace, title=title)
+            subject = parallel.watch.Subject(
+                title,
+                self._engine.name,
+                skips=self.on_error == "skip",
+                waits_for_reader=self.return_generator,
+            )
+            watch = parallel.watch.watch(observer, workers, trace=self._trace, subject=subject)
+            if self.save_failures is not None:
+                watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
             path = self.checkpoint
@@ -304,7 +316,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             switch.cancel()
 
     def report(self) -> "Report":
-        """Where the time of the last call went, or of the one that goes on; to ``print``, or show in Jupyter.
+        """Where the time of the last call went, or of the one that goes on: ``print``, show or ``save`` it.
 
         Nothing has to be switched on: times are noted per batch (about 2 µs each), not per task.
 
@@ -315,12 +327,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         """
         if self._watch is None:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
-        return parallel.report.make_report(
-            self._watch.sheet,
-            backend=self._engine.name,
-            skips=self.on_error == "skip",
-            waits_for_reader=self.return_generator,
-        )
+        return self._watch.report()
 
     def __enter__(self) -> Self:
         return self

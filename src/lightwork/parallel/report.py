@@ -1,24 +1,23 @@
 """What `Parallel.report` returns: the times of a call, its slowest tasks, and a sentence of advice."""
 
-import html
-from typing import NamedTuple
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
+from .. import parallel
 from ..system.cpu import cpu_count
-from .advice import Facts, advise, duration
+from ..system.units import duration, size
+from .advice import Facts, advise
 from .sheet import Account, Sheet
+from .stretches import Run
+
+if TYPE_CHECKING:
+    from .gauge import MemoryCourse
 
 __all__ = ["Phases", "Report", "SlowCall", "WorkerTimes", "make_report"]
 
 _BAR = 40  # characters
 _LISTED = 8  # workers and indices that are printed; the fields have all
-_COLOURS = {
-    "run": "#3a7d44",
-    "transfer": "#c9a227",
-    "queue": "#8d6a9f",
-    "pickling": "#c8553d",
-    "input": "#2d7dd2",
-    "idle": "#d0d0d0",
-}
+_ORDER = ("run", "transfer", "queue", "pickling", "input", "idle")
 
 
 class Phases(NamedTuple):
@@ -53,6 +52,9 @@ class WorkerTimes(NamedTuple):
     share: float
     """The same as a part of the time of the call, 0 to 1."""
 
+    runs: tuple[Run, ...] = ()
+    """What it ran when, in at most 1,000 pieces: batches, or several joined."""
+
 
 class SlowCall(NamedTuple):
     """One of the calls that took longest."""
@@ -67,7 +69,7 @@ class SlowCall(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One call of a `Parallel`. ``print(report)`` shows all of it, and Jupyter draws it."""
+    """One call of a `Parallel`. ``print(report)`` tells it, Jupyter draws it, and `save` writes a page."""
 
     wall: float
     """Seconds from the call to its end, or until now."""
@@ -93,54 +95,60 @@ class Report(NamedTuple):
     advice: str
     """What to do next, in one sentence."""
 
+    memory: "tuple[MemoryCourse, ...]" = ()
+    """Of the calling process and of workers that are processes; empty if the call was shorter than 0.05 s."""
+
     def __str__(self) -> str:
-        workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
-        lines = [f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"]
-        lines += [_line(name, seconds, part) for name, seconds, part in self._parts()]
+        lines = [self.title]
+        lines += [_line(name, seconds, part) for name, seconds, part in self.parts()]
         if self.n_jobs > 1:
-            lines += [f"  worker {number}: {_worker(worker)}" for number, worker in self._shown()]
+            lines += [f"  worker {n}: {_worker(worker)}" for n, worker in enumerate(self.workers[:_LISTED])]
             if self.n_jobs > _LISTED:
                 lines.append(f"  ... and {self.n_jobs - _LISTED} more")
+        if peaks := [f"{course.name} {size(course.peak)}" for course in self.memory[: _LISTED + 1]]:
+            lines.append(f"  most memory seen: {', '.join(peaks)}")
         lines += [
             f"  slow: task {slow.index}, {duration(slow.seconds)}: {slow.call}" for slow in self.slowest
         ]
-        lines += [f"  {text}" for text in self._losses()]
+        lines += [f"  {text}" for text in self.losses()]
         return "\n".join([*lines, self.advice])
 
+    def __repr__(self) -> str:
+        return f"<Report: {self.title}; print it, or .save('report.html')>"
+
     def _repr_html_(self) -> str:
-        bar = "".join(
-            f'<div title="{name}: {duration(seconds)}" '
-            f'style="width:{100 * part:.2f}%;background:{_COLOURS[name]}"></div>'
-            for name, seconds, part in self._parts()
-        )
-        legend = " ".join(
-            f'<span style="color:{_COLOURS[name]}">&#9632;</span> {name} {100 * part:.0f} %'
-            for name, _, part in self._parts()
-        )
-        rows = "".join(
-            f"<tr><td>{slow.index}</td><td>{duration(slow.seconds)}</td>"
-            f"<td><code>{html.escape(slow.call)}</code></td></tr>"
-            for slow in self.slowest
-        )
-        table = (
-            f"<table><tr><th>task</th><th>time</th><th>slowest calls</th></tr>{rows}</table>" if rows else ""
-        )
-        title, *_ = str(self).split("\n", 1)
-        losses = "".join(f"<div>{text}</div>" for text in self._losses())
-        return (
-            f"<div><b>{html.escape(title)}</b>"
-            f'<div style="display:flex;height:1em;max-width:40em">{bar}</div><div>{legend}</div>'
-            f"{losses}{table}<div>{html.escape(self.advice)}</div></div>"
-        )
+        return parallel.picture.fragment_of(self)
 
-    def _parts(self) -> list[tuple[str, float, float]]:
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML file that needs nothing else: a timeline to zoom in, memory, the slowest calls.
+
+        Parameters
+        ----------
+        path
+            Its name, which ends in ``.html``. An older file gives way when the new one is whole.
+
+        Raises
+        ------
+        InvalidOption
+            The name does not end in ``.html`` or ``.htm``, or its folder is not there.
+        OSError
+            As from `open` and `write`.
+        """
+        parallel.picture.save_page(path, self)
+
+    @property
+    def title(self) -> str:
+        """The call in a few words."""
+        workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
+        return f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"
+
+    def parts(self) -> list[tuple[str, float, float]]:
+        """Name, seconds and part (0 to 1) of each phase."""
         seconds, total = self.phases._asdict(), sum(self.phases)
-        return [(name, seconds[name], seconds[name] / total if total else 0.0) for name in _COLOURS]
+        return [(name, seconds[name], seconds[name] / total if total else 0.0) for name in _ORDER]
 
-    def _shown(self) -> list[tuple[int, WorkerTimes]]:
-        return list(enumerate(self.workers[:_LISTED]))
-
-    def _losses(self) -> list[str]:
+    def losses(self) -> list[str]:
+        """Failed tasks in words, if there are any."""
         if not self.failed:
             return []
         listed = ", ".join(map(str, self.failed[:_LISTED])) + ", ..." * (len(self.failed) > _LISTED)
@@ -171,11 +179,12 @@ def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bo
         backend=backend,
         tasks=tasks,
         phases=phases,
-        workers=tuple(_times(account, wall) for account in accounts),
+        workers=tuple(_times(account, wall, sheet.began) for account in accounts),
         slowest=slowest,
         failed=failed,
         skipped=failed if skips else (),
         advice=advise(facts),
+        memory=sheet.courses(),
     )
 
 
@@ -184,8 +193,8 @@ def _sum(accounts: list[Account], name: str) -> float:
     return seconds
 
 
-def _times(account: Account, wall: float) -> WorkerTimes:
-    return WorkerTimes(account.tasks, account.run, account.run / wall if wall else 0.0)
+def _times(account: Account, wall: float, began: float) -> WorkerTimes:
+    return WorkerTimes(account.tasks, account.run, account.run / wall if wall else 0.0, account.runs(began))
 
 
 def _line(name: str, seconds: float, part: float) -> str:

@@ -20,12 +20,17 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from .. import parallel
+from ..errors import CallCancelled
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
 from .failures import brief
+from .stretches import Run, Stretches
 from .window import Window
 
 if TYPE_CHECKING:
+    from .capsules import Capsules
+    from .gauge import Gauge, MemoryCourse
     from .trace import Recording
 
 __all__ = ["Account", "Sheet"]
@@ -36,6 +41,9 @@ _NOTHING: Final = (0.0, 0.0)
 _SLOWEST: Final = 5
 _NOTED: Final = 2e-4
 """Seconds. Pickling and reading that takes less is not looked for between an end and the next look."""
+
+_LONG: Final = 0.05
+"""Seconds. In shorter calls nobody looks at the memory of the workers."""
 
 _WEIGHED: Final = 64
 """One batch in so many is looked at for how large its arguments are."""
@@ -60,7 +68,7 @@ class Account:
     """The time of one slot, in seconds. The first six parts add up to the time of the call so far."""
 
     __slots__ = (
-        "_ended", "_late", "_looked", "_parent", "_sent",
+        "_began", "_ended", "_late", "_looked", "_parent", "_runs_still", "_sent", "_stretches",
         "here", "idle", "input", "pickling", "queue", "run", "tail", "tasks", "transfer",
     )  # fmt: skip
 
@@ -77,7 +85,9 @@ class Account:
         self.here = 0.0
         """Seconds of tasks that ran in the thread that reads the input, to be added to `run` at the end."""
         self._sent: deque[_Sent] = deque()
-        self._ended = now  # when the last reported task ended
+        self._stretches = Stretches()
+        self._runs_still = False  # in a copy that was settled while a task ran
+        self._began = self._ended = now  # when the tasks of the last report began, and ended
         self._looked = now  # when the parent heard of it
         self._parent: _Parent = 0.0, 0.0  # when it ended
         self._late = 0.0  # seconds of pickling and input from there until the parent looked
@@ -104,6 +114,7 @@ class Account:
                 self.input += input
                 gap -= pickling + input
             self.transfer += gap
+        self._began = began
         # The worker may have begun before the parent had noted that it sent, or heard of what was before.
         seconds = max(over - began, 0.0)
         self.run += seconds
@@ -122,6 +133,23 @@ class Account:
         else:
             self._parent = parent[0] - late[0], parent[1] - late[1]
             self._late = late[0] + late[1]
+
+    def ran(self, began: float, ended: float, count: int, index: int) -> None:
+        """`count` tasks from `index` on ran in the thread that reads the input."""
+        self.tasks += count
+        self.here += ended - began
+        self._stretches.add(began, ended, count, index)
+
+    def note(self, count: int, index: int) -> None:
+        """Keep what `took` was told of as a piece of the course, with the index of its first task."""
+        self._stretches.add(self._began, self._ended, count, index)
+
+    def runs(self, origin: float) -> tuple[Run, ...]:
+        """What ran when, as far as it was reported; times counted from `origin` (s)."""
+        runs = tuple(self._stretches.runs(origin))
+        if self._runs_still and self._ended > self._began:
+            runs += (Run(self._began - origin, self._ended - origin, self._ended - self._began, 0, -1, -1),)
+        return runs
 
     def gave_back(self, count: int) -> None:
         """The last `count` tasks were taken back."""
@@ -149,6 +177,7 @@ class Account:
         account._looked += account.here
         if account._sent:
             account.lost(now, busy, exhausted)
+            account._runs_still = True
         else:
             account._rest(now, parent, exhausted)
         return account
@@ -219,10 +248,17 @@ class Sheet:
         self.weight = 0
         """... and the bytes of the arguments of the first task of each."""
         self.failed: list[int] = []
+        self.capsules: Capsules | None = None
+        """Keeps the tasks that failed, if that was asked for."""
         self._exhausted = inf  # when
         self._busy = _Busy()
         self._batches = 0
         self._slowest: list[tuple[float, int, str]] = []  # a heap
+        self._gauge: Gauge | None = None
+        self.due = now + _LONG
+        """When the memory of the workers is to be looked at."""
+        self.memory: Callable[[], Sequence[int]] | None = None
+        """Gives the bytes that the worker of each slot has, if the engine can tell."""
         self.floor = 0.0
         """Seconds. No shorter call is one of the slowest."""
 
@@ -261,6 +297,8 @@ class Sheet:
     def take_in(self, reports: Sequence[Report], calls: Window[Call]) -> None:
         """Workers reported. `calls` still holds the tasks of the reports."""
         now = self.clock()
+        if now >= self.due:
+            self._look()
         parent = self.pickling, self.input
         for report in reports:
             account = self.accounts[report.slot]
@@ -270,6 +308,7 @@ class Sheet:
                     began = now - seconds
                 count = len(values)
                 ended = account.took(count, seconds, began, self._busy, self._exhausted)
+                account.note(count, index)
                 if slowest is not None:
                     index, seconds = slowest
                 if seconds > self.floor and (count == 1 or slowest is not None):
@@ -278,9 +317,12 @@ class Sheet:
                 seconds = report.seconds
                 began = now - seconds if report.began is None else report.began
                 ended = account.took(1, seconds, began, self._busy, self._exhausted)
+                account.note(1, report.index)
                 self._note_slow(seconds, report.index, calls)
             elif isinstance(report, Lost):
                 account.lost(now, self._busy, self._exhausted)
+                if report.running is not None:
+                    account.note(0, report.running)
                 ended = now
             else:
                 account.gave_back(report.stop - report.start)
@@ -296,23 +338,33 @@ class Sheet:
         """A task ran in the thread that reads the input, from `begin` until now."""
         now = self.clock()
         seconds = now - begin
-        self.accounts[0].tasks += 1
-        self.accounts[0].here += seconds
+        self.ran_some(begin, now, 1, index)
         if seconds > self.floor:
             self.note_slow(seconds, index, brief(call, seconds))
         if error is not None:
-            self.failed.append(index)
+            self.fail(index, call, error)
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 
     def passed(self, index: int, call: Call, begin: float) -> None:
         """As `ran`, for a task that ended well: at a third of the price if it was a short one."""
-        seconds = self.clock() - begin
-        if seconds > self.floor or self.recording is not None:
+        now = self.clock()
+        if now - begin > self.floor or self.recording is not None:
             self.ran(index, call, begin)
         else:
-            self.accounts[0].tasks += 1
-            self.accounts[0].here += seconds
+            self.ran_some(begin, now, 1, index)
+
+    def ran_some(self, begin: float, end: float, count: int, index: int) -> None:
+        """`count` tasks from `index` on ran in the thread that reads the input, from `begin` to `end`."""
+        self.accounts[0].ran(begin, end, count, index)
+        if end >= self.due:
+            self._look()
+
+    def fail(self, index: int, call: Call, error: BaseException) -> None:
+        """A task failed for good."""
+        self.failed.append(index)
+        if self.capsules is not None and not isinstance(error, CallCancelled | KeyboardInterrupt):
+            self.capsules.save(index, call, error)
 
     def note_slow(self, seconds: float, index: int, text: str) -> None:
         """Keep a call if it is one of the slowest."""
@@ -330,6 +382,7 @@ class Sheet:
         """The call has ended. Safe to call twice."""
         if self.ended is None:
             self.ended = self.clock()
+            self.memory = None  # it belongs to the session
 
     def slowest(self) -> list[tuple[float, int, str]]:
         """Seconds, index and text of the slowest calls, the slowest first."""
@@ -341,6 +394,15 @@ class Sheet:
         parent = self.pickling, self.input
         accounts = [account.settled(now, parent, self._busy, self._exhausted) for account in self.accounts]
         return now - self.began, accounts
+
+    def courses(self) -> "tuple[MemoryCourse, ...]":
+        """The memory of this process and the workers as it was seen, if the call was long enough."""
+        return () if self._gauge is None else self._gauge.courses(self.began)
+
+    def _look(self) -> None:
+        if self._gauge is None:
+            self._gauge = parallel.gauge.Gauge(self.clock)
+        self.due = self._gauge.look(self.memory)
 
     def _note_slow(self, seconds: float, index: int, calls: Window[Call]) -> None:
         if seconds > self.floor:

@@ -1,12 +1,13 @@
 """``trace="run.json"``: what ran where and when, in the Chrome trace format, for Perfetto or ``chrome://tracing``.
 
 While the call runs a `Recording` keeps what engines tell, per batch: eight bytes per task, and the text of a
-call that took a millisecond or longer. The file is made from it when the call has ended.
+call that took a millisecond or longer. The file is made from it when the call has ended. The report of the
+call is in it too, where the format leaves room for it (``otherData``); `traced` reads it all.
 
 Source
 ------
 "Trace Event Format", Google: docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
-Complete events (``X``), instant events (``i``), metadata (``M``); times in microseconds.
+Complete events (``X``), instant events (``i``), counters (``C``), metadata (``M``); times in microseconds.
 """
 
 import json
@@ -14,12 +15,13 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import InvalidOption
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from ..system.atomic import atomic_writer
 from .failures import brief
+from .report import Report as Summary
 from .window import Window
 
 __all__ = ["Recording", "check_path", "write_trace"]
@@ -156,17 +158,17 @@ def check_path(trace: object) -> str | None:
     return path
 
 
-def write_trace(path: str, recording: Recording, *, began: float, slots: int, title: str) -> None:
+def write_trace(path: str, recording: Recording, *, began: float, title: str, report: Summary) -> None:
     """Write the file, whole or not at all.
 
     Parameters
     ----------
     began
         The moment that becomes 0, seconds of `time.monotonic`.
-    slots
-        Workers of the call: each has a row, also one that ran nothing.
     title
         Of the call.
+    report
+        Of the call. Each worker in it has a row, also one that ran nothing.
 
     Raises
     ------
@@ -174,15 +176,23 @@ def write_trace(path: str, recording: Recording, *, began: float, slots: int, ti
         As from `open` and `write`.
     """
     with atomic_writer(path, sync=False) as file:
-        head = {"displayTimeUnit": "ms", "otherData": {"title": title}}
+        head = {"displayTimeUnit": "ms", "otherData": {"title": title, "report": _summary(report)}}
         opening = json.dumps(head)[:-1] + ', "traceEvents": [\n'
-        chunk = [opening, ",\n".join(map(json.dumps, _rows(slots, title)))]
-        for event in _events(recording, began):
+        chunk = [opening, ",\n".join(map(json.dumps, _rows(report.n_jobs, title)))]
+        for event in chain(_events(recording, began), _counters(report)):
             chunk.append(event)
             if len(chunk) > 4096:
                 file.write("".join(chunk).encode())
                 chunk.clear()
         file.write(("".join(chunk) + "\n]}\n").encode())
+
+
+def _summary(report: Summary) -> dict[str, Any]:  # Any: what json takes
+    """What the events do not tell."""
+    workers = [worker._replace(runs=())._asdict() for worker in report.workers]
+    slowest = [slow._asdict() for slow in report.slowest]
+    told = report._replace(memory=())._asdict()
+    return {**told, "phases": report.phases._asdict(), "workers": workers, "slowest": slowest}
 
 
 def _rows(slots: int, title: str) -> Iterator[dict[str, object]]:
@@ -212,3 +222,11 @@ def _events(recording: Recording, began: float) -> Iterator[str]:
     for row, moment, reason in recording.losses():
         event = {"name": "worker died", "ph": "i", "s": "t", "ts": round((moment - began) * 1e6, 3)}
         yield ",\n" + json.dumps(event | {"pid": pid, "tid": row, "args": {"reason": reason}})
+
+
+def _counters(report: Summary) -> Iterator[str]:
+    pid = os.getpid()
+    for course in report.memory:
+        for seconds, nbytes in course.moments:
+            event = {"name": f"memory of {course.name}", "ph": "C", "ts": round(seconds * 1e6, 3), "pid": pid}
+            yield ",\n" + json.dumps(event | {"tid": _INPUT, "args": {"bytes": nbytes}})

@@ -28,6 +28,7 @@ __all__ = [
     "read_outer",
     "survey",
     "survey_forwards",
+    "verify",
 ]
 
 # Pieces of fewer bytes are read at once. Each call of the system lets another thread have the interpreter,
@@ -175,6 +176,44 @@ def survey_forwards(source: Input) -> Survey:
                 raise CorruptFileError("a block has a wrong length")
             _skip(source, frame.stored)
     return Survey(*_back(source, slots, nbytes))
+
+
+def verify(source: Input) -> Survey:
+    """Read a container to its end and compare all of it with its checksums, in the memory of its skeleton.
+
+    Nothing is decompressed. Errors as from `read`.
+    """
+    skeleton, slots = _front(source, _OPEN)
+    room = memoryview(bytearray(layout.PIECE))
+    digests: list[list[bytes]] = []  # of raw buffers, in their order
+    for slot in slots:
+        if slot.in_blocks:
+            for start in range(0, slot.nbytes, layout.CHUNK):
+                head, frame = _frame(source, (layout.BLOCK,))
+                if frame.plain != min(slot.nbytes - start, layout.CHUNK) or frame.stored > frame.plain:
+                    raise CorruptFileError("a block has a wrong length")
+                layout.check_payload(head, source.take(frame.stored)())
+        else:
+            digests.append(_digests(source, slot.nbytes, room))
+    tail, footer = _back(source, slots, len(skeleton))
+    if not footer.changed:
+        _compare(
+            [place for place, slot in zip(tail.places, slots, strict=True) if not slot.in_blocks], digests
+        )
+    return Survey(tail, footer)
+
+
+def _digests(source: Input, nbytes: int, room: memoryview) -> list[bytes]:
+    """Those of the pieces of a raw buffer, read one after the other into `room`."""
+    padding = layout.padding(source.position)
+    source.expect(padding + nbytes)
+    source.fill(room[:0], padding=padding)()
+    found = []
+    for start in range(0, nbytes, layout.PIECE):
+        piece = room[: min(nbytes - start, layout.PIECE)]
+        source.fill(piece)()
+        found.append(layout.piece_digest(piece))
+    return found
 
 
 def _skip(source: Input, nbytes: int) -> None:

@@ -10,7 +10,7 @@ from ..system.optional import on_first_use
 if TYPE_CHECKING:
     from . import foreign, keyed, safe
     from .compressors.registry import CompressorWrapper, register_compressor
-    from .inspection import Inspection, inspect
+    from .inspection import Inspection, inspect, verify
     from .loading import load, loads
     from .opening import OpenedFile, open
     from .safe.registered import register_safe
@@ -34,6 +34,7 @@ __all__ = [
     "register_compressor",
     "register_safe",
     "safe",
+    "verify",
 ]
 
 __getattr__ = on_first_use(
@@ -53,5 +54,6 @@ __getattr__ = on_first_use(
         "open": "opening",
         "register_compressor": "compressors.registry",
         "register_safe": "safe.registered",
+        "verify": "inspection",
     },
 )

@@ -2,14 +2,20 @@
 
 import os
 import stat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import parcel, persistence  # whose parts are loaded when they are needed
-from ..errors import InvalidOption
+from ..errors import CorruptFileError, InvalidOption
 from .joining import named
 from .options import path_of
 
-__all__ = ["Inspection", "Segment", "inspect"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..parcel.inputs import FileInput, Input
+    from ..parcel.reader import Survey
+
+__all__ = ["Inspection", "Segment", "inspect", "verify"]
 
 
 class Segment(NamedTuple):
@@ -87,20 +93,57 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     CorruptFileError, OSError
         As from `load`.
     """
+    return _looked_at(path, _ends, parcel.reader.survey_forwards, "inspect")
+
+
+def verify(path: str | os.PathLike[str]) -> Inspection:
+    """Read a file that `dump` wrote to its last byte and compare all of it with its checksums.
+
+    Nothing is unpickled, and no more memory is taken than the pickle without its arrays has. Arrays that were
+    mapped for writing have no checksums any more: ``changed_in_place`` of what is returned tells so.
+
+    Raises
+    ------
+    CorruptFileError
+        It is damaged or cut short; the message tells where.
+    InvalidOption, UnknownFormatError, OSError
+        As from `inspect`.
+    """
+    return _looked_at(path, _all, parcel.reader.verify, "verify")
+
+
+def _ends(source: "FileInput", size: int) -> "Survey":
+    return parcel.reader.survey(source, size)
+
+
+def _all(source: "FileInput", size: int) -> "Survey":
+    found = parcel.reader.verify(source)
+    if source.position != size:
+        raise CorruptFileError(f"it has {size - source.position} bytes after its end")
+    return found
+
+
+def _looked_at(
+    path: str | os.PathLike[str],
+    look: "Callable[[FileInput, int], Survey]",
+    look_inside: "Callable[[Input], Survey]",
+    asked: str,
+) -> Inspection:
+    """What `look` tells of a file, or `look_inside` if it is compressed as a whole."""
     name = path_of(path)
     if name is None:
-        raise InvalidOption(f"inspect needs a path, not {path!r} (type {type(path)})")
+        raise InvalidOption(f"{asked} needs a path, not {path!r} (type {type(path)})")
     mode = os.stat(name).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe may wait for ever
-        raise InvalidOption(f"inspect needs a regular file, {name!r} is none")
+        raise InvalidOption(f"{asked} needs a regular file, {name!r} is none")
     with open(name, "rb", buffering=0) as file, named(repr(name)):
         size = os.fstat(file.fileno()).st_size
         compressor = ""
         if parcel.layout.is_container(file.read(len(parcel.layout.MAGIC))):
-            found = parcel.reader.survey(parcel.inputs.FileInput(file.fileno()), size)
+            found = look(parcel.inputs.FileInput(file.fileno()), size)
         else:
             file.seek(0)
-            compressor, found = persistence.foreign.opening.survey(file)
+            compressor, found = persistence.foreign.opening.survey(file, look_inside)
     segments = [_segment(*place.slot, place.offset, place.marks) for place in found.tail.places]
     facts = found.tail.facts
     return Inspection(

@@ -10,7 +10,7 @@ from .access import Access, OpenFile, access
 from .joining import Wanted
 from .options import path_of
 from .renames import renaming
-from .table import table
+from .table import Row, rows, table
 from .views import LazyArray, Parts, entries_of, type_name
 from .ways import chosen_way
 
@@ -80,6 +80,10 @@ class OpenedFile:
     def items(self) -> Iterator[tuple[Any, Any]]:
         """Each key and what is under it."""
         return ((key, self[key]) for key in self.keys())
+
+    def rows(self) -> list[Row]:
+        """The parts in words, as ``print`` shows the first hundred of them."""
+        return rows(self._access)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.keys())

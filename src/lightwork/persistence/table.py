@@ -1,34 +1,57 @@
 """The parts of a file as a table for people."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import parcel
 from .access import Access
 from .views import LazyArray, entries_of, type_name
 
 # Any: parts of the user's value.
-__all__ = ["table"]
+__all__ = ["Row", "rows", "table"]
 
 _ROWS = 100
 _HEADS = ("key", "type", "shape", "dtype", "bytes", "in the file")
 
 
+class Row(NamedTuple):
+    """One part of a file, in words; empty where there is nothing to say."""
+
+    key: str
+    type: str
+    shape: str
+    dtype: str
+    nbytes: str
+    """Bytes of its arrays when they are loaded."""
+
+    kept: str
+    """How an array is kept in the file."""
+
+
+def rows(access: Access) -> list[Row]:
+    """A row for each part; one with an empty key for a value without parts."""
+    return [Row(*_row(access, key, inner)) for key, inner in _entries(access) or [("", access.outline)]]
+
+
 def table(access: Access) -> str:
     """One line for each part: key, type, shape, dtype, bytes of its arrays, and how they are kept."""
-    part = access.outline
-    entries: list[tuple[Any, Any]] = [] if parcel.outline.array_at(part) else entries_of(part)
+    part, entries = access.outline, _entries(access)
     lines = [f"{access.path}: {access.nbytes:,} bytes, {type_name(part)} of {len(entries)}"]
     if not entries:
         entries, lines = [("", part)], [f"{access.path}: {access.nbytes:,} bytes"]
-    rows = [_HEADS, *(_row(access, key, inner) for key, inner in entries[:_ROWS])]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = [_HEADS, *(_row(access, key, inner) for key, inner in entries[:_ROWS])]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     ]
     if len(entries) > _ROWS:
         lines.append(f"… and {len(entries) - _ROWS:,} more")
     return "\n".join(lines)
+
+
+def _entries(access: Access) -> list[tuple[Any, Any]]:
+    return [] if parcel.outline.array_at(access.outline) else entries_of(access.outline)
 
 
 def _row(access: Access, key: Any, part: Any) -> Sequence[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .files import FileStore
     from .locations import open_url
     from .objects import ObjectStore
-    from .opening import open_store
+    from .opening import has_store, open_store
     from .sqlite import SqliteStore
     from .tiered import TieredStore
     from .transient import TransientStore
@@ -25,6 +25,7 @@ __all__ = [
     "TieredStore",
     "TransientStore",
     "eviction",
+    "has_store",
     "open_store",
     "open_url",
     "urls",
@@ -39,6 +40,7 @@ __getattr__ = on_first_use(
         "SqliteStore": "sqlite",
         "TieredStore": "tiered",
         "TransientStore": "transient",
+        "has_store": "opening",
         "open_store": "opening",
         "open_url": "locations",
     },

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from .. import stores
 from ..system.filesystems import is_local
+from .folder import VERSION
 from .opened import opened
 
 if TYPE_CHECKING:
     from ..protocols import Store
 
-__all__ = ["open_store"]
+__all__ = ["has_store", "open_store"]
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -44,3 +45,8 @@ def open_store(
     if isinstance(location, str) and "://" in location and stores.urls.is_url(location):
         return stores.open_url(location, trusted=trusted, options=options)
     return opened(stores.SqliteStore if is_local(location) else stores.FileStore, location, trusted)
+
+
+def has_store(location: str | os.PathLike[str]) -> bool:
+    """Whether anything was ever kept in a folder. Touches nothing."""
+    return os.path.isdir(os.path.join(location, VERSION))

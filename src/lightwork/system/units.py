@@ -1,15 +1,16 @@
-"""Sizes and spans of time as people write them: ``"1.5GB"``, ``"90s"``, ``"7 days"``."""
+"""Sizes and spans of time as people write them, ``"1.5GB"``, ``"7 days"``, and read them, ``"4.2 ms"``."""
 
 import re
 from datetime import timedelta
 
 from ..errors import InvalidOption
 
-__all__ = ["parse_bytes", "parse_seconds"]
+__all__ = ["duration", "parse_bytes", "parse_seconds", "size"]
 
 # joblib counts K, M and G in powers of 1024; so do we, whichever way the unit is spelled.
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_TIMES = (("h", 6e4, 3600.0), ("min", 1e3, 60.0), ("s", 1.0, 1.0), ("ms", 1e-3, 1e-3), ("µs", 1e-6, 1e-6))
 _SPAN = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 
@@ -48,3 +49,19 @@ def _seconds(span: object) -> float | None:
         factor = _SECONDS.get(_SPAN.get(match[2], match[2])) if match else None
         return float(match[1]) * factor if match and factor else None
     return float(span) if isinstance(span, int | float) and not isinstance(span, bool) else None
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits: ``"3 µs"``, ``"4.2 ms"``, ``"12 s"``; from 1,000 s on ``"25 min"``."""
+    for unit, least, step in _TIMES:
+        if seconds >= least:
+            return f"{seconds / step:.3g} {unit}"
+    return f"{seconds * 1e6:.2g} µs"
+
+
+def size(nbytes: float) -> str:
+    """Bytes in the unit that fits: ``"80 MB"``."""
+    for unit, step in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if nbytes >= step:
+            return f"{nbytes / step:.3g} {unit}"
+    return f"{nbytes:.0f} B"

@@ -69,8 +69,8 @@ def test_what_has_moved_is_renamed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (["missing", "new.lw"], 1, "FileNotFoundError"),
-        (["good", "no/such/folder/x"], 1, "cannot be written"),
+        (["missing", "new.lw"], 2, "FileNotFoundError"),
+        (["good", "no/such/folder/x"], 2, "cannot be written"),
         (["good"], 2, "TARGET"),
         (["good", "new.lw", "--format", "zip"], 2, "--format"),
         (["good", "new.lw", "--compress", "zup"], 2, "zup"),

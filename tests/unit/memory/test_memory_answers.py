@@ -131,6 +131,20 @@ def test_entries_tell_function_call_size_age_and_cost(tmp_path: Path) -> None:
     assert memory.entries() == []
 
 
+def test_facts_tell_what_is_kept_beside_a_value(tmp_path: Path) -> None:
+    """Of the call, of its code, and nothing of results that are not there. Nothing counts as used."""
+    memory = Memory(tmp_path)
+    memory.cache(double, ttl="1h")(3)
+    (entry,) = memory.entries()
+    facts = memory.facts(entry.key)
+    assert (facts["call"], facts["ttl"], set(facts["args"])) == ("double(3)", 3600.0, {"x"})
+    assert facts["duration"] == pytest.approx(entry.seconds)
+    assert any(name.endswith(":double") for name in facts["parts"]["parts"])
+    assert memory.facts(bytes(32)) == {}
+    assert Memory(None).facts(entry.key) == {}
+    assert memory.cache(double).store is memory.store
+
+
 def test_a_plan_tells_what_would_be_computed_and_how_long_it_took(memory: Memory) -> None:
     """Calls that are kept, or the same as an earlier one, cost nothing; new ones what calls usually take."""
     cached = memory.cache(slow)

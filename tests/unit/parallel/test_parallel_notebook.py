@@ -1,4 +1,4 @@
-"""The bar and the report in a real Jupyter kernel."""
+"""Bars, reports and figures of a cache in a real Jupyter kernel."""
 
 import os
 from collections.abc import Iterator
@@ -71,4 +71,24 @@ def test_a_notebook_draws_the_report(kernel: Kernel) -> None:
     shown = kernel.run("parallel = Parallel(2)\nparallel([delayed(time.sleep)(0.01)] * 4)\nparallel.report()")
     (message,) = shown
     assert message["msg_type"] == "execute_result"
-    assert "4 tasks in" in message["content"]["data"]["text/html"]
+    shown_page = message["content"]["data"]["text/html"]
+    assert "4 tasks in" in shown_page
+    assert shown_page.count("<svg") == 2  # one lane per worker
+    assert "<script" not in shown_page
+    assert message["content"]["data"]["text/plain"].startswith("<Report: 4 tasks in")
+
+
+def test_a_notebook_draws_the_figures_of_a_cache(kernel: Kernel, tmp_path: Path) -> None:
+    """As the value of a cell: what was saved, and by which function; as a file, all of it over time."""
+    shown = kernel.run(
+        f"from lightwork import Memory\nmemory = Memory({str(tmp_path)!r})\n"
+        "@memory.cache\ndef nap(seconds): time.sleep(seconds)\n"
+        "nap(0.01); nap(0.01)\nmemory.stats()"
+    )
+    (message,) = shown
+    page = message["content"]["data"]["text/html"]
+    assert "1 results, " in page
+    assert "nap</td>" in page
+    assert "<script" not in page
+    assert kernel.run(f"memory.stats().save({str(tmp_path / 'cache.html')!r})") == []
+    assert "Size by function" in (tmp_path / "cache.html").read_text()

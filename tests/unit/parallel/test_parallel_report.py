@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from lightwork.errors import ParallelError
 from lightwork.parallel import Parallel, delayed
-from lightwork.parallel.advice import Facts, advise, duration, size
+from lightwork.parallel.advice import Facts, advise
 from lightwork.parallel.report import Phases, Report
 from lightwork.parallel.sheet import Account, Sheet
 from lightwork.parallel.window import Window
 from lightwork.protocols import Batch, Call, Done, Failed, Returned
+from lightwork.system.units import duration, size
 
 PLACES = [(1, None), (2, "threads"), (2, "processes"), (3, "sequential")]
 
@@ -197,7 +198,7 @@ def test_a_report_prints_and_draws_itself() -> None:
     assert text.endswith(report.advice)
     assert "<b>&#x27;" not in page
     assert "&lt;b&gt;" in page
-    assert page.count("title=") == len(Phases._fields)
+    assert page.count("title=") == len(Phases._fields) + report.n_jobs  # each phase, each worker
 
 
 # Of the accounts alone

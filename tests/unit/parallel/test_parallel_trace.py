@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,12 @@ def read(path: Path) -> list[dict[str, Any]]:
         assert isinstance(event["name"], str)
         assert event["pid"] == os.getpid()
         assert isinstance(event["tid"], int)
-        wanted = {"M": {"args"}, "X": {"cat", "ts", "dur", "args"}, "i": {"ts", "s", "args"}}[event["ph"]]
+        wanted = {
+            "M": {"args"},
+            "X": {"cat", "ts", "dur", "args"},
+            "i": {"ts", "s", "args"},
+            "C": {"ts", "args"},
+        }[event["ph"]]
         assert set(event) == {"name", "ph", "pid", "tid"} | wanted
         assert event.get("ts", 0) >= 0
         assert event.get("dur", 0) >= 0
@@ -193,3 +199,27 @@ def test_a_relative_path_means_the_folder_of_the_constructor(
     monkeypatch.chdir("/")
     parallel([delayed(add)(1, 1)])
     assert tasks(read(tmp_path / "run.json"))
+
+
+def boxed_nap(seconds: float) -> list[float]:
+    time.sleep(seconds)
+    return [seconds]
+
+
+def failing_nap(seconds: float) -> None:
+    time.sleep(seconds)
+    raise ValueError(seconds)
+
+
+@pytest.mark.parametrize("slow", [boxed_nap, failing_nap])
+def test_a_slow_task_is_no_time_of_the_one_before(slow: Callable[[float], object], tmp_path: Path) -> None:
+    """Results of other kinds leave in frames of their own; each has the time of its own tasks."""
+    path = tmp_path / "run.json"
+    calls = [delayed(slow)(0.03) if i % 2 else delayed(add)(i, 1) for i in range(20)]
+    parallel = Parallel(2, trace=path, batch_size=10, on_error="return")
+    parallel([delayed(add)(0, 0)] * 20)  # the workers are there
+    parallel(calls)
+    found = tasks(read(path))
+    assert all(found[index]["dur"] >= 0.03e6 for index in range(1, 20, 2))
+    quick = sorted(found[index]["dur"] for index in range(0, 20, 2))
+    assert quick[5] < 0.01e6  # the median: others may be at work on this machine

@@ -6,7 +6,7 @@ import pytest
 from lightwork.errors import CacheWarning, StoreUnavailable
 from lightwork.memory import Memory
 from lightwork.protocols import Record
-from lightwork.stores import FileStore, SqliteStore
+from lightwork.stores import FileStore, SqliteStore, has_store
 from lightwork.testing.stores import key_of
 
 SMALL = Record(b"small", (), b"{}")
@@ -82,3 +82,13 @@ def test_a_refused_folder_costs_a_warning(tmp_path: Path) -> None:
     trusting = Memory(tmp_path, trust_folder=True).cache(half)
     assert trusting(3) == 1.5
     assert trusting.check_call_in_cache(3)
+
+
+@pytest.mark.parametrize("kind", [SqliteStore, FileStore])
+def test_a_folder_tells_whether_anything_was_kept_there(tmp_path: Path, kind: type[SqliteStore]) -> None:
+    """Asking makes nothing."""
+    location = tmp_path / "cache"
+    assert not has_store(location)
+    assert not location.exists()
+    kind(location).put(key_of(1), Record(b"x", [], b"{}"))
+    assert has_store(location)

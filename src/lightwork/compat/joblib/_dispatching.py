@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sized
 from typing import Any
 
+from ...system.tally import TALLY
 from ._utils import eval_expr
 from .logger import Logger, short_format_time
 
@@ -192,6 +193,7 @@ class Dispatcher(Logger):
             self._jobs = deque()
             self._failed = None
             self._terminate_and_reset()
+            self._tell(self._cached_effective_n_jobs)
             self._running = False
 
     def _get_sequential_output(self, iterable: Iterable[Any]) -> Generator[Any, None, None]:
@@ -222,6 +224,11 @@ class Dispatcher(Logger):
             self._original_iterator = None
             self._running = False
             self._terminate_and_reset()
+            self._tell(1)
+
+    def _tell(self, workers: int) -> None:
+        seconds, failed = time.time() - self._start_time, int(bool(self._exception))
+        TALLY.call(str(self), workers=workers, tasks=self.n_completed_tasks, failed=failed, seconds=seconds)
 
     # -- tasks out --------------------------------------------------------------------------------------
 

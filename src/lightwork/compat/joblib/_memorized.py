@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...system.tally import TALLY
 from . import hashing
 from ._flights import alone
 from ._func_code import (
@@ -218,6 +219,7 @@ class MemorizedFunc(Logger):
         if not self._is_in_cache_and_valid(call.call_id):
             return None
         if shelving:
+            TALLY.hit(self.func_id)
             return _Found(self._reference(call, None))
         begun = time.time()
         try:
@@ -232,6 +234,7 @@ class MemorizedFunc(Logger):
             return None
         if self._verbose > 4:
             self._print_duration(time.time() - begun, context="cache loaded ")
+        TALLY.hit(self.func_id)
         return _Found(value)
 
     def _is_new(self, call: _Call, found: _Found | None) -> bool:
@@ -266,6 +269,7 @@ class MemorizedFunc(Logger):
 
     def _after_call(self, call: _Call, begun: float, value: Any) -> _Made:
         duration = time.time() - begun
+        TALLY.miss(self.func_id, duration)
         is_stored = self._store(call, value)
         if self._verbose > 0:
             self._print_duration(duration)

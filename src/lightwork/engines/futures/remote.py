@@ -103,12 +103,12 @@ def _run_all(packet: Packet, answers: Answers, take: Callable[[], Call], run_tas
             call = take()
             value = run_task(index, call)
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
-            answers.fail(index, error)
+            answers.fail(index, error, began=before)
         else:
             if type(value) in SCALARS:
                 answers.values.append(value)
             else:
-                answers.add(index, value)
+                answers.add(index, value, began=before)
         call = value = None  # type: ignore[assignment]  # not kept alive by the next task
         now = monotonic_ns()
         if now - before > answers.longest_ns:

@@ -21,6 +21,7 @@ from typing import Final
 from ...errors import EngineError
 from ...parcel.parcels import split
 from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest, Told
+from ...system.processes import own_bytes
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
@@ -154,6 +155,11 @@ class ProcessSession:
             if place.late and time.monotonic() - place.late_since > _SECOND_SIGHT:
                 self._post_late(place)
             self._flush(place)
+
+    def memory(self) -> list[int]:
+        """The bytes that the worker of each slot shares with nobody, 0 where there is none."""
+        pids = [0 if place.link is None else place.link.page.pid() for place in self._slots]
+        return [own_bytes(pid) if pid else 0 for pid in pids]
 
     def take_back(self, slot: int) -> None:
         """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""

@@ -108,8 +108,11 @@ class Answers:
         """Task `index` took longer than all before it."""
         self._slowest, self.longest_ns = index, nanoseconds
 
-    def add(self, index: int, value: object) -> bool:
-        """Take the result of task `index`; whether all must leave before the next task starts."""
+    def add(self, index: int, value: object, *, began: int) -> bool:
+        """Take the result of task `index`; whether all must leave before the next task starts.
+
+        `began` (ns): when the task did, so that its time is not taken for that of tasks before it.
+        """
         if not self._pickled and _is_frozen(value):
             self.values.append(value)
             return False
@@ -119,23 +122,23 @@ class Answers:
                 self._writer.add(scalar)
             self._pickled += len(values)
         else:
-            self.gather()
+            self.gather(began)
         try:
             self._writer.add(value)
         except BaseException as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
-            self.fail(index, _unpicklable_result(index, value, error))
+            self.fail(index, _unpicklable_result(index, value, error), began=began)
         else:
             self._pickled += 1
         return self._refers
 
-    def gather(self) -> None:
-        """Make frames of the results that wait."""
+    def gather(self, until: int | None = None) -> None:
+        """Make frames of the results that wait, the last of which was there at `until` (ns), or is now."""
         pickled, values = self._pickled, self.values
         count = pickled + len(values)
         if not count:
             return
         began = self.began_ns * 1e-9
-        share = self._seconds() / count
+        share = self._seconds(until) / count
         self._pickled, self.values, self._refers = 0, [], False
         if pickled:
             self._put_results(PARCELS, pickled, began, share, *self._writer.take())
@@ -143,17 +146,17 @@ class Answers:
             self._put_results(VALUES, len(values), began + share * pickled, share, pickle_scalars(values), ())
         self._slowest, self.longest_ns = _NOBODY, 0
 
-    def fail(self, index: int, error: BaseException) -> None:
-        """Report that task `index` failed, after the results that wait."""
-        self.gather()
-        began = self.began_ns * 1e-9
-        body = pickle.dumps((self._seconds(), began, _encode_error(index, error), _trace(error)))
+    def fail(self, index: int, error: BaseException, *, began: int) -> None:
+        """Report that task `index`, which `began` then (ns), failed, after the results that wait."""
+        self.gather(began)
+        since = self.began_ns * 1e-9
+        body = pickle.dumps((self._seconds(), since, _encode_error(index, error), _trace(error)))
         self._put(ERROR, body, start=index, length=1)
         self._first = index + 1
         _let_go(error)
 
-    def _seconds(self) -> float:
-        now = time.monotonic_ns()
+    def _seconds(self, until: int | None = None) -> float:
+        now = time.monotonic_ns() if until is None else until
         seconds = (now - self.began_ns) * 1e-9
         self.began_ns = now
         return seconds

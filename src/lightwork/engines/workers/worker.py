@@ -224,7 +224,7 @@ class _Worker:
             except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
                 if self._is_copy:
                     _end_copy(error)
-                answers.fail(index, error)
+                answers.fail(index, error, began=before)
             else:
                 if self._is_copy:
                     _end_copy(None)
@@ -232,7 +232,7 @@ class _Worker:
                 # who takes a value apart runs its code: if that kills the worker, this task did it.
                 if type(value) in SCALARS:
                     answers.values.append(value)
-                elif answers.add(index, value):
+                elif answers.add(index, value, began=before):
                     deadline = now
             call = value = None  # type: ignore[assignment]  # the next task's segments must find these unused
             finished += 1

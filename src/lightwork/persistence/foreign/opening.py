@@ -1,6 +1,7 @@
 """Loading what is no bare container of ours: compressed files, joblib's files, plain pickles."""
 
 import os
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from ... import parcel
@@ -65,8 +66,15 @@ def _compressed(file: Any, found: Found, wanted: Wanted, name: str, folder: str 
     return value
 
 
-def survey(file: BinaryIO) -> tuple[str, parcel.reader.Survey]:
+def survey(
+    file: BinaryIO, look: Callable[[Input], parcel.reader.Survey] = parcel.reader.survey_forwards
+) -> tuple[str, parcel.reader.Survey]:
     """What the ends of a container tell that is compressed as a whole, and by what.
+
+    Parameters
+    ----------
+    look
+        Reads the container; by default it steps over what lies between its ends.
 
     Raises
     ------
@@ -79,7 +87,7 @@ def survey(file: BinaryIO) -> tuple[str, parcel.reader.Survey]:
         plain = COMPRESSORS[found.compressor].decompressor_file(file)
         head, inside = recognized(plain.read)
         if inside.kind == "container":
-            surveyed = parcel.reader.survey_forwards(StreamInput(Resumed(head, plain)))
+            surveyed = look(StreamInput(Resumed(head, plain)))
             _check_end(plain)
             return found.compressor, surveyed
     raise UnknownFormatError(

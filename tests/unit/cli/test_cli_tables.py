@@ -1,0 +1,64 @@
+"""Figures and tables as text for people."""
+
+import pytest
+
+from lightwork.cli.tables import Column, bytes_text, counted, lines_of, seconds_text, span_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KB"),
+        (150 << 20, "150 MB"),
+        (5 << 40, "5.0 TB"),
+        (9e18, "8185452 TB"),
+    ],
+)
+def test_sizes(value: float, text: str) -> None:
+    """Units of 1024, three digits where that is enough."""
+    assert bytes_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 µs"),
+        (2.5e-6, "2.5 µs"),
+        (0.0123, "12.3 ms"),
+        (3.4, "3.4 s"),
+        (119, "119 s"),
+        (180, "3.0 min"),
+        (9000, "2.5 h"),
+    ],
+)
+def test_durations(value: float, text: str) -> None:
+    """In the unit in which they are said."""
+    assert seconds_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-1, "0 s"), (59, "59 s"), (61, "1 min"), (7300, "2 h"), (90_000, "1 d"), (4e7, "1 y")],
+)
+def test_spans(value: float, text: str) -> None:
+    """How long ago, roughly."""
+    assert span_text(value) == text
+
+
+def test_columns_stand_below_each_other_and_are_cut() -> None:
+    """Numbers to the right; only a terminal has a width."""
+    columns = (Column("name"), Column("n", is_number=True))
+    assert lines_of(columns, [("a", "1"), ("longer", "20")], None) == [
+        "name     n",
+        "a        1",
+        "longer  20",
+    ]
+    assert lines_of(columns, [("longer", "20")], 8) == ["name ...", "longe..."]
+    assert lines_of(columns, [], None) == ["name  n"]
+
+
+def test_counts() -> None:
+    """One thing, or many."""
+    assert (counted(1, "task"), counted(1200, "task")) == ("1 task", "1,200 tasks")
