@@ -4,6 +4,7 @@ Name the URL of a bucket on the command line, with its credentials in the enviro
 the same protocol, moto's, is started here.
 """
 
+import logging
 import os
 import sys
 import urllib.request
@@ -20,6 +21,8 @@ def bucket() -> Iterator[str]:
         yield sys.argv[1]
         return
     from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
 
     server = ThreadedMotoServer(port=0)
     server.start()
