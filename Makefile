@@ -27,9 +27,9 @@ versions:  ## compare keys with those of other Pythons and numpys that are found
 
 check: complete format lint types docs test exam versions wheel  ## all that CI runs
 
-# With torch, Ray and a browser, which are too large to make everybody wait for them who runs the tests.
+# With torch, clusters, executors and a browser, too large to make everybody wait for them who runs the tests.
 complete:
-	$(ENVIRONMENT) test check docs torch dask ray
+	$(ENVIRONMENT) test check docs torch dask executors ray
 	@$(RUN) tools/browser.py
 
 format:  ## check the formatting (`make format FIX=1` mends it)

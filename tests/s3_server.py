@@ -4,6 +4,7 @@ It is moto's, with one thing added: requests are answered one after the other, s
 object is there and its write are two steps. What it holds goes with it: one that is started again is empty.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -93,15 +94,12 @@ def _one_by_one(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[b
 
 def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    from werkzeug.serving import make_server
 
-    class Handler(WSGIRequestHandler):
-        def log_request(self, *args: object) -> None:
-            """Say nothing."""
-
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     app = _one_by_one(DomainDispatcherApplication(create_backend_app))
     address, port = sys.argv[1], int(sys.argv[2])
-    server = make_server(address, port, app, threaded=True, request_handler=Handler)
+    server = make_server(address, port, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     bucket = urllib.request.Request(f"http://{address}:{server.server_port}/{_BUCKET}", method="PUT")
     with urllib.request.urlopen(bucket, timeout=_SECONDS):

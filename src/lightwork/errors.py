@@ -19,7 +19,8 @@
         ├── WorkerDied                         the process that ran a task ended; names pid, signal, task
         ├── TaskTimeout      (TimeoutError)    a task or a call took longer than it was given
         ├── CallCancelled                      the call was given up by `Parallel.cancel`
-        └── AlreadyRunning                     one `Parallel` object was called twice at once
+        ├── AlreadyRunning                     one `Parallel` object was called twice at once
+        └── ArgumentChanged                    an argument changed while the call ran; names both
 
     RemoteTraceback          the worker's traceback as text, the ``__cause__`` of an error that travelled
 
@@ -35,6 +36,7 @@ import pickle
 
 __all__ = [
     "AlreadyRunning",
+    "ArgumentChanged",
     "CacheWarning",
     "CallCancelled",
     "CorruptFileError",
@@ -180,6 +182,10 @@ class CallCancelled(ParallelError):
 
 class AlreadyRunning(ParallelError):
     """One `Parallel` object was asked to run while a call of it, or its generator, was still going on."""
+
+
+class ArgumentChanged(ParallelError):
+    """An argument of a task changed while the call ran; the message names both. See ``check_mutation=``."""
 
 
 class RemoteTraceback(Exception):

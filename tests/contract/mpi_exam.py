@@ -1,4 +1,4 @@
-"""The exam for mpi4py's executor. Run by `test_engine_executors` under ``mpiexec``; not collected by itself."""
+"""The exam for mpi4py's executor, run by `test_engine_executors` under ``mpiexec`` and not collected."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor

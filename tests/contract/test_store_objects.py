@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lightwork.protocols import Store
+from lightwork.memory.signing import SignedStore
+from lightwork.protocols import IsRemote, Store
 from lightwork.stores import ObjectStore, SqliteStore, TieredStore
 from lightwork.testing.stores import StoreSuite
 from tests.s3_server import S3Server
@@ -54,6 +55,17 @@ class TestTieredStoreThatAlwaysAsks(StoreSuite):
     @pytest.fixture
     def store(self, far: ObjectStore, tmp_path: Path) -> Iterator[Store]:
         store = TieredStore(SqliteStore(tmp_path), far, fresh=0.0)
+        yield store
+        store.close()
+
+
+class TestSignedObjects(StoreSuite):
+    """And with signatures around all that."""
+
+    @pytest.fixture
+    def store(self, far: ObjectStore, tmp_path: Path) -> Iterator[Store]:
+        store = SignedStore(TieredStore(SqliteStore(tmp_path), far), bytes(32))
+        assert isinstance(store, IsRemote)
         yield store
         store.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.blocks import ROOT, blocks_of, pages
 
-LIBRARIES = {"clusters.md": "distributed", "ray.md": "ray"}
+LIBRARIES = {"clusters.md": "distributed", "dask.md": "distributed", "ray.md": "ray"}
 """What is not in the extra `test`, by the page that needs it."""
 PAGES = [page for page in pages() if any(blocks_of(page))]
 

@@ -167,6 +167,8 @@ Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
 Parallel(n_jobs=2, checkpoint=Path("kept"))
+Parallel(n_jobs=2, check_mutation=True)
+Parallel(n_jobs=2, check_mutation="yes")  # type: ignore[arg-type]  # a truth value
 Parallel(n_jobs=2, save_failures=Path("failures"))
 assert_type(read_capsule("x.lw"), Capsule)
 assert_type(verify("x.lw"), Inspection)

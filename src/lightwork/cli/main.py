@@ -70,6 +70,10 @@ def _run(command: Command, given: Namespace, terminal: Terminal) -> int:
         message, code = str(exc), exc.code
     except LightworkError as exc:
         message, code = str(exc), USAGE if isinstance(exc, _WRONG) else FAILED
+    except OSError as exc:
+        if exc.filename is None:  # of the output
+            raise
+        message, code = f"{type(exc).__name__}: {exc}", FAILED
     terminal.complain(f"lightwork {given.spelled}: {message}")
     return code
 

@@ -4,8 +4,7 @@ import os
 from argparse import ArgumentParser, Namespace
 
 from .. import parallel
-from ..errors import FileFormatError, InvalidOption
-from .command import OK, USAGE, Command, Refusal
+from .command import OK, USAGE, Command, Refusal, add_json, refused_path
 from .terminal import Terminal
 
 __all__ = ["REPORT"]
@@ -28,9 +27,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="the page to write (default: TRACE with .html in place of its ending)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON document: the path, the figures, the advice"
-    )
+    add_json(parser, "the path of the page, figures of the call in seconds, the advice")
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
@@ -39,16 +36,12 @@ def _run(given: Namespace, terminal: Terminal) -> int:
         raise Refusal(f"{output!r} is the trace itself: name another file with -o", USAGE)
     try:
         title, report, lanes = parallel.traced.read_trace(given.trace)
-    except FileFormatError as exc:
-        raise Refusal(str(exc)) from exc
     except OSError as exc:
-        raise Refusal(f"{given.trace!r} cannot be read: {exc.strerror or exc}") from exc
+        raise refused_path(given.trace, exc) from exc
     try:
         parallel.picture.save_page(output, report, title=title, lanes=lanes)
-    except InvalidOption as exc:
-        raise Refusal(str(exc), USAGE) from exc
     except OSError as exc:
-        raise Refusal(f"{output!r} cannot be written: {exc.strerror or exc}") from exc
+        raise refused_path(output, exc, "written") from exc
     if given.json:
         told = {"tasks": report.tasks, "seconds": report.wall, "workers": report.n_jobs}
         phases = report.phases._asdict()

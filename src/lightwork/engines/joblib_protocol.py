@@ -244,7 +244,7 @@ class BackendSite:
             # Whoever asks for a result waits, and for ever if the worker is gone: so it must be a daemon. Its
             # callback is of no use, since pools keep it from calls that failed.
             args = (future, self._backend.retrieve_result, job)
-            threading.Thread(target=_settle, args=args, name="lightwork-retrieve", daemon=True).start()
+            threading.Thread(target=_settle, args=args, name="lightwork-helper-retrieve", daemon=True).start()
         pending: Pending = future
         return pending
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from ..errors import InvalidOption
 from ..protocols import Limits, Store, SupportsLimits
+from ..system.figures import whole
 from ..system.units import parse_bytes, parse_seconds
 
 __all__ = ["bounds", "hot_size"]
@@ -22,11 +23,12 @@ def bounds(
     InvalidOption
         A limit cannot be one, or the store cannot hold limits; the message names it.
     """
-    if max_items is not None and (type(max_items) is not int or max_items < 1):
+    items = whole(max_items)
+    if max_items is not None and (items is None or items < 1):
         raise InvalidOption(f"max_items={max_items!r} is not a number of items: give 1 or more")
     limits = Limits(
         None if max_bytes is None else parse_bytes(max_bytes, name="max_bytes"),
-        max_items,
+        items,
         None if max_age is None else parse_seconds(max_age, name="max_age"),
     )
     if limits.max_bytes == 0:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from .. import memory
 from ..errors import StoreUnavailable, UnhashableError
-from ..hashing.dependencies import Dependencies
 from ..protocols import Known, Record, StatelessCallable, Store
 from ..system import log
 from ..system.computing import COMPUTING
@@ -21,6 +20,7 @@ from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey
+    from ..hashing.dependencies import Dependencies
     from ..hashing.depends import DependsOn
     from .plan import Plan
     from .reasons import Explanation
@@ -203,7 +203,7 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         """What such keys contain too: the state of what ``depends_on=`` lists."""
         return self._keys.depends
 
-    def dependencies(self) -> Dependencies:
+    def dependencies(self) -> "Dependencies":
         """Which code and globals the keys depend on, and which not and why. Prints as a list."""
         return self._keys.dependencies()
 

@@ -57,7 +57,7 @@ class History:
         return f"<{type(self).__name__}>"
 
     def read(self) -> list[FunctionHistory]:
-        """Look at all entries of the store now (0.2 s per 100,000); those with the most bytes first.
+        """Look at all entries of the store now (0.7 s per 100,000); those with the most bytes first.
 
         The seconds saved are those that were counted.
         """

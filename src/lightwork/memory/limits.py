@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from ..errors import InvalidOption
+from ..system.figures import whole
 from ..system.units import parse_bytes
 
 __all__ = ["Limits", "parse_limits"]
@@ -28,7 +29,8 @@ def parse_limits(
     InvalidOption
         A limit is negative or of another type; the message names it.
     """
-    if items_limit is not None and (type(items_limit) is not int or items_limit < 0):
+    items = whole(items_limit)
+    if items_limit is not None and (items is None or items < 0):
         raise InvalidOption(f"items_limit={items_limit!r} is not a number of items: give 0 or more")
     if age_limit is not None and not isinstance(age_limit, timedelta):
         raise InvalidOption(f"age_limit={age_limit!r} is not a span of time: give a datetime.timedelta")
@@ -36,6 +38,6 @@ def parse_limits(
         raise InvalidOption(f"age_limit={age_limit!r} has to be a positive span of time")
     return Limits(
         None if bytes_limit is None else parse_bytes(bytes_limit, name="bytes_limit"),
-        items_limit,
+        items,
         None if age_limit is None else now - age_limit.total_seconds(),
     )

@@ -14,7 +14,6 @@ from .cached import CachedFunction
 from .facts import Metadata
 from .keeper import forget_hot, keeper_of
 from .options import Options, check_function, check_mmap_mode, check_place, dependencies, names
-from .uncached import UncachedFunction
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -334,7 +333,7 @@ class Memory:
         calls
             The arguments of each: a tuple of them, a mapping of named ones, or anything else as the only one.
         """
-        is_cached = isinstance(func, CachedFunction | UncachedFunction | BoundCachedFunction)
+        is_cached = isinstance(func, CachedFunction | memory.UncachedFunction | BoundCachedFunction)
         cached: Any = func if is_cached else self.cache(func)  # Any: any of the three
         found: Plan = cached.plan(calls)
         return found
@@ -400,7 +399,7 @@ class Memory:
 
     def wrap(self, func: Callable[P, R], options: Options) -> CachedFunction[P, R]:
         """What `cache` makes of a function."""
-        if isinstance(func, CachedFunction | UncachedFunction):
+        if isinstance(func, CachedFunction | memory.UncachedFunction):
             func = func.func
         given: Any = func
         if isinstance(given, _DESCRIPTORS):
@@ -411,7 +410,9 @@ class Memory:
         if self._keeper is None:
             options.keys_of(func)  # what would be refused with a location is refused without one
             uncached: Any = (
-                memory.asynchronous.AsyncUncachedFunction if memory.kinds.is_async(func) else UncachedFunction
+                memory.asynchronous.AsyncUncachedFunction
+                if memory.kinds.is_async(func)
+                else memory.UncachedFunction
             )
             # Not a CachedFunction, but with all that one has: callers need not know.
             return cast("CachedFunction[P, R]", uncached(func))

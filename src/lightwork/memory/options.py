@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import hashing, memory, stores
 from ..errors import InvalidOption
 from ..protocols import Limits, Store
+from ..system.figures import whole
 from .facts import Metadata
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Options(NamedTuple):
         check_mmap_mode(self.mmap_mode)
         if self.compression is not None:
             memory.compression.check_mapping(self.compression, self.mmap_mode)
-        if not isinstance(self.verbose, int):
+        if not isinstance(self.verbose, bool) and whole(self.verbose) is None:
             raise InvalidOption(
                 f"verbose={self.verbose!r} is no number: give 0 for silence, 1 or more for logs"
             )

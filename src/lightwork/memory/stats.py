@@ -89,7 +89,7 @@ class MemoryStats(NamedTuple):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one HTML file that needs nothing else: size and seconds saved by function over time.
 
-        The size is that of the results which the cache holds now, of which each is looked at (0.2 s per
+        The size is that of the results which the cache holds now, of which each is looked at (0.7 s per
         100,000). The seconds saved are those of this process.
 
         Parameters

@@ -22,6 +22,7 @@
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
                    `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
                    `global_seeding`; `shared_generators` refuses)
+`mutations`        whether arguments change while a call runs
 =================  ==========================================================================================
 
 The names, and the parts that only a call needs, are imported on first use: a worker imports
@@ -34,6 +35,7 @@ from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
     from . import (
+        arithmetic,
         around,
         awaiting,
         batching,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         global_seeding,
         hearing,
         loop,
+        mutations,
         output,
         picture,
         progress,
@@ -85,6 +88,7 @@ __all__ = [
     "Failure",
     "Parallel",
     "Retry",
+    "arithmetic",
     "around",
     "awaiting",
     "batching",
@@ -104,6 +108,7 @@ __all__ = [
     "global_seeding",
     "hearing",
     "loop",
+    "mutations",
     "output",
     "parallel_config",
     "picture",

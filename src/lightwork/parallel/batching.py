@@ -27,6 +27,12 @@ LARGEST = 4096  # tasks; beyond it nothing is gained, since the cost per batch h
 SMALLEST_SECONDS = 1e-4  # of the last batches of a call
 MOVING_SECONDS = 3e-4  # of work that is worth taking back
 
+_COSTS = 10
+"""A batch holds so many times the work that sending it costs, where that is measured: a tenth is lost."""
+
+_MOST_SECONDS = 60.0
+"""Of work in a batch, however dear it is to send one: a call should show that it goes on."""
+
 _HALF_LIFE = 10e-3  # seconds of work after which an older report counts half
 _GROWTH = 4
 
@@ -50,12 +56,25 @@ class BatchSizes:
         Whether `size` follows from reports; otherwise it was fixed.
     """
 
-    __slots__ = ("_count", "_fixed", "_nbytes", "_seconds", "_work", "adapts", "mean", "queued", "size")
+    __slots__ = (
+        "_cost",
+        "_count",
+        "_fixed",
+        "_least",
+        "_nbytes",
+        "_seconds",
+        "_work",
+        "adapts",
+        "mean",
+        "queued",
+        "size",
+    )
 
     def __init__(self, fixed: int | None = None, *, seconds: float = BATCH_SECONDS) -> None:
         """`fixed`: the size that the user chose. `seconds`: how much work a batch shall hold otherwise."""
         self._fixed = fixed
-        self._work = seconds
+        self._least = self._work = seconds
+        self._cost = 0.0
         self.adapts = fixed is None
         self._seconds = 0.0  # decayed sum of work
         self._count = 0.0  # decayed number of tasks
@@ -85,6 +104,11 @@ class BatchSizes:
             enough = int(2 * self._work / mean)
             self.queued = min(max(enough, 2 * self._fixed), _MOST_QUEUED * self._fixed)
 
+    def weigh(self, cost: float) -> None:
+        """Learn that a batch costs so many seconds beside its tasks: none of less work is worth it."""
+        self._cost = cost
+        self._work = max(self._least, min(_COSTS * cost, _MOST_SECONDS))
+
     def share(self, remaining: int, slots: int) -> int:
         """The size of the next batch when only `remaining` tasks are left to give to `slots` workers.
 
@@ -97,12 +121,12 @@ class BatchSizes:
     def split(self, count: int, slots: int) -> int:
         """The size of the parts in which `count` tasks that were taken back are given out again."""
         guided = -(-count // (2 * slots))
-        least = int(SMALLEST_SECONDS / self.mean) if self.mean else 1
+        least = int(max(SMALLEST_SECONDS, self._cost) / self.mean) if self.mean else 1
         return max(1, guided, least)
 
     def worth_moving(self, count: int) -> bool:
         """Whether `count` queued tasks are enough work to ask their worker to give them back."""
-        return self.mean is None or self.mean * count >= MOVING_SECONDS
+        return self.mean is None or self.mean * count >= max(MOVING_SECONDS, self._cost)
 
 
 def sizes_for(engine: Engine, fixed: int | None) -> BatchSizes:

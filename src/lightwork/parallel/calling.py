@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import TaskTimeout
 from ..protocols import Session
@@ -11,6 +11,9 @@ from .driver import Driver
 from .recall import Recall
 from .stream import Stream
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .mutations import MutationCheck
 
 __all__ = ["Job", "collect", "goes_on"]
 
@@ -22,6 +25,7 @@ class Job(NamedTuple):
     total: int | None
     watch: Watch
     recall: Recall | None
+    check: "MutationCheck | None"
 
 
 def collect(driver: Driver, session: Session, timeout: float | None) -> list[Any]:

@@ -10,6 +10,7 @@ from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
 from ..protocols import Engine, SupportsSubmit
 from ..system import log
+from ..system.figures import whole
 from .options import (
     Unset,
     check_choice,
@@ -79,10 +80,13 @@ def choose(
     prefer: str | Unset | None,
     require: str | Unset | None,
     options: Mapping[str, Any] = _NONE,
+    *,
+    needs_processes: bool = False,
 ) -> Place:
     """The engine and the number of workers of a call. Hints (`prefer`) yield to a backend that was named.
 
-    `options` are those of the engine alone, which has to be named with them.
+    `options` are those of the engine alone, which has to be named with them. What only processes can do
+    decides where nobody has said a word: in tasks too, where threads are the rule.
     """
     settings = active_settings()
     require_given = not isinstance(require, Unset)
@@ -97,7 +101,7 @@ def choose(
     number = None if n_jobs is None else parse_n_jobs(n_jobs)
     shared = require == "sharedmem"
     if backend is not None:
-        chosen = _resolve(backend, options)
+        chosen = _resolve(backend, options, needs_processes=needs_processes)
         if shared and require_given and not chosen.shares_memory:
             raise InvalidOption(
                 f'backend={chosen.name!r} does not support shared memory, which require="sharedmem" asks'
@@ -105,7 +109,8 @@ def choose(
         return Place(chosen, number or settings.n_jobs or default_n_jobs(chosen))
     refuse_unknown("Parallel", options)
     named = settings.backend is not None or settings.level > 0
-    active = settings.backend or _by_level(settings.level)
+    is_free = needs_processes and not shared and prefer != "threads"
+    active = settings.backend or _by_level(settings.level, needs_processes=is_free)
     if not active.shares_memory and (shared or (prefer == "threads" and not named)):
         # As in joblib: the number that was configured was meant for processes.
         return Place(engine("threads"), number or 1)
@@ -114,7 +119,13 @@ def choose(
     return Place(active, number or settings.n_jobs or default_n_jobs(active))
 
 
-def _resolve(backend: object, options: Mapping[str, Any] = _NONE, name: str = "Parallel") -> Engine:
+def _resolve(
+    backend: object,
+    options: Mapping[str, Any] = _NONE,
+    name: str = "Parallel",
+    *,
+    needs_processes: bool = False,
+) -> Engine:
     """The engine that is meant by `backend`. Any: options that it checks itself, if it has any."""
     if isinstance(backend, str) and backend != "auto":
         if options and not has_options(backend):
@@ -125,7 +136,7 @@ def _resolve(backend: object, options: Mapping[str, Any] = _NONE, name: str = "P
         return found
     refuse_unknown(name, options)
     if backend == "auto":
-        return engine(_by_build(nesting_level()))
+        return engine("processes" if needs_processes else _by_build(nesting_level()))
     if isinstance(backend, Engine) and not isinstance(backend, type):
         return backend
     raise InvalidOption(
@@ -133,9 +144,11 @@ def _resolve(backend: object, options: Mapping[str, Any] = _NONE, name: str = "P
     )
 
 
-def _by_level(level: int) -> Engine:
+def _by_level(level: int, *, needs_processes: bool) -> Engine:
     """What a call runs on that is so deep in others, if nobody says."""
-    return ENGINES.default() if level == 0 else engine(_BY_LEVEL[min(level, 2)])
+    if level == 0:
+        return ENGINES.default()
+    return engine("processes" if needs_processes else _BY_LEVEL[min(level, 2)])
 
 
 def _by_build(level: int) -> str:
@@ -179,7 +192,7 @@ class parallel_config:
     ----------
     backend
         ``"processes"`` (``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, ``"auto"``, ``"dask"``, an executor, a client of Dask, or an `Engine`.
+        ``"sequential"``, ``"auto"``, ``"dask"``, ``"ray"``, a registered name, or an object, see `Parallel`.
     n_jobs, verbose, prefer, require, mmap_mode
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
@@ -220,7 +233,7 @@ class parallel_config:
         for name, value in (("inner_max_num_threads", inner_max_num_threads), ("initializer", initializer)):
             if value is not None and backend is None:
                 raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
-        check_inner(inner_max_num_threads)
+        threads = parse_inner(inner_max_num_threads)
         args = check_initializer(initializer, initargs)
         outer = active_settings()
         self._before = _ACTIVE.get()
@@ -230,7 +243,7 @@ class parallel_config:
             verbose=outer.verbose if isinstance(verbose, Unset) else parse_verbose(verbose),
             prefer=outer.prefer if isinstance(prefer, Unset) else prefer,
             require=outer.require if isinstance(require, Unset) else require,
-            inner_max_num_threads=inner_max_num_threads or outer.inner_max_num_threads,
+            inner_max_num_threads=threads or outer.inner_max_num_threads,
             initializer=initializer or outer.initializer,
             initargs=args if initializer else outer.initargs,
             mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
@@ -273,9 +286,11 @@ def check_initializer(initializer: object, initargs: Iterable[Any]) -> tuple[Any
     return args
 
 
-def check_inner(threads: object) -> None:
-    """Refuse a limit for inner threads that is no limit."""
+def parse_inner(threads: object) -> int | None:
+    """A limit for inner threads, ``>= 1``, or ``None`` for no limit."""
     if threads is None:
-        return
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        return None
+    number = whole(threads)
+    if number is None or number < 1:
         raise InvalidOption(f"inner_max_num_threads={threads!r}: give a positive number of threads")
+    return number

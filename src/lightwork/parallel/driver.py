@@ -15,9 +15,20 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from heapq import heappop, heappush
 from itertools import chain, islice
 from math import inf
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..protocols import Batch, Call, Done, Event, Report, Session, SupportsFlush, SupportsMemory, Told
+from ..protocols import (
+    Batch,
+    Call,
+    Done,
+    Event,
+    Report,
+    Session,
+    SupportsCost,
+    SupportsFlush,
+    SupportsMemory,
+    Told,
+)
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
@@ -39,6 +50,9 @@ from .recall import CachedCalls, Recall, read
 from .retrying import Retry, chance
 from .sheet import Sheet
 from .window import Window
+
+if TYPE_CHECKING:
+    from .mutations import MutationCheck
 
 __all__ = ["Driver", "Examine", "Listener", "Observer", "OnError", "checked", "total_of"]
 
@@ -85,6 +99,8 @@ class Driver:
         that remember their results are asked.
     examine
         Gets the calls as they are read; what it raises ends the call.
+    check
+        Gets them as well, and looks at them again at the end.
     """
 
     def __init__(
@@ -101,11 +117,13 @@ class Driver:
         listener: Listener | None = None,
         recall: Recall | None = None,
         examine: Examine | None = None,
+        check: "MutationCheck | None" = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
         self._session = session
         self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
+        self._cost = session.cost if isinstance(session, SupportsCost) else _nothing
         self._flow = flow
         self._on_error = on_error
         self._retry = retry or Retry(0)
@@ -121,6 +139,7 @@ class Driver:
         self._recall = recall
         self._cached = CachedCalls()
         self._examine = examine
+        self._check = check
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
@@ -168,6 +187,9 @@ class Driver:
         Raises the error of a task if the flow is fatal, `CallCancelled`, and what input or observer raise.
         """
         events = self._heard(self._session.wait(self._patience(timeout)))
+        cost = self._cost()
+        if cost is not None:
+            self._flow.weigh(cost)
         self._switch.check()
         before = self._done
         self._sheet.take_in(events, self._calls)
@@ -198,6 +220,8 @@ class Driver:
         """Let go of all tasks and results: a traceback that somebody keeps shall not keep them."""
         self._calls, self._results, self.out, self._tasks = Window(), Window(), [], ()
         self._errors = []
+        if self._check is not None:
+            self._check.let_go()
 
     def _patience(self, timeout: float | None) -> float | None:
         """Seconds until the next attempt of a task is due, or a look at the workers, at most `timeout`."""
@@ -260,6 +284,8 @@ class Driver:
                 self.ended = True
                 if self._errors:
                     raise all_of(self._errors, self._read)
+                if self._check is not None:
+                    self._check.verify()
 
     def _send(self, action: Send) -> None:
         slot, start, stop = action
@@ -328,6 +354,8 @@ class Driver:
         self._calls.put(start, calls)
         if self._examine is not None:
             self._examine(calls, start)
+        if self._check is not None:
+            self._check.examine(calls, start)
 
     def _settle(self, action: Settle) -> None:
         index, error, attempts = action

@@ -42,7 +42,14 @@ def place(engine: Engine, *, here: bool) -> str:
 
 def around(where: str, capture: CaptureOutput, seed: int | None) -> Around:
     """The features of a call. Raises `UnpicklableError` if a registered context cannot travel."""
-    return (*_context(where), *_records(where), *_output(where, capture), *_randomness(where, seed))
+    found = (*_context(where), *_records(where), *_output(where, capture), *_randomness(where, seed))
+    return (*found, *_sharing(where))
+
+
+def _sharing(where: str) -> Iterator[Feature]:
+    sharing = loaded("lightwork.parallel.sharing")  # handles among the arguments can come from there only
+    if sharing is not None:
+        yield Feature(sharing.layer(in_process=where in (HERE, THREADS)))
 
 
 def refusal() -> Examine | None:

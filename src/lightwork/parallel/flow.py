@@ -27,13 +27,14 @@ What it promises, for any order of events that a correct session may report:
 * it ends when the input is exhausted and all tasks were emitted.
 """
 
-from collections import deque
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from ..errors import EngineError
 from ..protocols import Done, Failed, Lost, Returned
 from .batching import BatchSizes, result_bytes
+from .loads import Loads
 from .moves import (
     Abort,
     Action,
@@ -103,10 +104,9 @@ class Flow:
     """
 
     __slots__ = (
-        "_ahead", "_alone", "_arrived", "_asked", "_backlog", "_bounded", "_denied", "_ended", "_errors",
-        "_exclusive", "_exhausted", "_fatal", "_finished", "_greedy", "_held", "_next", "_ordered",
-        "_outstanding", "_postponed", "_readable", "_reading", "_retry", "_sent", "_sizes", "_slots",
-        "_unread", "_waiting",
+        "_ahead", "_arrived", "_asked", "_backlog", "_bounded", "_ended", "_errors", "_exclusive",
+        "_exhausted", "_fatal", "_finished", "_greedy", "_loads", "_next", "_ordered", "_postponed",
+        "_readable", "_reading", "_retry", "_sent", "_sizes", "_slots", "_unread", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -130,14 +130,12 @@ class Flow:
         self._arrived = 0  # tasks read so far
         self._exhausted = False
         self._reading = False  # a Read was not answered yet
-        self._backlog: deque[_Span] = deque()  # read and not sent, the lowest index first
+        self._backlog: list[_Span] = []  # read and not sent: a heap, the lowest index first
         self._waiting = 0  # tasks in _backlog
         self._sent: list[list[_Span]] = [[] for _ in range(slots)]  # unreported ranges of each slot, as sent
-        self._held = [0] * slots  # tasks in each of them
-        self._outstanding = 0  # tasks in all of them
-        self._alone: set[int] = set()  # slots that hold one suspected task and get no other
+        # Tasks in each of them. Slots that hold one suspected task are barred there, and get no other.
+        self._loads = Loads(slots)
         self._asked: set[int] = set()  # slots that have not answered a TakeBack
-        self._denied: set[int] = set()  # slots that had nothing to give and have not reported since
         self._errors: dict[int, int] = {}  # of tasks that get another attempt: errors so far
         self._postponed: dict[int, int] = {}  # tasks whose next attempt is not due: losses so far
         self._greedy: set[int] = set()  # tasks that ran out of memory: they run with no other beside them
@@ -188,6 +186,10 @@ class Flow:
             return None
         return self._ahead * self._sizes.size + (self._slots if self._bounded else 0)
 
+    def weigh(self, cost: float) -> None:
+        """Learn what a batch costs beside its tasks, in seconds."""
+        self._sizes.weigh(cost)
+
     # Events ----------------------------------------------------------------------------------------------
 
     def _on_arrived(self, event: Arrived, actions: list[Action]) -> None:
@@ -204,7 +206,7 @@ class Flow:
     def _queue(self, start: int, stop: int) -> None:
         """Put tasks that were read behind all others."""
         if start < stop:
-            self._backlog.append(_Span(start, stop, _FRESH))
+            self._backlog.append(_Span(start, stop, _FRESH))  # no index is higher, so it stays a heap
             self._waiting += stop - start
 
     def _on_done(self, event: Done, actions: list[Action]) -> None:
@@ -222,8 +224,8 @@ class Flow:
     def _on_returned(self, event: Returned) -> None:
         self._asked.discard(event.slot)
         if event.start >= event.stop:
-            self._denied.add(event.slot)
-            return
+            return  # it has nothing to give; it is asked again after its next report at the earliest
+        self._loads.reconsider(event.slot)
         losses = self._forget(event.slot, event.start, event.stop)
         self._requeue([_Span(event.start, event.stop, losses if losses > 0 else _RETURNED)])
 
@@ -237,10 +239,10 @@ class Flow:
         if running is not None and not any(span.start <= running < span.stop for span in spans):
             running = None  # it was reported before: whatever ended the worker, it was not this task
         self._sent[slot] = []
-        self._outstanding -= self._held[slot]
-        self._held[slot] = 0
-        for marks in (self._asked, self._denied, self._alone):
-            marks.discard(slot)
+        self._loads.add(slot, -self._loads.of(slot))
+        self._loads.admit(slot)
+        self._loads.reconsider(slot)
+        self._asked.discard(slot)
         if self._exclusive == slot:
             self._exclusive = None
         again = []
@@ -261,20 +263,22 @@ class Flow:
         self._requeue([span for span in again if span.start < span.stop])
 
     def _requeue(self, spans: list[_Span]) -> None:
-        """Put ranges back; the backlog stays sorted, so that what is needed first is sent first."""
-        self._waiting += sum(span.stop - span.start for span in spans)
-        self._backlog = deque(sorted([*spans, *self._backlog]))
+        """Put ranges back among the others, so that what is needed first is sent first."""
+        for span in spans:
+            self._waiting += span.stop - span.start
+            heappush(self._backlog, span)
 
     def _forget(self, slot: int, start: int, stop: int) -> int:
         """Strike a range from what a slot holds; how often its tasks were lost before (or `_RETURNED`)."""
         spans = self._sent[slot]
-        self._held[slot] -= stop - start
-        self._outstanding -= stop - start
-        self._denied.discard(slot)
+        loads = self._loads
+        loads.add(slot, start - stop)
+        if loads.aside and slot not in self._asked:
+            loads.reconsider(slot)
         head = spans[0] if spans else _NOTHING
         if head.start == start and head.stop == stop:  # a whole batch: nearly always
             del spans[0]
-            hit = [head]
+            losses = head.history
         else:
             hit = [span for span in spans if span.start < stop and start < span.stop]
             if sum(min(stop, span.stop) - max(start, span.start) for span in hit) != stop - start:
@@ -284,11 +288,12 @@ class Flow:
                 )
             rest = [part for span in spans for part in _without(span, start, stop)]
             self._sent[slot] = spans = rest
+            losses = max(span.history for span in hit)
         if not spans:
-            self._alone.discard(slot)
+            loads.admit(slot)
             if self._exclusive == slot:
                 self._exclusive = None
-        return max(span.history for span in hit)
+        return losses
 
     def _fail(self, index: int, error: BaseException, losses: int, actions: list[Action]) -> None:
         """A task has failed, with this error if it is no crash, and with so many lost workers in all."""
@@ -340,7 +345,7 @@ class Flow:
             self._read(actions)
         if self._reading:
             return
-        if self._exhausted and not self._outstanding and not self._backlog and not self._postponed:
+        if self._exhausted and not self._loads.total and not self._backlog and not self._postponed:
             self._ended = True
             actions.append(End())
         else:
@@ -350,23 +355,16 @@ class Flow:
         """The slot that holds least, if it should hold more."""
         if self._exclusive is not None:
             return None
-        held = self._held
-        if self._alone:
-            free = [slot for slot in range(self._slots) if slot not in self._alone]
-            if not free:
-                return None
-            slot = min(free, key=held.__getitem__)
-        else:
-            slot = held.index(min(held))
-        return slot if held[slot] <= self._sizes.queued - self._sizes.size else None
+        return self._loads.least(self._sizes.queued - self._sizes.size)
 
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""
         start, stop, history = self._backlog[0]
-        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to blame.
+        # A suspect on its last chance is alone in all: if a worker is lost once more, nobody else is to
+        # blame.
         greedy = start in self._greedy or history == MAX_LOSSES - 1
         suspected = history > _FRESH or greedy
-        if suspected and (self._outstanding if greedy else self._held[slot]):
+        if suspected and (self._loads.total if greedy else self._loads.of(slot)):
             return None
         if suspected:
             size = 1
@@ -384,50 +382,44 @@ class Flow:
             size = min(size, room)
         size = min(size, stop - start)
         if suspected:
-            self._alone.add(slot)
+            self._loads.bar(slot)
         if greedy:
             self._exclusive = slot
             self._greedy.discard(start)
         if start + size == stop:
-            self._backlog.popleft()
+            heappop(self._backlog)
         else:
             self._backlog[0] = _Span(start + size, stop, history)
         self._sent[slot].append(_Span(start, start + size, history))
-        self._held[slot] += size
-        self._outstanding += size
+        self._loads.add(slot, size)
         self._waiting -= size
         return Send(slot, start, start + size)
 
     def _room(self) -> int:
         """How many more tasks may be on their way now; may be negative after batches became smaller."""
         limit = self.limit()
-        return _ANY if limit is None else limit - self._outstanding - len(self._postponed) - self._unread
+        return _ANY if limit is None else limit - self._loads.total - len(self._postponed) - self._unread
 
     def _read(self, actions: list[Action]) -> None:
         room = self._room()
         if room > 0 and not self._reading:
             self._reading = True
             size = self._sizes.size
-            if min(self._held):  # nobody waits, so there is time to read for all who could do with more
-                size = max(size, self._slots * self._sizes.queued - self._outstanding)
+            if not self._loads.idle:  # nobody waits, so there is time to read for all who could do with more
+                size = max(size, self._slots * self._sizes.queued - self._loads.total)
             count = min(size, room)
             # What is known takes no worker's time, and room only if a reader has to come for it.
             actions.append(Read(count, room if self._bounded else max(count, _MOST_KNOWN)))
 
     def _balance(self, actions: list[Action]) -> None:
         """With nothing more that may be sent, let idle slots have what others have queued."""
-        idle = self._held.count(0) - len(self._asked)
+        idle = self._loads.idle - len(self._asked)
         while idle > 0:
-            rich = max(range(self._slots), key=self._wealth)
-            count = self._wealth(rich)
-            if count < 1 or not self._sizes.worth_moving(count):
+            rich = self._loads.most()
+            count = 0 if rich is None else self._loads.of(rich) - 1  # of those it has begun one
+            if rich is None or count < 1 or not self._sizes.worth_moving(count):
                 return
             self._asked.add(rich)
+            self._loads.set_aside(rich)
             actions.append(TakeBack(rich))
             idle -= 1
-
-    def _wealth(self, slot: int) -> int:
-        """How many tasks a slot may have that it has not started, as far as is known."""
-        if slot in self._asked or slot in self._denied:
-            return 0
-        return self._held[slot] - 1

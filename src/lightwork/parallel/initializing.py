@@ -3,13 +3,14 @@
 Workers import this module when a call has one.
 """
 
+import pickle
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..errors import EngineError, RemoteTraceback
 from ..parcel.parcels import join, split
-from ..protocols import Call, Run, Tell
+from ..protocols import Buffer, Call, Run, Tell
 from ..system.optional import loaded
 
 __all__ = ["Broken", "Initializer", "RemoteInitializer"]
@@ -82,26 +83,45 @@ class Initializer:
 class RemoteInitializer:
     """Runs in each worker process, and not again in one where the last call had the same one.
 
-    It travels as bytes, so that a worker can tell whether it is the same, and need not rebuild it if so.
+    It travels as bytes, so that a worker can tell whether it is the same, and need not rebuild it if so. To
+    a worker that has had it the digest alone need travel.
     """
 
-    def __init__(self, skeleton: bytes, buffers: list[bytearray], digest: bytes) -> None:
+    def __init__(
+        self, skeleton: bytes | None, buffers: Sequence[Buffer], digest: bytes, title: str = "initializer"
+    ) -> None:
         self._skeleton = skeleton
         self._buffers = buffers
-        self._digest = digest
+        self.digest = digest
+        self.title = title
+
+    def __reduce__(self) -> tuple[object, ...]:
+        buffers = [pickle.PickleBuffer(buffer) for buffer in self._buffers]
+        return RemoteInitializer, (self._skeleton, buffers, self.digest, self.title)
+
+    def without_load(self) -> "RemoteInitializer":
+        """The same for workers in which it was the last one to run, and ended well."""
+        return RemoteInitializer(None, (), self.digest, self.title)
 
     def enter(self, inner: Run, tell: Tell) -> Run:
         """As that of `Initializer`."""
-        if LAST.digest != self._digest:
+        if LAST.digest != self.digest:
             LAST.digest = b""
             try:
-                function, args = join(self._skeleton, self._buffers)
-                _call(function, args)
+                self._run()
             except BaseException as error:  # noqa: BLE001 - as above
                 tell(0, Broken(error))
                 return _refuse
-            LAST.digest = self._digest
+            LAST.digest = self.digest
         return inner
+
+    def _run(self) -> None:
+        if self._skeleton is None:
+            raise EngineError(f"{self.title} was not sent to a worker that has not run it")
+        # The function may change its arguments, as it may where nothing travels.
+        buffers = [bytearray(data) if memoryview(data).readonly else data for data in self._buffers]
+        function, args = join(self._skeleton, buffers)
+        _call(function, args)
 
     def leave(self) -> None:
         """As that of `Initializer`."""

@@ -5,19 +5,23 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import CallCancelled
 from ..protocols import Call, Known, Run
 from .around import Around, entered
 from .cancelling import Switch
-from .driver import Observer, OnError
+from .driver import OnError, checked
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .recall import Recall, asked
 from .retrying import Retry, chance
 from .sheet import Sheet
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from .calling import Job
+    from .mutations import MutationCheck
 
 __all__ = ["Lazy", "run_all", "run_lazily"]
 
@@ -93,38 +97,35 @@ def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Sw
 
 def run_lazily(
     tasks: Iterable[Call],
+    job: "Job",
     *,
     around: Around,
-    switch: Switch,
     retry: Retry | None,
     on_error: OnError,
-    sheet: Sheet,
-    observer: Observer | None,
-    total: int | None,
     chunk: int,
-    recall: Recall | None = None,
 ) -> Generator[Any, None, None]:
     """The results one by one; task i runs when result i is asked for.
 
     Parameters
     ----------
+    job
+        Its switch gives up the call between two tasks. Its recall is asked for the result of each task before
+        it runs, and told of it afterwards. Its check looks at tasks that were read, and again at the end.
     around
         What is done around each task.
-    switch
-        Gives up the call between two tasks.
     retry
         Which errors are tried again; the pauses are slept.
     chunk
         Tasks are taken from the input so many at a time.
-    recall
-        Asked for the result of each task before it runs, and told of it afterwards.
     """
+    switch, total, watch, recall, check = job
+    sheet, observer = watch.sheet, watch.progress
     index, errors = 0, list[BaseException]()
     with entered(around, switch) as run:
         attempts = _Attempts(run, retry, switch)
         if observer is not None:
             observer(0, total, 0)
-        for call in _in_chunks(iter(tasks), chunk, sheet):
+        for call in _in_chunks(iter(tasks), chunk, sheet, check):
             switch.check()
             known = None if recall is None else _look(recall, index, call, sheet)
             begin = sheet.clock()
@@ -151,6 +152,8 @@ def run_lazily(
             result = known = None  # the caller's from now on: do not keep it alive until the next is there
         if errors and on_error == "group":
             raise all_of(errors, index)
+        if check is not None:
+            check.verify()
 
 
 def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call":
@@ -251,10 +254,14 @@ class _Attempts:
             self._switch.sleep(self._retry.pause(self.made, chance()))
 
 
-def _in_chunks(source: Iterator[Call], size: int, sheet: Sheet) -> Iterator[Call]:
+def _in_chunks(
+    source: Iterator[Call], size: int, sheet: Sheet, check: "MutationCheck | None"
+) -> Iterator[Call]:
     """The items of `source`, taken from it so many at a time."""
     start = 0
     while calls := _read(source, start, size, sheet):
+        if check is not None:
+            check.examine(checked(calls, start), start)
         start += len(calls)
         yield from calls
 

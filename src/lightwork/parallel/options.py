@@ -1,14 +1,13 @@
 """The options of `Parallel`, checked one by one before anything happens."""
 
-import operator
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
-from .. import stores
+from .. import parallel, stores  # `parallel.arithmetic` is loaded by the first `Parallel`
 from ..errors import InvalidOption
 from ..protocols import Engine, ForeignWorkers
-from .arithmetic import evaluate
+from ..system.figures import real, whole
 
 __all__ = [
     "CaptureOutput",
@@ -18,6 +17,7 @@ __all__ = [
     "default_n_jobs",
     "parse_batch_size",
     "parse_capture",
+    "parse_flag",
     "parse_folder",
     "parse_mmap_mode",
     "parse_n_jobs",
@@ -54,7 +54,7 @@ class Unset:
 
 def parse_n_jobs(n_jobs: SupportsInt | str) -> int:
     """A number of workers: not 0; negative ones count back from the number of cores."""
-    if not isinstance(n_jobs, SupportsInt | str):
+    if not isinstance(n_jobs, str) and whole(n_jobs) is None and real(n_jobs) is None:
         raise TypeError(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}: give a whole number")
     try:
         number = int(n_jobs)
@@ -69,13 +69,10 @@ def parse_n_jobs(n_jobs: SupportsInt | str) -> int:
 
 def parse_batch_size(batch_size: object) -> int | None:
     """A fixed number of tasks, or ``None`` for ``"auto"``."""
-    if batch_size == "auto":
+    if isinstance(batch_size, str) and batch_size == "auto":
         return None
-    try:
-        number = operator.index(batch_size)  # type: ignore[arg-type]  # this is the test
-    except TypeError:
-        number = 0
-    if number < 1:
+    number = whole(batch_size)
+    if number is None or number < 1:
         raise InvalidOption(f'batch_size={batch_size!r}: give "auto" or a positive integer')
     return number
 
@@ -114,11 +111,8 @@ def parse_seed(seed: object) -> int | None:
     """A number that is not negative, of any size, or ``None``."""
     if seed is None:
         return None
-    try:
-        number = -1 if isinstance(seed, bool) else operator.index(seed)  # type: ignore[arg-type]  # this is the test
-    except TypeError:
-        number = -1
-    if number < 0:
+    number = whole(seed)
+    if number is None or number < 0:
         raise InvalidOption(f"seed={seed!r}: give a whole number, 0 or more, or None")
     return number
 
@@ -127,9 +121,10 @@ def parse_timeout(timeout: object, name: str = "timeout") -> float | None:
     """Seconds, or ``None`` for no limit, which is also what more than three weeks are."""
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+    seconds = real(timeout)
+    if seconds is None or not seconds > 0:
         raise InvalidOption(f"{name}={timeout!r}: give a positive number of seconds, or None")
-    return float(timeout) if timeout < _FOR_EVER else None
+    return seconds if seconds < _FOR_EVER else None
 
 
 def parse_task_timeout(task_timeout: object, engine: Engine) -> float | None:
@@ -145,22 +140,31 @@ def parse_task_timeout(task_timeout: object, engine: Engine) -> float | None:
     return seconds
 
 
+def parse_flag(name: str, value: object) -> bool:
+    """A truth value, and nothing that only passes for one."""
+    if not isinstance(value, bool):
+        raise InvalidOption(f"{name}={value!r}: give True or False")
+    return value
+
+
 def parse_verbose(verbose: object) -> int:
     """How much is logged: a number, also ``True`` and ``False``."""
-    if not isinstance(verbose, int):
+    number = int(verbose) if isinstance(verbose, bool) else whole(verbose)
+    if number is None:
         raise InvalidOption(f"verbose={verbose!r}: give a whole number, 0 for silence")
-    return verbose
+    return number
 
 
 def read_ahead(pre_dispatch: object, n_jobs: int) -> int | None:
     """How many batches may be read from the input before the first of them has ended; ``None``: all."""
-    if pre_dispatch == "all" or pre_dispatch is None:
+    if pre_dispatch is None or (isinstance(pre_dispatch, str) and pre_dispatch == "all"):
         return None
-    if isinstance(pre_dispatch, str):
-        value = evaluate(pre_dispatch, n_jobs)
-    elif isinstance(pre_dispatch, int | float):
-        value = pre_dispatch
-    else:
+    value = (
+        parallel.arithmetic.evaluate(pre_dispatch, n_jobs)
+        if isinstance(pre_dispatch, str)
+        else real(pre_dispatch)
+    )
+    if value is None:
         raise TypeError(
             f"pre_dispatch={pre_dispatch!r} is a {type(pre_dispatch).__name__}: give a number or a text"
         )
@@ -168,7 +172,7 @@ def read_ahead(pre_dispatch: object, n_jobs: int) -> int | None:
         return None
     if not value >= 1:
         raise InvalidOption(
-            f'pre_dispatch={pre_dispatch!r} is {value}: nothing would run; give 1 or more, or "all"'
+            f'pre_dispatch={pre_dispatch!r} is {value:g}: nothing would run; give 1 or more, or "all"'
         )
     return int(value)
 

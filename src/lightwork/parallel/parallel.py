@@ -36,6 +36,7 @@ from .options import (
     check_choice,
     parse_batch_size,
     parse_capture,
+    parse_flag,
     parse_folder,
     parse_mmap_mode,
     parse_seed,
@@ -65,8 +66,8 @@ class Parallel(TypedCalls[W_co, E_co]):
 
     The results are those of ``[f(x) for x in xs]``, in the same order. A worker gets copies of the arguments
     (processes) or the objects themselves (threads). Inside a task, `Parallel` uses threads unless it names a
-    backend, and inside a task of those the calls run one after the other. Each worker has a share of the
-    cores, within which its tasks stay: nested calls have no more workers.
+    backend and has no option that needs processes, and inside a task of those the calls run one after the
+    other. Each worker has a share of the cores, within which its tasks stay, with all their nested calls.
 
     Parameters
     ----------
@@ -74,11 +75,10 @@ class Parallel(TypedCalls[W_co, E_co]):
         Number of workers; ``-1``: one per core, ``-2``: all cores but one. ``None``: what `parallel_config`
         says, else 1. With 1 the calls run one after the other in the caller's thread.
     backend
-        ``"processes"`` (also ``"loky"``, ``"multiprocessing"``), ``"threads"`` (``"threading"``),
-        ``"sequential"``, or an `Engine`. By default processes. ``"auto"``: threads where the interpreter runs
-        them in parallel, else processes; a log line of level INFO says which and why. Workers of your own: an
-        executor of `concurrent.futures` or the like of it, ``"dask"``, or a client of Dask; all of them are used
-        unless `n_jobs` says less, and what they cannot do is refused.
+        ``"processes"`` (the default), ``"threads"``, ``"sequential"``, joblib's names for them, an `Engine`.
+        ``"auto"``: threads where the interpreter runs them in parallel, else processes; it is logged which.
+        Workers of your own: ``"dask"``, a client of it, ``"ray"``, an executor, a backend written for joblib,
+        or what was registered. All are used unless `n_jobs` says less; what they cannot do is refused.
     return_as
         ``"list"``; ``"generator"``: results in input order as soon as they are there;
         ``"generator_unordered"``: results as the tasks end. Work begins at the call. When the reader lags,
@@ -86,8 +86,8 @@ class Parallel(TypedCalls[W_co, E_co]):
     verbose
         Above 0, progress is logged (logger ``lightwork``, level INFO) once a second, above 10 at each change.
     timeout
-        Seconds to wait for the next result; then `TaskTimeout` is raised and all tasks are given up. It is
-        not kept with one worker, and a warning says so.
+        Seconds to wait for the next result, or the next failure that is left out; then `TaskTimeout` is
+        raised and all tasks are given up. It is not kept with one worker, and a warning says so.
     pre_dispatch
         How far the input is read ahead, in batches: a number, an expression of ``n_jobs`` or ``"all"``.
         A list or tuple is there already and is not bounded by it.
@@ -115,16 +115,15 @@ class Parallel(TypedCalls[W_co, E_co]):
         how long. Tasks whose worker died have as many again. The other tasks go on meanwhile.
     task_timeout
         Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
-        task fails with `TaskTimeout`, which says where it was. Needs processes; with ``n_jobs=1`` the tasks
-        run in one worker.
+        task fails with `TaskTimeout`, which says where it was. An initializer has as long; one that takes
+        longer ends the call. Needs processes; with ``n_jobs=1`` the tasks run in one worker.
     checkpoint
         A folder where the results of finished tasks are kept as they arrive. A later call with the same
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
         the code that it uses, and its arguments, not by its place. Failures are not kept. The arguments of
         each task are hashed and its result is written by this process; see ``docs/checkpoints.md``.
     save_failures
-        A folder for tasks that failed for good, a file for each with function, arguments and error, which
-        ``lightwork replay FILE`` runs again. A task that cannot be kept costs a warning, nothing else.
+        A folder for tasks that failed for good: files, which ``lightwork replay FILE`` runs again.
     inner_max_num_threads
         Cores that each worker may keep busy: threads of BLAS and OpenMP, and workers of nested calls. By
         default the cores are shared out. In threads, and with one worker, BLAS and OpenMP are limited if
@@ -159,8 +158,12 @@ class Parallel(TypedCalls[W_co, E_co]):
         A whole number, 0 or more: each task gets the same random numbers from `task_rng` whatever `n_jobs`,
         `batch_size` and `backend` are, and after a retry. In worker processes and with one worker the global
         states of `random`, ``numpy.random`` and torch are seeded for each task too; threads share those.
+    check_mutation
+        ``True``: an argument that changes while the call runs is an error, `ArgumentChanged`, which names it
+        and its task. For finding mistakes: each argument is hashed twice, and lists, tuples and dicts among
+        them are kept until the end.
     **options
-        Of the backend alone: ``backend="dask", client=..., scatter=...``, see ``docs/clusters.md``.
+        Of the backend alone: ``backend="ray", num_gpus=1``; see ``docs/dask.md``, ``docs/ray.md``.
 
     Raises
     ------
@@ -205,35 +208,36 @@ class Parallel(TypedCalls[W_co, E_co]):
         max_tasks_per_worker: int | None = None,
         capture_output: CaptureOutput = False,
         seed: int | None = None,
+        check_mutation: bool = False,
         **options: Any,  # Any: each backend has its own
     ) -> None:
         refuse_memmapping(given(temp_folder), given(max_nbytes))
         check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
         check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
         settings = active_settings()
-        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options)
+        wanted = parallel.workers.Wanted(
+            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
+        )
+        alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
+        self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as: ReturnAs = return_as
         self.timeout = parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
-        self.on_error: OnError = on_error
-        self.retries = retries
-        self._retry = parallel.retrying.parse_retries(retries) if retries != 0 else None
+        self.retries, self.progress, self.on_error = retries, progress, on_error
+        is_single = type(retries) is int and retries == 0
+        self._retry = None if is_single else parallel.retrying.parse_retries(retries)
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
-        self.progress = progress
         self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
         self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
         self._batch = parse_batch_size(batch_size)
-        read_ahead(pre_dispatch, 1)
-        wanted = parallel.workers.Wanted(
-            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
-        )
+        read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
         self._trace = None if trace is None else parallel.trace.check_path(trace)
         self.capture_output: CaptureOutput = parse_capture(capture_output, self._engine)
-        self.seed = parse_seed(seed)
+        self.seed, self.check_mutation = parse_seed(seed), parse_flag("check_mutation", check_mutation)
         self._be_idle()
 
     def _be_idle(self) -> None:
@@ -276,7 +280,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             observer = parallel.progress.observers(self.progress, self.verbose, title)
             subject = parallel.watch.Subject(
                 title,
-                self._engine.name,
+                "sequential" if is_here else self._engine.name,
                 skips=self.on_error == "skip",
                 waits_for_reader=self.return_generator,
             )
@@ -291,7 +295,8 @@ class Parallel(TypedCalls[W_co, E_co]):
                 if path is None
                 else parallel.checkpoint.open_checkpoint(path, tasks, self.seed, watch.sheet)
             )
-            job = parallel.calling.Job(switch, total, watch, recall)
+            check = parallel.mutations.MutationCheck() if self.check_mutation else None
+            job = parallel.calling.Job(switch, total, watch, recall, check)
             result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
@@ -372,53 +377,31 @@ class Parallel(TypedCalls[W_co, E_co]):
                 stacklevel=4,
             )
         chunk = self._batch or 1
-        switch, total, watch, recall = job
+        watch = job.watch
         around = (*self._workers.here(), *self._around(here=True))
-        is_plain = self.on_error == "raise" and self._retry is None and recall is None
-        is_plain = is_plain and not watch.is_close and not around
+        is_plain = self.on_error == "raise" and self._retry is None and not watch.is_close and not around
+        is_plain = is_plain and job.recall is None and job.check is None
         if is_plain and self.return_as == "list" and chunk == 1:
-            return parallel.loop.run_all(tasks, switch, watch.sheet)
+            return parallel.loop.run_all(tasks, job.switch, watch.sheet)
         results = parallel.loop.run_lazily(
-            tasks,
-            around=around,
-            switch=switch,
-            retry=self._retry,
-            on_error=self.on_error,
-            sheet=watch.sheet,
-            observer=watch.progress,
-            total=total,
-            chunk=chunk,
-            recall=recall,
+            tasks, job, around=around, retry=self._retry, on_error=self.on_error, chunk=chunk
         )
         if self.return_as == "list":
             return list(results)
-        return parallel.loop.Lazy(results, switch, watch.close)
-
-    def _engine_options(self) -> dict[str, Any]:  # Any: each option has a type of its own
-        options: dict[str, Any] = {}
-        if self.task_timeout is not None:
-            options["task_timeout"] = self.task_timeout
-        # Threads have the caller's own objects.
-        if self._read_only and not self._engine.shares_memory:
-            options["read_only"] = True
-        return options
+        return parallel.loop.Lazy(results, job.switch, watch.close)
 
     def _around(self, *, here: bool) -> "Around":
         """What is done around each task of the next call, which runs in the caller's thread or elsewhere."""
-        # Handles of `share` among the arguments can come from its module only.
-        sharing = loaded("lightwork.parallel.sharing")
         seeding = loaded("lightwork.parallel.seeding")
         is_seeded = self.seed is not None or (seeding is not None and seeding.has_stream())
-        if here and not is_seeded and self.capture_output is False and sharing is None:
+        is_shared = loaded("lightwork.parallel.sharing") is not None
+        if here and not is_seeded and self.capture_output is False and not is_shared:
             return ()
-        features, shared = parallel.features, self._engine.shares_memory
-        found = features.around(features.place(self._engine, here=here), self.capture_output, self.seed)
-        if sharing is None:
-            return found
-        return (*found, parallel.around.Feature(sharing.layer(in_process=here or shared)))
+        place = parallel.features.place(self._engine, here=here)
+        return parallel.features.around(place, self.capture_output, self.seed)
 
     def _share_out(self, tasks: Iterator[Call] | Sequence[Call], job: "Job", workers: int) -> Any:
-        switch, total, watch, recall = job
+        switch, total, watch, recall, check = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
         inner = self._workers.inner
@@ -436,7 +419,11 @@ class Parallel(TypedCalls[W_co, E_co]):
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
         layers = [feature.layer for feature in around if feature.layer is not None]
         runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
-        options = {**self._engine_options(), **self._workers.options(workers)}
+        # Threads have the caller's own objects, whether they may be written to or not.
+        is_read_only = self._read_only and not self._engine.shares_memory
+        asked = {"task_timeout": self.task_timeout, "read_only": is_read_only}
+        options = {name: value for name, value in asked.items() if value}
+        options |= self._workers.options(workers)
         timed = self._trace is not None
         session = self._engine.open(SessionRequest(workers, runner, inner, options, timed))
         driver = parallel.driver.Driver(
@@ -451,6 +438,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             listener=parallel.around.listener(around),
             recall=recall,
             examine=parallel.features.refusal(),
+            check=check,
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to

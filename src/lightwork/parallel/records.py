@@ -65,8 +65,8 @@ class ForwardedRecords:
     """Sends what the loggers of a worker process get to the process that it works for. A `Layer`.
 
     A logger that has handlers of its own in the worker, or above it, is left alone: its records are handled
-    there, and shall not be handled twice. With `own_thread` only what the thread of the tasks logs is sent, for
-    processes that run others beside them.
+    there, and shall not be handled twice. With `own_thread` only what the thread of the tasks logs is sent,
+    for processes that run others beside them.
     """
 
     __slots__ = ("_handler", "_own_thread")

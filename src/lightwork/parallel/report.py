@@ -17,6 +17,7 @@ __all__ = ["Phases", "Report", "SlowCall", "WorkerTimes", "make_report"]
 
 _BAR = 40  # characters
 _LISTED = 8  # workers and indices that are printed; the fields have all
+_HERE = "in the caller's thread"
 _ORDER = ("run", "transfer", "queue", "pickling", "input", "idle")
 
 
@@ -78,6 +79,8 @@ class Report(NamedTuple):
     """Workers of the call."""
 
     backend: str
+    """``"sequential"`` also where one worker of another backend was the caller's thread."""
+
     tasks: int
     """How many have ended, failed ones included."""
 
@@ -140,7 +143,8 @@ class Report(NamedTuple):
     def title(self) -> str:
         """The call in a few words."""
         workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
-        return f"{self.tasks} tasks in {duration(self.wall)}, {workers} ({self.backend})"
+        place = _HERE if self.backend == "sequential" else f"{workers} ({self.backend})"
+        return f"{self.tasks} tasks in {duration(self.wall)}, {place}"
 
     def parts(self) -> list[tuple[str, float, float]]:
         """Name, seconds and part (0 to 1) of each phase."""

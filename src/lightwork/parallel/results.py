@@ -206,10 +206,14 @@ def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
 
 def _run(driver: Driver, channel: Channel) -> None:
     told = 0  # consumed values that the flow knows of
+    emitted = 0
     while True:
-        if driver.out:
+        if driver.emitted != emitted:
+            emitted = driver.emitted
             values, driver.out = driver.out, []
-            channel.put(values)
+            # Nothing, if all were skipped: a reader who waits counts his `timeout` anew from each result.
+            if values or channel.chunks.empty():
+                channel.put(values)
         if driver.ended or driver.cancelled:
             return
         # Set before looking: a reader that takes a value after the look sees the flag and wakes us.

@@ -4,6 +4,7 @@ import os
 from typing import NamedTuple
 
 from ..errors import InvalidOption, WorkerDied
+from ..system.figures import real, whole
 
 __all__ = ["Retry", "chance", "is_crash", "parse_retries", "ran_out_of_memory"]
 
@@ -66,21 +67,19 @@ def parse_retries(retries: object) -> Retry | None:
     InvalidOption
         A negative number, an impossible time, or no exception class.
     """
-    if isinstance(retries, int) and not isinstance(retries, bool):
-        retries = Retry(retries)
+    number = whole(retries)
+    if number is not None:
+        retries = Retry(number)
     if not isinstance(retries, Retry):
         raise InvalidOption(f"retries={retries!r}: give a number of further attempts, or a Retry(...)")
-    if not _is_number(retries.times) or retries.times < 0 or retries.times % 1 != 0:
+    times, backoff, jitter = real(retries.times), real(retries.backoff), real(retries.jitter)
+    if times is None or times < 0 or times % 1 != 0:
         raise InvalidOption(f"retries: times={retries.times!r} is not a number of attempts: give 0 or more")
     kinds: tuple[object, ...] = retries.on if isinstance(retries.on, tuple) else (retries.on,)
     if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
         raise InvalidOption(f"retries: on={retries.on!r}: give an exception class, or a tuple of them")
-    if not _is_number(retries.backoff) or not 0 <= retries.backoff <= _LONGEST:
+    if backoff is None or not 0 <= backoff <= _LONGEST:
         raise InvalidOption(f"retries: backoff={retries.backoff!r}: give seconds, 0 to {_LONGEST:.0f}")
-    if not _is_number(retries.jitter) or not 0 <= retries.jitter <= 1:
+    if jitter is None or not 0 <= jitter <= 1:
         raise InvalidOption(f"retries: jitter={retries.jitter!r}: give a share between 0 and 1")
-    return retries if retries.times else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return Retry(int(times), retries.on, backoff, jitter) if times else None

@@ -6,7 +6,7 @@ Workers import this module and nothing else of `lightwork.parallel`: keep it sma
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .. import hashing
 from ..protocols import Call, Run, StatelessCallable, SupportsRecall, Tell
@@ -15,7 +15,7 @@ from ..system.computing import COMPUTING, SHARE
 if TYPE_CHECKING:
     from ..hashing.registered import Pickled
 
-__all__ = ["Layer", "Resumed", "TaskRunner", "enter", "nesting_level"]
+__all__ = ["Layer", "Preparing", "Resumed", "TaskRunner", "enter", "nesting_level"]
 
 _LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
 
@@ -36,6 +36,17 @@ class Layer(Protocol):
 
     def leave(self) -> None:
         """Called there after its last task."""
+
+
+@runtime_checkable
+class Preparing(Layer, Protocol):
+    """A layer that prepares the worker, see `lightwork.protocols.SupportsPreparation`."""
+
+    digest: bytes
+    title: str
+
+    def without_load(self) -> Layer:
+        """The same layer for workers that are prepared."""
 
 
 def enter(layers: Sequence[Layer], tell: Tell) -> Run:
@@ -96,6 +107,24 @@ class TaskRunner:
         self.rules = dict(rules)
         self.layers = tuple(layers)
         self.share = share
+
+    @property
+    def preparation(self) -> bytes:
+        """What tells the preparations of the layers from others."""
+        return b"".join(layer.digest for layer in self._preparing())
+
+    @property
+    def title(self) -> str:
+        """What the preparations are called."""
+        return ", ".join(layer.title for layer in self._preparing())
+
+    def without_preparation(self) -> "TaskRunner":
+        """The same for workers that are prepared."""
+        layers = [layer.without_load() if isinstance(layer, Preparing) else layer for layer in self.layers]
+        return TaskRunner(self.level, self.computing, self.rules, layers, self.share)
+
+    def _preparing(self) -> list[Preparing]:
+        return [layer for layer in self.layers if isinstance(layer, Preparing)]
 
     def start(self, tell: Tell) -> Run:
         """Enter the level and the layers, for all tasks of this session in this worker."""

@@ -119,10 +119,7 @@ def _lanes(events: Iterable[Event]) -> list[Lane]:
 
 
 def _span(event: Event) -> Span:
-    begin, args = float(event["ts"]) * 1e-6, event["args"]
-    seconds = float(event["dur"]) * 1e-6
-    if not (0 <= begin < 1e9 and 0 <= seconds < 1e9):
-        raise ValueError(f"an event at {begin} s that took {seconds} s")
+    begin, seconds, args = _time(event["ts"]) * 1e-6, _time(event["dur"]) * 1e-6, event["args"]
     count = args.get("tasks", 1) if event["cat"] == "task" else 1
     index = int(args.get("index", args.get("first", -1)))
     text = str(event["name"])
@@ -132,19 +129,27 @@ def _span(event: Event) -> Span:
     return Span(begin, begin + seconds, seconds, int(count), index, text=text, error=error)
 
 
+def _time(value: Any) -> float:  # Any: as JSON has it
+    """A number that can be a time."""
+    number = float(value)
+    if not 0 <= number < 1e15:
+        raise ValueError(f"{value} is no time")
+    return number
+
+
 def _report(told: Mapping[str, Any], events: Iterable[Event]) -> Report:  # Any: as JSON has it
     return Report(
-        wall=float(told["wall"]),
+        wall=_time(told["wall"]),
         n_jobs=len(told["workers"]),
         backend=str(told["backend"]),
         tasks=int(told["tasks"]),
-        phases=Phases(**{name: float(told["phases"][name]) for name in Phases._fields}),
+        phases=Phases(**{name: _time(told["phases"][name]) for name in Phases._fields}),
         workers=tuple(
-            WorkerTimes(int(worker["tasks"]), float(worker["busy"]), float(worker["share"]))
+            WorkerTimes(int(worker["tasks"]), _time(worker["busy"]), _time(worker["share"]))
             for worker in told["workers"]
         ),
         slowest=tuple(
-            SlowCall(int(slow["index"]), str(slow["call"]), float(slow["seconds"]))
+            SlowCall(int(slow["index"]), str(slow["call"]), _time(slow["seconds"]))
             for slow in told["slowest"]
         ),
         failed=tuple(map(int, told["failed"])),
@@ -159,7 +164,7 @@ def _memory(events: Iterable[Event]) -> tuple[MemoryCourse, ...]:
     for event in events:
         if event["ph"] == "C":
             name = str(event["name"]).removeprefix("memory of ")
-            moments[name].append((float(event["ts"]) * 1e-6, int(event["args"]["bytes"])))
+            moments[name].append((_time(event["ts"]) * 1e-6, int(event["args"]["bytes"])))
     return tuple(MemoryCourse(name, tuple(found)) for name, found in moments.items())
 
 

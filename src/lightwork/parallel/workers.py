@@ -7,10 +7,11 @@ from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
 from ..protocols import Engine, ForeignWorkers
+from ..system.figures import whole
 from ..system.numeric import NUMERIC
 from ..system.units import parse_bytes
 from .around import Around, Feature
-from .config import Settings, check_initializer, check_inner
+from .config import Settings, check_initializer, parse_inner
 from .failures import add_note
 from .initializing import Broken, Initializer, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
@@ -33,6 +34,11 @@ class Wanted(NamedTuple):
     worker_env: Environments | None
     max_worker_memory: int | str | None
     max_tasks_per_worker: int | None
+
+    @property
+    def need_processes(self) -> bool:
+        """Whether only worker processes can do what is asked."""
+        return any(getattr(self, name) is not None for name in _PROCESS_ONLY)
 
 
 class Workers(NamedTuple):
@@ -83,18 +89,21 @@ class Workers(NamedTuple):
         if self.initializer is not None:
             layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
             if not engine.shares_memory:
-                layer = _remote(self.initializer, self.initargs)
+                layer = _remote(self.initializer, self.initargs, self._title())
             features.append(self._initializer(layer))
         return tuple(features)
 
     def _initializer(self, layer: Initializer | RemoteInitializer) -> Feature:
-        name = getattr(self.initializer, "__qualname__", repr(self.initializer))
+        title = self._title()
 
         def fail(index: int, broken: Broken) -> None:
-            add_note(broken.error, f"initializer {name} of the workers failed")
+            add_note(broken.error, f"{title} of the workers failed")
             raise broken.error
 
         return Feature(layer, {Broken: fail})
+
+    def _title(self) -> str:
+        return f"initializer {getattr(self.initializer, '__qualname__', repr(self.initializer))}"
 
 
 def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
@@ -109,18 +118,16 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     """
     inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
     args = check_initializer(initializer, initargs)
-    threads = settings.inner_max_num_threads if isinstance(inner, Unset) else inner
-    check_inner(threads)
+    threads = settings.inner_max_num_threads if isinstance(inner, Unset) else parse_inner(inner)
     if initializer is None:
         initializer, args = settings.initializer, settings.initargs
     _check_environment(worker_env)
-    _check_count(max_tasks_per_worker)
     memory = None
     if max_worker_memory is not None:
         memory = parse_bytes(max_worker_memory, name="max_worker_memory")
         if memory < 1:
             raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
-    workers = Workers(initializer, args, threads, worker_env, memory, max_tasks_per_worker)
+    workers = Workers(initializer, args, threads, worker_env, memory, _parse_count(max_tasks_per_worker))
     for name in (*_PROCESS_ONLY, "initializer"):
         if getattr(workers, name) is not None:
             refuse_lacking(engine, name, getattr(workers, name))
@@ -138,9 +145,11 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     return workers
 
 
-def _check_count(tasks: object) -> None:
-    if tasks is not None and (isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1):
+def _parse_count(tasks: object) -> int | None:
+    number = whole(tasks)
+    if tasks is not None and (number is None or number < 1):
         raise InvalidOption(f"max_tasks_per_worker={tasks!r}: give a whole number of 1 or more, or None")
+    return number
 
 
 def _check_environment(environment: object) -> None:
@@ -178,8 +187,8 @@ def _environment(environment: Environments, number: int) -> dict[str, str]:
 def _remote(
     initializer: Callable[..., object],
     initargs: tuple[Any, ...],  # Any: arguments of the user's function
+    title: str,
 ) -> RemoteInitializer:
     parcel = split((initializer, initargs), by_value=True, path="initializer")
-    buffers = [bytearray(buffer) for buffer in parcel.buffers]
-    digests = [BLAKE3.of(data) for data in (parcel.skeleton, *map(bytes, buffers))]
-    return RemoteInitializer(parcel.skeleton, buffers, BLAKE3.of(b"".join(digests)))
+    digests = [BLAKE3.of(parcel.skeleton), *map(BLAKE3.buffer, parcel.buffers)]
+    return RemoteInitializer(parcel.skeleton, parcel.buffers, BLAKE3.join(digests), title)

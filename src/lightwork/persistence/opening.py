@@ -116,8 +116,8 @@ class OpenedFile:
 def open(path: str | os.PathLike[str], *, renames: Mapping[str, str] | None = None) -> OpenedFile:
     """Open a file of `dump` for reading parts of it.
 
-    Reads and verifies everything but the arrays, and builds none of the objects in it. The
-    objects that are asked for are unpickled as `load` does: open only files that you trust.
+    Reads and verifies everything but the arrays, and builds none of the objects in it, nor do `rows` and
+    ``print``. What is asked for is unpickled as `load` does: ask only files that you trust.
 
     Parameters
     ----------

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from .. import parcel
 from .access import Access
-from .views import LazyArray, entries_of, type_name
+from .dtypes import array_facts
+from .views import entries_of, type_name
 
 # Any: parts of the user's value.
 __all__ = ["Row", "rows", "table"]
@@ -58,21 +59,16 @@ def _row(access: Access, key: Any, part: Any) -> Sequence[str]:
     name = "" if key == "" else _shown(key)
     at = parcel.outline.array_at(part)
     if at is not None:
-        array = LazyArray(access, at)
-        return (
-            name,
-            "array",
-            str(array.shape),
-            str(array.dtype),
-            f"{array.nbytes:,}",
-            _kept(access, at.segment, array.nbytes),
-        )
-    arrays = [LazyArray(access, at) for at in _arrays_in(part)]
+        shape, dtype, nbytes = array_facts(at)
+        size = "" if nbytes is None else f"{nbytes:,}"
+        return name, "array", str(shape), str(dtype or ""), size, _kept(access, at.segment, nbytes)
+    arrays = [array_facts(at) for at in _arrays_in(part)]
     if not arrays:
         return name, type_name(part), "", "", "", ""
-    nbytes = sum(array.nbytes for array in arrays)
+    sizes = [array.nbytes for array in arrays if array.nbytes is not None]
+    size = f"{sum(sizes):,}" if len(sizes) == len(arrays) else ""
     count = "1 array" if len(arrays) == 1 else f"{len(arrays)} arrays"
-    return name, type_name(part), count, "", f"{nbytes:,}", ""
+    return name, type_name(part), count, "", size, ""
 
 
 def _shown(key: Any) -> str:
@@ -86,8 +82,8 @@ def _arrays_in(part: Any) -> Iterator[Any]:
             yield at
 
 
-def _kept(access: Access, number: int, nbytes: int) -> str:
+def _kept(access: Access, number: int, nbytes: int | None) -> str:
     slot = access.segments.slots[number]
-    if slot.nbytes != nbytes:
+    if nbytes is not None and slot.nbytes != nbytes:
         return "with other small ones"
     return f"{access.segments.stored(number):,} in blocks" if slot.in_blocks else "raw"

@@ -88,11 +88,18 @@ class Parts:
     def __init__(self, access: Access, part: Any) -> None:
         self._access = access
         self._part = part
-        entries = entries_of(part)
-        keys = [key for key, _ in entries]
-        if not all(isinstance(key, _PLAIN) for key in keys):
-            keys = access.load(keys)
-        self._entries = dict(zip(keys, (inner for _, inner in entries), strict=True))
+        self._found: dict[Any, Any] | None = None
+
+    @property
+    def _entries(self) -> dict[Any, Any]:
+        """The outlines by key. Keys are built when they are asked for: before, nothing of a file runs."""
+        if self._found is None:
+            entries = entries_of(self._part)
+            keys = [key for key, _ in entries]
+            if not all(isinstance(key, _PLAIN) for key in keys):
+                keys = self._access.load(keys)
+            self._found = dict(zip(keys, (inner for _, inner in entries), strict=True))
+        return self._found
 
     def keys(self) -> list[Any]:
         """All keys, in their order."""

@@ -148,7 +148,7 @@
           [pixel, cover, lit, failed, colour] = [place, 0, false, false, number];
         }
         cover += wide * share;
-        lit ||= isLit;
+        if (isLit && !lit) [lit, colour] = [true, number];
         failed ||= isFailed;
       } else {
         flush();

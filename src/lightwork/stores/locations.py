@@ -10,9 +10,8 @@ from ..protocols import Store
 from ..system.units import parse_bytes, parse_seconds
 from .objects import open_objects
 from .opening import open_store
-from .tiered import FRESH, open_tiered
+from .tiered import FRESH, FarStore, open_tiered
 from .urls import checked_url
-from .versions import VersionedStore
 
 __all__ = ["open_url"]
 
@@ -40,7 +39,7 @@ def _open(url: str, trusted: bool, options: _Options) -> Store:
         return far
     # A folder of its own for each place: equal keys of two buckets would push each other out.
     near = open_store(os.path.join(options.local, BLAKE3.of(url.encode())[:8].hex()), trusted=trusted)
-    return open_tiered(near, cast(VersionedStore, far), options.fresh, options.local_bytes)
+    return open_tiered(near, cast(FarStore, far), options.fresh, options.local_bytes)
 
 
 def _checked(options: Mapping[str, Any]) -> _Options:  # Any: checked here

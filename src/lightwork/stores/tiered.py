@@ -14,21 +14,24 @@ replaces, not at all. If the far store cannot be asked, a copy that is not fresh
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import Protocol, cast
 
 from ..errors import StoreUnavailable
-from ..protocols import Entry, Limits, Record, Store, SupportsLimits, SupportsPrefix
+from ..protocols import Entry, Limits, Record, Store, SupportsLimits, SupportsPrefix, SupportsVersions
 from ..system.clock import Clock
 from .opened import shared
-from .versions import VersionedStore
 
-__all__ = ["FRESH", "TieredStore", "open_tiered"]
+__all__ = ["FRESH", "FarStore", "TieredStore", "open_tiered"]
 
 FRESH = 1.0
 """Seconds, if nothing else is asked for: as long as a hot result of `Memory` is good."""
 
 _VERSION = 32  # bytes
 _MOST = 100_000  # keys whose freshness is remembered
+
+
+class FarStore(Store, SupportsVersions, Protocol):
+    """What can be the far one of two stores."""
 
 
 class TieredStore:
@@ -51,7 +54,7 @@ class TieredStore:
     def __init__(
         self,
         near: Store,
-        far: VersionedStore,
+        far: FarStore,
         *,
         fresh: float = FRESH,
         near_bytes: int | None = None,
@@ -164,12 +167,10 @@ class TieredStore:
         self._seen[key] = asked + self._fresh, version
 
 
-def open_tiered(
-    near: Store, far: VersionedStore, fresh: float = FRESH, near_bytes: int | None = None
-) -> Store:
+def open_tiered(near: Store, far: FarStore, fresh: float = FRESH, near_bytes: int | None = None) -> Store:
     """The store of two stores; one object per process, as long as somebody holds it."""
     return shared(_make, near, far, fresh, near_bytes)
 
 
-def _make(near: Store, far: VersionedStore, fresh: float, near_bytes: int | None) -> Store:
+def _make(near: Store, far: FarStore, fresh: float, near_bytes: int | None) -> Store:
     return TieredStore(near, far, fresh=fresh, near_bytes=near_bytes)

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 from ..errors import InvalidOption
+from .figures import real
 
 __all__ = ["duration", "parse_bytes", "parse_seconds", "size"]
 
@@ -26,7 +27,8 @@ def parse_bytes(size: int | float | str, *, name: str) -> int:
                 f'{name}={size!r} is not a size: give bytes, or a text like "500M" or "1.5GB"'
             )
         return int(float(match[1]) * _BYTES[match[2]])
-    if type(size) not in (int, float) or not 0 <= size < float("inf"):
+    number = real(size)
+    if number is None or not 0 <= number < float("inf"):
         raise InvalidOption(f"{name}={size!r} is not a size: give a number of bytes that is not negative")
     return int(size)
 
@@ -48,7 +50,7 @@ def _seconds(span: object) -> float | None:
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]+?)s?\s*", span.lower())
         factor = _SECONDS.get(_SPAN.get(match[2], match[2])) if match else None
         return float(match[1]) * factor if match and factor else None
-    return float(span) if isinstance(span, int | float) and not isinstance(span, bool) else None
+    return real(span)
 
 
 def duration(seconds: float) -> str:

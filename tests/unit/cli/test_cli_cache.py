@@ -1,5 +1,6 @@
 """``lightwork cache ...`` as a real process, on caches that other processes have filled."""
 
+import importlib.util
 import json
 import os
 import pty
@@ -117,6 +118,10 @@ def test_functions_are_ranked_and_summed_up(tmp_path: Path) -> None:
     figures = told("stats", "cache", cwd=tmp_path)
     assert (figures["results"], figures["nbytes"], figures["functions"]) == (4, totals.nbytes, 2)
     assert b"4 results of 2 functions" in run("cache", "stats", "cache", cwd=tmp_path).stdout
+    told("top", "cache", "--html", "page.html", cwd=tmp_path)
+    assert "model:train" in (tmp_path / "page.html").read_text()
+    for page in ("page.txt", "no/such/folder/page.html"):
+        refused(run("cache", "top", "cache", "--html", page, cwd=tmp_path), 2)
     for command in ("top", "du"):
         assert b"model:train" in run("cache", command, "cache", cwd=tmp_path).stdout
 
@@ -267,6 +272,53 @@ def test_signed_results_have_names_for_who_knows_the_secret(tmp_path: Path) -> N
     assert [each["call"] for each in told("ls", "cache", "--secret", "secret", cwd=tmp_path)] == ["bytes(10)"]
     assert [each["call"] for each in told("ls", "cache", cwd=tmp_path)] == [""]
     refused(run("cache", "ls", "cache", "--secret", "nope", cwd=tmp_path), 2)
+
+
+def test_a_location_may_be_a_url(tmp_path: Path) -> None:
+    """Where the store of objects is installed; else one line says what to install."""
+    url = f"file://{tmp_path}/objects"
+    if importlib.util.find_spec("obstore") is None:
+        assert "obstore" in refused(run("cache", "ls", url), 1)
+        return
+    memory = Memory(url)
+    memory.eval(bytes, 10)
+    memory.eval(str, 4)
+    assert {each["call"] for each in told("ls", url, cwd=tmp_path)} == {"bytes(10)", "str(4)"}
+    assert told("stats", url, cwd=tmp_path)["results"] == 2
+    assert told("rm", url, "--function", "str", "--yes", cwd=tmp_path)["removed"] == 1
+    assert told("clear", url, "--yes", cwd=tmp_path)["removed"] == 1
+    assert "no place for a cache" in refused(run("cache", "ls", "zz://x"), 2)
+    away = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true"}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    assert "cannot be reached" in refused(run("cache", "ls", "s3://bucket/x", env={**away, **keys}), 1)
+
+
+LOUD = """\
+from lightwork import Memory
+
+class Loud:
+    def __reduce__(self):
+        return print, ("unpickled!",)
+
+Memory("cache").eval(Loud)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ls"], ["show"], ["stats"], ["du"], ["top"], ["verify"], ["gc", "--max-items", "0", "--yes"]],
+)
+def test_nothing_is_unpickled_to_look_or_to_remove(tmp_path: Path, arguments: list[str]) -> None:
+    """A result that would make itself heard stays silent."""
+    (tmp_path / "script.py").write_text(LOUD)
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment, check=True, timeout=50)
+    (entry,) = Memory(tmp_path / "cache").entries()
+    command, *options = arguments
+    options += [entry.key.hex()] if command == "show" else []
+    done = run("cache", command, "cache", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"unpickled!" not in done.stdout
 
 
 @pytest.mark.parametrize("command", ["ls", "stats", "du", "top", "verify", "clear"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightwork import Parallel, delayed
+from lightwork import Memory, Parallel, delayed
 from tests.unit.cli.command import refused, run
 
 pytestmark = pytest.mark.slow
@@ -43,9 +43,9 @@ def test_the_page_goes_where_it_is_told_to(trace: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nothing.json"], 1, "'nothing.json' cannot be read"),
-        (["."], 1, "'.' cannot be read"),
-        (["other.json"], 1, "'other.json' is no trace"),
+        (["nothing.json"], 2, "'nothing.json' cannot be read"),
+        (["."], 2, "'.' cannot be read"),
+        (["other.json"], 2, "'other.json' is no trace"),
         (["cut.json"], 1, "'cut.json' is damaged or cut off"),
         (["run.json", "-o", "run.json"], 2, "is the trace itself"),
         (["run.json", "-o", "run.txt"], 2, "does not end in .html"),
@@ -61,3 +61,25 @@ def test_what_cannot_be_done_is_one_line(trace: Path, arguments: list[str], code
     assert words in refused(done, code)
     assert trace.read_bytes() == content
     assert not list(trace.parent.glob("*.html"))
+
+
+def half(x: int) -> float:
+    return x / 2
+
+
+def test_the_functions_of_a_cache_are_drawn(tmp_path: Path) -> None:
+    """All that are selected, however few are listed; a page that cannot be costs nothing."""
+    memory = Memory(tmp_path / "cache")
+    for number in range(5):
+        memory.cache(half)(number)
+    done = run("cache", "top", "cache", "--html", "top.html", "-n", "0", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    page = (tmp_path / "top.html").read_text()
+    assert "<h1>Cache cache</h1>" in page
+    assert "<h2>Size by function</h2>" in page
+    assert ':half</td><td class="number">5</td>' in page
+    assert "does not end in .html" in refused(run("cache", "top", "cache", "--html", "x", cwd=tmp_path), 2)
+    assert (
+        run("cache", "top", "cache", "--html", "none.html", "--function", "no", cwd=tmp_path).returncode == 0
+    )
+    assert "0 B" in (tmp_path / "none.html").read_text()

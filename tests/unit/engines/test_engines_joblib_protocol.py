@@ -116,7 +116,7 @@ def test_an_error_of_an_older_backend_is_asked_for() -> None:
     """Results come by `retrieve_result`, and so does what a pool keeps from the callback."""
     register_parallel_backend("bare", BareBackend)
     with pytest.raises(ZeroDivisionError):
-        Parallel(n_jobs=2, backend="bare")(delayed(divmod)(1, i) for i in (1, 0))
+        Parallel(n_jobs=2, backend="bare")([delayed(divmod)(1, 0)])
 
 
 def test_tasks_on_threads_of_a_backend_see_the_callers_objects() -> None:

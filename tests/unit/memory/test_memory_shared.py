@@ -261,6 +261,7 @@ def test_a_forked_child_computes(url: str) -> None:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(20)  # without the refusal it would wait for ever
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")

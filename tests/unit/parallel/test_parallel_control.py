@@ -126,6 +126,51 @@ def test_impossible_retries_are_refused(bad: Any) -> None:
         Parallel(n_jobs=2, retries=bad)
 
 
+# Waiting for results --------------------------------------------------------------------------------------
+
+
+def fail_after(seconds: float) -> None:
+    time.sleep(seconds)
+    raise ValueError("too late")
+
+
+@pytest.mark.parametrize("return_as", ["list", "generator", "generator_unordered", "async"])
+@pytest.mark.parametrize("on_error", ["skip", "group"])
+def test_a_task_that_is_left_out_was_waited_for(return_as: Any, on_error: Any) -> None:
+    """`timeout` is for each result, and so is the failure of a task that is left out."""
+    tasks = [delayed(fail_after)(0.4), delayed(fail_after)(0.8), delayed(fail_after)(1.2)]
+    call: Any = Parallel(
+        3,
+        "threads",  # they begin at once: the time of a start is none of the tasks'
+        return_as="generator" if return_as == "async" else return_as,
+        timeout=1.0,
+        on_error=on_error,
+        batch_size=1,
+    )
+
+    async def collect() -> list[Any]:
+        return [value async for value in call([*tasks, delayed(square)(3)])]
+
+    def results() -> list[Any]:
+        return asyncio.run(collect()) if return_as == "async" else list(call([*tasks, delayed(square)(3)]))
+
+    if on_error == "skip":
+        assert results() == [9]
+    else:
+        with pytest.raises(ExceptionGroup, match="3 of 4 tasks failed"):
+            results()
+
+
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_a_task_that_is_left_out_is_waited_for_no_longer_than_others(return_as: Any) -> None:
+    """The one behind it has no more time than the limit either."""
+    call = Parallel(2, "threads", return_as=return_as, timeout=0.3, on_error="skip", batch_size=1)
+    stop = threading.Event()
+    with pytest.raises(TaskTimeout, match=r"timeout=0.3"):
+        list(call([delayed(fail_after)(0.2), delayed(stop.wait)(20)]))
+    stop.set()
+
+
 # Limits for single tasks --------------------------------------------------------------------------------
 
 

@@ -143,7 +143,7 @@ def _client_names(dask_scheduler: Any) -> list[str]:
 
 @pytest.mark.slow
 def test_without_a_client_a_cluster_is_made_and_kept() -> None:
-    """One process per worker, the same for the next call, more of them if it wants more; `shutdown` ends it."""
+    """One process per worker, the same for the next call, more if it wants more; `shutdown` ends it."""
     try:
         first = set(Parallel(1, backend="dask")(delayed(os.getpid)() for _ in range(4)))
         assert os.getpid() not in first
@@ -218,9 +218,13 @@ def test_shared_objects_and_read_only_arrays(client: Any) -> None:
     """`share` and ``mmap_mode="r"`` hold as in worker processes of lightwork."""
     array = np.arange(1_000_000)
     with share(array) as shared:
-        assert Parallel(backend=client)(delayed(np.sum)(shared) for _ in range(3)) == [array.sum()] * 3
+        assert Parallel(backend=client)(delayed(_sum)(shared) for _ in range(3)) == [array.sum()] * 3
     with pytest.raises(ValueError, match="read-only"):
         Parallel(backend=client, mmap_mode="r")(delayed(add_first)(array, i) for i in range(3))
+
+
+def _sum(array: Any) -> int:
+    return int(array.sum())
 
 
 def test_large_tasks_and_results(client: Any) -> None:
@@ -373,7 +377,7 @@ def test_seeds_progress_and_output(client: Any, crowd: Any) -> None:
 
     expected = [number for number, _ in Parallel(2, seed=7)(delayed(draw)(i) for i in range(6))]
     handler, records = logging.Handler(), list[logging.LogRecord]()
-    handler.emit = records.append  # type: ignore[method-assign]  # all that it has to do
+    handler.emit = records.append  # type: ignore[method-assign, assignment]  # all it does
     logging.getLogger().addHandler(handler)
     token = VARIABLE.set(5)
     try:
@@ -385,8 +389,8 @@ def test_seeds_progress_and_output(client: Any, crowd: Any) -> None:
                 backend=each,
                 seed=7,
                 batch_size=2,
-                progress=lambda done, total, failed, seen=seen: seen.append(done),
-                capture_output=lambda index, stream, text, lines=lines: lines.append((index, stream, text)),
+                progress=_first_of(seen),
+                capture_output=lambda *line, lines=lines: lines.append(line),
             )(delayed(draw)(i) for i in range(6))
             assert [number for number, _ in found] == expected
             assert seen == list(range(1, 7))
@@ -395,6 +399,10 @@ def test_seeds_progress_and_output(client: Any, crowd: Any) -> None:
     finally:
         VARIABLE.reset(token)
         logging.getLogger().removeHandler(handler)
+
+
+def _first_of(seen: list[int]) -> Callable[[int, int | None, int], None]:
+    return lambda done, total, failed: seen.append(done)
 
 
 def test_several_tasks_run_at_once_in_one_worker(crowd: Any) -> None:
@@ -472,7 +480,7 @@ def test_nobody_at_the_address() -> None:
     """One error that names the address."""
     with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
         parallel = Parallel(backend="dask", client="tcp://127.0.0.1:9")
-        with pytest.raises(EngineError, match="client='tcp://127.0.0.1:9': no scheduler answers there"):
+        with pytest.raises(EngineError, match=r"client='tcp://127.0.0.1:9': no scheduler answers there"):
             parallel(delayed(square)(i) for i in range(3))
 
 
@@ -481,7 +489,7 @@ def test_a_cluster_without_workers() -> None:
     """It is waited for as long as was said, and then the error says so."""
     with make_cluster(n_workers=0) as cluster, distributed.Client(cluster, set_as_default=False) as client:
         parallel = Parallel(backend="dask", client=client, wait_for_workers_timeout=0.3)
-        with pytest.raises(EngineError, match="has no workers, .* wait_for_workers_timeout=0.3 s"):
+        with pytest.raises(EngineError, match=r"has no workers, .* wait_for_workers_timeout=0.3 s"):
             parallel(delayed(square)(i) for i in range(3))
         cluster.scale(1)
         assert Parallel(backend=client)(delayed(square)(i) for i in range(3)) == [0, 1, 4]

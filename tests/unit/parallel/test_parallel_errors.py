@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import threading
 import weakref
 from typing import Any
@@ -141,6 +142,50 @@ def test_an_argument_that_cannot_travel_is_the_error_of_its_task() -> None:
     assert (results[0], results[2]) == (1, 3)
     assert isinstance(results[1].error, UnpicklableError)
     assert "args" in str(results[1].error)
+
+
+class Leaves:
+    """Leaves the program when it is taken apart, or when it is put together again."""
+
+    def __init__(self, *, rebuilt: bool) -> None:
+        self.rebuilt = rebuilt
+
+    def __reduce__(self) -> Any:
+        return (sys.exit, (3,)) if self.rebuilt else sys.exit(3)
+
+
+def make_leaving(rebuilt: bool) -> Leaves:
+    return Leaves(rebuilt=rebuilt)
+
+
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+@pytest.mark.parametrize("rebuilt", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_sys_exit_while_something_travels_is_the_error_of_its_task(
+    batch_size: int, rebuilt: bool, return_as: Any
+) -> None:
+    """Of arguments and results, on either side. It means neither the worker nor the caller."""
+    calls = [delayed(give)(1), delayed(give)(Leaves(rebuilt=rebuilt)), delayed(make_leaving)(rebuilt)] * 2
+    results = list(Parallel(2, return_as=return_as, on_error="return", batch_size=batch_size)(calls))
+    failures = {value.index: value.error for value in results if isinstance(value, Failure)}
+    assert sorted(failures) == [1, 2, 4, 5]
+    assert all("3" in str(error) for error in failures.values())
+    assert [value for value in results if not isinstance(value, Failure)] == [1, 1]
+    with pytest.raises((UnpicklableError, SystemExit)) as caught:
+        list(Parallel(2, return_as=return_as)(calls[1:2]))
+    assert any("task 0" in note for note in caught.value.__notes__)
+
+
+def test_ctrl_c_while_an_argument_is_pickled_ends_the_call() -> None:
+    """It is meant for the caller, in whose thread it arrives."""
+    with pytest.raises(KeyboardInterrupt):
+        Parallel(2, on_error="return")([delayed(give)(Interrupts())] * 2)
+    assert Parallel(2)(delayed(give)(i) for i in range(4)) == [0, 1, 2, 3]
+
+
+class Interrupts:
+    def __reduce__(self) -> Any:
+        raise KeyboardInterrupt
 
 
 def test_a_result_that_cannot_travel_is_the_error_of_its_task() -> None:

@@ -186,8 +186,12 @@ def test_shared_objects(processes: Executor, threads: Executor) -> None:
     array = np.arange(1_000_000)
     with share(array) as shared:
         expected = int(array.sum())
-        assert Parallel(backend=processes)(delayed(np.sum)(shared) for _ in range(3)) == [expected] * 3
+        assert Parallel(backend=processes)(delayed(_sum)(shared) for _ in range(3)) == [expected] * 3
         assert Parallel(backend=threads)(delayed(id)(shared) for _ in range(3)) == [id(array)] * 3
+
+
+def _sum(array: Any) -> int:
+    return int(array.sum())
 
 
 def test_seeds(processes: Executor, threads: Executor) -> None:
@@ -230,7 +234,7 @@ def test_progress_output_and_records(processes: Executor) -> None:
     lines: list[tuple[int, str, str]] = []
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # all that it has to do
+    handler.emit = records.append  # type: ignore[method-assign, assignment]  # all it does
 
     def talk(i: int) -> None:
         print("line", i)
@@ -273,7 +277,12 @@ def test_cancel(threads: Executor) -> None:
         gate.wait(20)
 
     parallel = Parallel(2, backend=threads, batch_size=5)
-    canceller = threading.Thread(target=lambda: there.wait(20) and parallel.cancel())
+
+    def cancel() -> None:
+        there.wait(20)
+        parallel.cancel()
+
+    canceller = threading.Thread(target=cancel)
     canceller.start()
     try:
         with pytest.raises(CallCancelled):
@@ -290,7 +299,7 @@ def test_cancel(threads: Executor) -> None:
     [
         ({"task_timeout": 1.0}, "task_timeout=1.0: backend='ProcessPoolExecutor' cannot keep it: "),
         ({"max_worker_memory": 10}, "max_worker_memory=10: backend='ProcessPoolExecutor' cannot keep it"),
-        ({"max_tasks_per_worker": 3}, "max_tasks_per_worker=3: .* give max_tasks_per_child to the executor"),
+        ({"max_tasks_per_worker": 3}, "max_tasks_per_worker=3: .* executors may take max_tasks_per_child"),
         ({"worker_env": {"A": "1"}}, "worker_env={'A': '1'}: backend='ProcessPoolExecutor'"),
         ({"capture_output": "fd"}, "capture_output='fd': backend='ProcessPoolExecutor'"),
         ({"require": "sharedmem"}, "backend='ProcessPoolExecutor' does not support shared memory"),
@@ -305,7 +314,7 @@ def test_what_it_cannot_keep_is_refused(processes: Executor, option: dict[str, A
 
 def test_threads_refuse_an_initializer(threads: Executor) -> None:
     """Nobody could tell whether a thread of somebody else has run it."""
-    with pytest.raises(InvalidOption, match="initializer=.* give initializer to the executor"):
+    with pytest.raises(InvalidOption, match=r"initializer=.* give initializer to the executor"):
         Parallel(backend=threads, initializer=print)
 
 
@@ -334,7 +343,8 @@ def test_a_call_within_its_own_tasks_is_refused(threads: Executor) -> None:
     """Tasks that wait for the workers they occupy would wait for ever: one clear error instead."""
 
     def nested(executor: Executor | None) -> list[int]:
-        return Parallel(2, backend=executor)(delayed(square)(i) for i in range(3))
+        found: list[int] = Parallel(2, backend=executor)(delayed(square)(i) for i in range(3))
+        return found
 
     assert Parallel(backend=threads)([delayed(nested)(None)] * 4) == [[0, 1, 4]] * 4
     with pytest.raises(InvalidOption, match="made by a task of the same executor"):
@@ -362,10 +372,10 @@ def _times(x: int, factor: int) -> int:
 
 @pytest.mark.slow
 def test_a_broken_executor_is_one_clear_error() -> None:
-    """A worker that dies breaks the whole executor of the standard library: the error says so, and what to do."""
+    """A worker that dies breaks the executor of the standard library: the error says so, and what to do."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as executor:
         for _ in range(2):
-            with pytest.raises(EngineError, match="is broken, .* make a new one"):
+            with pytest.raises(EngineError, match=r"is broken, .* make a new one"):
                 Parallel(backend=executor)(delayed(os._exit)(3) for i in range(3))
 
 
@@ -373,7 +383,7 @@ def test_an_executor_that_was_shut_down() -> None:
     """One error that tells so."""
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(EngineError, match="ThreadPoolExecutor .* after shutdown"):
+    with pytest.raises(EngineError, match=r"ThreadPoolExecutor .* after shutdown"):
         Parallel(backend=executor)(delayed(square)(i) for i in range(3))
 
 
@@ -406,7 +416,12 @@ def test_jobs_are_ended_with_their_call(tmp_path: Path) -> None:
     """A job can be cancelled while it runs, and is: giving up a call leaves none behind."""
     submitit = pytest.importorskip("submitit", reason="submitit is not installed")
     parallel = Parallel(1, backend=submitit.LocalExecutor(tmp_path))
-    canceller = threading.Thread(target=lambda: (_await_file(tmp_path / "began"), parallel.cancel()))
+
+    def cancel() -> None:
+        _await_file(tmp_path / "began")
+        parallel.cancel()
+
+    canceller = threading.Thread(target=cancel)
     canceller.start()
     with pytest.raises(CallCancelled):
         parallel(delayed(_linger)(tmp_path) for _ in range(2))
@@ -438,3 +453,31 @@ def test_interpreters_are_no_threads() -> None:
 
     with InterpreterPoolExecutor(1) as executor:
         assert not ExecutorEngine(executor).shares_memory
+
+
+class Distant(Executor):
+    """One worker, to which the way takes long: a process that is started, a queue, a network."""
+
+    def __init__(self, way: float) -> None:
+        self.submitted = 0
+        self._way = way
+        self._worker = ThreadPoolExecutor(1)
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.submitted += 1
+        return self._worker.submit(self._travel, function, *args, **kwargs)
+
+    def _travel(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(self._way)
+        return function(*args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._worker.shutdown(wait, cancel_futures=cancel_futures)
+
+
+@pytest.mark.slow
+def test_batches_grow_with_what_it_costs_to_send_them() -> None:
+    """1 s of work in 2,000 tasks is not sent in fifty batches if each way takes 0.1 s."""
+    with Distant(0.1) as executor:
+        assert len(Parallel(1, backend=executor)([delayed(time.sleep)(5e-4)] * 2000)) == 2000
+        assert executor.submitted < 15

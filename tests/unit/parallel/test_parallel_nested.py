@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lightwork.errors import TaskTimeout
+from lightwork.errors import InvalidOption, TaskTimeout
 from lightwork.parallel import Parallel, delayed, effective_n_jobs, parallel_config
 from lightwork.parallel.task import nesting_level
 from lightwork.system.cpu import cpu_count
@@ -96,6 +96,50 @@ def test_a_nested_call_keeps_its_timeout() -> None:
     stop = threading.Event()
     Parallel(1000, "threads")([delayed(wait)()])
     stop.set()
+
+
+NEEDS_PROCESSES: list[dict[str, Any]] = [
+    {"task_timeout": 20},
+    {"max_worker_memory": "4GB"},
+    {"max_tasks_per_worker": 5},
+    {"worker_env": {"LIGHTWORK_TEST": "nested"}},
+    {"capture_output": "fd"},
+]
+
+
+def call_with(n_jobs: int, options: dict[str, Any]) -> tuple[str, bool, list[int]]:
+    """What such a call in a task runs on, whether in other processes, and what it gives."""
+    call = Parallel(n_jobs, **options)
+    pids = call(delayed(os.getpid)() for _ in range(3))
+    return call.backend, os.getpid() not in pids, call(delayed(square)(i) for i in range(3))
+
+
+@pytest.mark.parametrize("outer", ["processes", "threads"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("options", NEEDS_PROCESSES, ids=lambda options: next(iter(options)))
+def test_options_of_processes_work_in_tasks(outer: str, n_jobs: int, options: dict[str, Any]) -> None:
+    """Where a call would get threads by itself, such an option has it run in processes."""
+    found = Parallel(2, outer, inner_max_num_threads=2)([delayed(call_with)(n_jobs, options)] * 2)
+    assert found == [("processes", True, [0, 1, 4])] * 2
+
+
+def test_options_of_processes_work_deeper() -> None:
+    """Also where nothing would be parallel."""
+    deep = delayed(Parallel(2))([delayed(call_with)(2, {"task_timeout": 20})] * 2)
+    assert Parallel(2, "threads")([deep]) == [[("processes", True, [0, 1, 4])] * 2]
+
+
+@pytest.mark.parametrize("options", NEEDS_PROCESSES, ids=lambda options: next(iter(options)))
+def test_threads_that_were_chosen_refuse_options_of_processes(options: dict[str, Any]) -> None:
+    """By the call, a hint, or the configuration; ``"auto"`` has chosen nothing."""
+    name = next(iter(options))
+    choices: list[dict[str, Any]] = [{"backend": "threads"}, {"prefer": "threads"}, {"require": "sharedmem"}]
+    for chosen in choices:
+        with pytest.raises(InvalidOption, match=name):
+            Parallel(2, **chosen, **options)
+    with parallel_config("threads"), pytest.raises(InvalidOption, match=name):
+        Parallel(2, **options)
+    assert Parallel(2, "auto", **options).backend == "processes"
 
 
 def all_cores() -> int:

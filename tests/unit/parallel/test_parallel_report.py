@@ -62,6 +62,24 @@ def test_phases_add_up_to_the_time_of_all_workers(
         assert report.phases.run >= sum(tasks) * 0.9
 
 
+@pytest.mark.parametrize(
+    "options", [{"n_jobs": 1}, {"n_jobs": 1, "backend": "threads"}, {"backend": "sequential"}]
+)
+def test_a_report_says_that_the_caller_ran_the_tasks(options: Any) -> None:
+    """With one worker there are neither processes nor threads, whatever the backend is called."""
+    parallel = Parallel(**options)
+    parallel([delayed(spin)(0.0)])
+    assert parallel.report().backend == "sequential"
+    assert re.match(r"1 tasks in .*, in the caller's thread\n", str(parallel.report()))
+
+
+def test_a_report_says_that_one_worker_was_a_process() -> None:
+    """An option made it one."""
+    parallel = Parallel(1, task_timeout=20)
+    parallel([delayed(spin)(0.0)])
+    assert "1 worker (processes)" in str(parallel.report())
+
+
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
 def test_the_slowest_calls_are_named(n_jobs: int, backend: str | None) -> None:
     """Index, text and seconds of the five that took longest, wherever they are among fast ones."""

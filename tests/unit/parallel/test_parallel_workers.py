@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 import pytest
 
 from lightwork import worker_id
-from lightwork.errors import EngineError, InvalidOption, RemoteTraceback, UnpicklableError, WorkerDied
+from lightwork.engines.processes import session
+from lightwork.engines.workers.channel import make_frame
+from lightwork.errors import (
+    EngineError,
+    InvalidOption,
+    RemoteTraceback,
+    TaskTimeout,
+    UnpicklableError,
+    WorkerDied,
+)
 from lightwork.parallel import Failure, Parallel, delayed, parallel_config
 from lightwork.protocols import Call
 from tests.unit.parallel.worker_tasks import (
@@ -18,8 +28,11 @@ from tests.unit.parallel.worker_tasks import (
     by_number,
     die,
     fail_to_set_up,
+    hang,
+    keep,
     leak,
     number_and_rank,
+    number_and_sum,
     pid_of,
     set_up,
     state,
@@ -194,6 +207,108 @@ def test_an_error_that_cannot_travel_is_told_in_words() -> None:
     """The call fails with what can be said of it."""
     with pytest.raises(EngineError, match=r"the initializer of the workers raised .*OwnError: no database"):
         Parallel(2, initializer=fail_to_set_up, initargs=(OwnError,))([delayed(abs)(1)])
+
+
+class Posted:
+    """Bytes of large buffers that were sent to workers, those that were published left out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._nbytes = 0
+        monkeypatch.setattr(session, "make_frame", self._note)
+
+    def _note(self, *args: Any, buffers: Any = (), **fields: Any) -> Any:
+        self._nbytes += sum(item.nbytes for item in buffers if not isinstance(item, int))
+        return make_frame(*args, buffers=buffers, **fields)
+
+    def take(self) -> int:
+        nbytes, self._nbytes = self._nbytes, 0
+        return nbytes
+
+
+def both_workers(call: Parallel) -> set[float]:
+    """What the tasks of a call found, which ran in each of two workers."""
+    found = call(delayed(number_and_sum)(i) for i in range(40))
+    assert {number for number, _ in found} == {0, 1}
+    return {value for _, value in found}
+
+
+def test_a_large_argument_of_an_initializer_travels_once_to_a_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not in later calls with the same one. A changed one travels, as does one that is back after another."""
+    numpy = pytest.importorskip("numpy")
+    array = numpy.ones(1 << 20)
+    posted = Posted(monkeypatch)
+    call = Parallel(2, initializer=keep, initargs=(array,), batch_size=1)
+    assert both_workers(call) == {1 << 20}
+    assert posted.take() <= array.nbytes  # whole to the first worker, published for the second
+    for _ in range(3):
+        assert both_workers(call) == {1 << 20}
+        assert both_workers(Parallel(2, initializer=keep, initargs=(array.copy(),))) == {1 << 20}
+        assert posted.take() == 0
+    array[5] = 3
+    assert both_workers(call) == {(1 << 20) + 2}
+    assert posted.take() > 0
+    assert both_workers(Parallel(2, initializer=keep, initargs=(numpy.ones(3),))) == {3}
+    posted.take()
+    assert both_workers(call) == {(1 << 20) + 2}
+    assert posted.take() > 0
+
+
+def test_workers_change_their_own_arguments() -> None:
+    """Each has the bytes that were sent, writable, whatever another one does to its own."""
+    numpy = pytest.importorskip("numpy")
+    for array in (numpy.zeros(1 << 20), numpy.zeros(1 << 21)[::2], numpy.broadcast_to(0.0, 1 << 20)):
+        call = Parallel(2, initializer=keep, initargs=(array, 1.0), batch_size=1, max_tasks_per_worker=7)
+        assert both_workers(call) == {1.0}
+        assert not array.any()
+
+
+def test_an_initializer_is_sent_again_after_another_one_failed() -> None:
+    """A worker that did not get through the other one has nothing left of the first."""
+    first = Parallel(1, worker_env={"LIGHTWORK_TEST": "again"}, initializer=set_up, initargs=("first",))
+    other = Parallel(
+        1, worker_env={"LIGHTWORK_TEST": "again"}, initializer=fail_to_set_up, initargs=(ValueError,)
+    )
+    for _ in range(3):
+        assert first([delayed(state)(0)])[0][1][-1] == ("first",)
+        with pytest.raises(ValueError, match="no database"):
+            other([delayed(state)(0)])
+    with pytest.raises(ValueError, match="no"):  # it has run, and no task of the call has ended well
+        first([delayed(fail_to_set_up)(ValueError)])
+    assert first([delayed(state)(0)])[0][1][-1] == ("first",)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "return", "skip"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("return_as", ["list", "generator"])
+def test_an_initializer_has_the_time_of_a_task(on_error: Any, n_jobs: int, return_as: Any) -> None:
+    """One that hangs ends the call, by name and with the place where it was. The next call works."""
+    call = Parallel(
+        n_jobs, return_as=return_as, on_error=on_error, retries=2, task_timeout=0.3,
+        initializer=hang, initargs=("here",),
+    )  # fmt: skip
+    begin = time.monotonic()
+    with pytest.raises(
+        TaskTimeout, match=r"initializer hang ran for longer than task_timeout=0.3 s"
+    ) as caught:
+        list(call(delayed(abs)(i) for i in range(10)))
+    assert time.monotonic() - begin < 20
+    assert "in hang" in str(caught.value.__cause__)
+    assert Parallel(n_jobs, task_timeout=20)(delayed(abs)(-i) for i in range(4)) == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_the_time_of_an_initializer_is_not_that_of_the_first_task() -> None:
+    """Each has its own."""
+    call = Parallel(1, task_timeout=2.0, initializer=time.sleep, initargs=(1.2,))
+    assert call([delayed(time.sleep)(1.2)]) == [None]
+
+
+def test_an_initializer_that_ends_its_worker_is_named() -> None:
+    """It is no matter of the task that would have come next."""
+    with pytest.raises(WorkerDied, match="while running initializer die"):
+        Parallel(2, initializer=die)([delayed(abs)(1)])
 
 
 # -- environment and numbers --------------------------------------------------------------------------------

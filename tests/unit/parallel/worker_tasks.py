@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 from lightwork import worker_id
@@ -39,6 +40,23 @@ def set_up(*values: Any) -> None:
 
 def state(_: int) -> tuple[int, list[Any]]:
     return os.getpid(), list(STATE)
+
+
+KEPT: list[Any] = []
+
+
+def keep(array: Any, change: float = 0.0) -> None:
+    array[0] += change
+    KEPT[:] = [array]
+
+
+def number_and_sum(_: int) -> tuple[int, float]:
+    time.sleep(0.002)  # long enough for both workers to get tasks
+    return worker_id(), float(KEPT[0].sum())
+
+
+def hang(where: str) -> None:
+    threading.Event().wait(60)
 
 
 def fail_to_set_up(kind: type[Exception]) -> None:

@@ -1,8 +1,11 @@
 """`lightwork.open` and `load(keys=)`: parts of a file."""
 
+import contextlib
 import gc
 import io
 import os
+import pickle
+import sys
 import threading
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
@@ -16,8 +19,12 @@ import pytest
 import lightwork
 from lightwork import dump, load
 from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError, UnpicklableError
+from lightwork.parcel import outline
 from lightwork.persistence import LazyArray, OpenedFile, Parts
+from lightwork.persistence.dtypes import array_facts
 from tests.unit.parcel.parcel_samples import ARRAYS, FOREIGN, same
+from tests.unit.persistence.hostile_calls import CANARY, calls
+from tests.unit.persistence.hostile_forms import FORMS
 
 TRAIN = np.arange(600_000.0).reshape(3000, 200)
 
@@ -397,3 +404,74 @@ def test_it_is_no_name_of_a_star_import() -> None:
     assert "open" not in lightwork.__all__
     assert "open" in dir(lightwork)
     assert OpenedFile.__module__ == "lightwork.persistence.opening"
+
+
+class _Evil:
+    """A dtype that would run something."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("unpickled!",)
+
+
+def test_a_table_builds_nothing_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dtypes are made from what the file says of them; one that says anything else stays unknown."""
+    kinds = {
+        "structure": np.dtype([("x", "<f4"), ("y", ">i8", (2, 3)), ("z", [("w", "S5")])]),
+        "record": np.dtype((np.record, [("x", "<f4")])),
+        "day": np.dtype("M8[D]"),
+        "text": np.dtype("U7"),
+        "foreign": np.dtype(">c16"),
+        "bool": np.dtype("?"),
+    }
+    value = {name: np.zeros((3, 2), dtype) for name, dtype in kinds.items()}
+    dump(value, tmp_path / "x")
+    with lightwork.open(tmp_path / "x") as file:
+        rows = {row.key: row for row in file.rows()}
+        for name, array in value.items():
+            shown = file[name].dtype
+            row = rows[repr(name)]
+            assert (row.shape, row.nbytes) == ("(3, 2)", f"{array.nbytes:,}")
+            assert row.dtype == str(shown), name
+    content = (tmp_path / "x").read_bytes()
+    assert content.count(b"numpy") > 0
+    evil = {"a": np.zeros(300_000), "b": _Evil()}
+    dump(evil, tmp_path / "y")
+    with lightwork.open(tmp_path / "y") as file:
+        assert "'b'" in str(file)
+    assert "unpickled!" not in capsys.readouterr().out
+
+
+def test_a_dtype_that_is_none_is_told_and_not_built(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever stands in its place in a crafted file."""
+    skeleton = pickle.dumps(_Evil())
+    part = outline.outline(skeleton, 0)
+    found = array_facts(outline.ArrayAt((2,), part, 0, 0, "C"))
+    assert found == ((2,), None, None)
+    good = outline.outline(pickle.dumps(np.dtype("i4")), 0)
+    assert array_facts(outline.ArrayAt((2, 3), good, 0, 0, "C")) == ((2, 3), np.dtype("i4"), 24)
+    for shape in (part, (2, part), (-1,), [2]):
+        with pytest.raises(CorruptFileError, match="shape"):
+            array_facts(outline.ArrayAt(shape, good, 0, 0, "C"))  # type: ignore[arg-type]  # a crafted one
+    states: list[tuple[Any, ...] | None] = [None, (3,), (3, "?", *[None] * 3, -1, -1, 0)]
+    for state in [*states, (3, "<", None, ("a",), {}, 1, 1, 0)]:
+        crafted: Any = outline.outline(pickle.dumps(np.dtype("i4")), 0)
+        crafted.state = state
+        with pytest.raises(CorruptFileError):
+            array_facts(outline.ArrayAt((2,), crafted, 0, 0, "C"))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_table_of_a_hostile_file_runs_nothing(tmp_path: Path) -> None:
+    """What would be called or imported is not, whatever else is told of such a file."""
+    mark = tmp_path / "mark"
+    hostile = {**calls(str(mark)), **FORMS}
+    del hostile["memo bomb"]  # which costs what it costs
+    assert len(hostile) > 20
+    shown = 0
+    for _, data, _ in hostile.values():
+        (tmp_path / "x").write_bytes(data)
+        with contextlib.suppress(Exception), lightwork.open(tmp_path / "x") as file:
+            shown += bool(file.rows())  # it may contradict itself in any way
+    assert shown
+    assert not mark.exists()
+    assert CANARY not in sys.modules

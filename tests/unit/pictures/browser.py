@@ -43,6 +43,7 @@ class Browser:
         """Show a page in a window of this width, on a system that is light or dark."""
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.command("Emulation.setEmulatedMedia", features=[feature])
+        self.command("Emulation.setTouchEmulationEnabled", enabled=width < 600)
         self.command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -58,9 +59,9 @@ class Browser:
         """A command of the developer protocol."""
         return self.driver.execute_cdp_cmd(name, arguments)
 
-    def ask(self, expression: str, *arguments: Any) -> Any:
+    def ask(self, expression: str) -> Any:
         """The value of an expression of JavaScript."""
-        return self.driver.execute_script(f"return {expression}", *arguments)
+        return self.driver.execute_script(f"return {expression}")
 
     def settle(self) -> None:
         """Wait until what was asked for is drawn: two frames later."""
@@ -93,11 +94,22 @@ class Browser:
 
     def mouse(self, what: str, x: float, y: float, **more: Any) -> None:
         """A real event of the mouse, at a place of the timeline."""
-        box = self.ask(
+        left, top = self._corner()
+        self.command("Input.dispatchMouseEvent", type=what, x=left + x, y=top + y, **more)
+        self.settle()
+
+    def touch(self, what: str, *fingers: tuple[float, float]) -> None:
+        """A real event of fingers, at places of the timeline."""
+        left, top = self._corner()
+        points = [{"x": left + x, "y": top + y, "id": number} for number, (x, y) in enumerate(fingers)]
+        self.command("Input.dispatchTouchEvent", type=what, touchPoints=points)
+        self.settle()
+
+    def _corner(self) -> list[float]:
+        corner: list[float] = self.ask(
             "(({left, top}) => [left, top])(document.querySelector('#timeline').getBoundingClientRect())"
         )
-        self.command("Input.dispatchMouseEvent", type=what, x=box[0] + x, y=box[1] + y, **more)
-        self.settle()
+        return corner
 
     def complaints(self) -> list[str]:
         """What the console has said since the page was opened."""

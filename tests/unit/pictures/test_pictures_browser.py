@@ -155,6 +155,32 @@ def test_a_slow_call_is_shown_and_named(chromium: Browser, pages: dict[str, Path
     assert chromium.complaints() == []
 
 
+def test_a_finger_zooms_moves_and_asks(chromium: Browser, pages: dict[str, Path]) -> None:
+    """Two fingers zoom, one moves; a tap tells what is there, and goes on telling it."""
+    chromium.open(pages["trace"], width=400)
+    whole = view(chromium)
+    chromium.touch("touchStart", (150, 80), (250, 80))
+    chromium.touch("touchMove", (100, 80), (300, 80))
+    chromium.touch("touchEnd")
+    zoomed = view(chromium)
+    assert zoomed != whole
+    chromium.touch("touchStart", (300, 80))
+    chromium.touch("touchMove", (250, 80))
+    chromium.touch("touchEnd")
+    assert view(chromium) != zoomed
+    chromium.click("tr[data-task]")
+    told = chromium.text("#tip")
+    x = chromium.ask("document.querySelector('#timeline').clientWidth / 2")
+    y = chromium.ask("document.querySelector('#tip').offsetTop") - 10
+    chromium.touch("touchStart", (150, 5))
+    chromium.touch("touchEnd")
+    assert chromium.ask("document.querySelector('#tip').hidden")
+    chromium.touch("touchStart", (x, y))
+    chromium.touch("touchEnd")
+    assert chromium.text("#tip") == told
+    assert chromium.complaints() == []
+
+
 def test_the_filter_finds_calls_errors_and_numbers(chromium: Browser, pages: dict[str, Path]) -> None:
     """How many they are and how long they took; the others grow pale; Enter goes to the next."""
     chromium.open(pages["trace"])

@@ -227,6 +227,7 @@ def test_a_forked_child_of_a_user_is_told(store: ObjectStore) -> None:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(20)  # without the refusal it would wait for ever
         try:
             found = store.get(key_of(1))
             assert store.lease(key_of(1))

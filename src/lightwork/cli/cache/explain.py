@@ -4,9 +4,10 @@ import os
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from ...errors import LightworkError
 from ...memory import CachedFunction, Memory
 from ..command import OK, USAGE, Command, Refusal
-from ..naming import evaluate, imported_object
+from ..naming import error_text, evaluate, imported_object
 from ..terminal import Terminal
 from .opening import add_cache, opened, place_of
 
@@ -39,8 +40,12 @@ def _run(given: Namespace, terminal: Terminal) -> int:
     cached = _cached(function, location, opened(given, trusts=False), given)
     try:
         found = cached.explain(*args, **kwargs)
+    except LightworkError:
+        raise
     except TypeError as exc:
         raise Refusal(f"{given.function} cannot be called so: {exc}", USAGE) from exc
+    except Exception as exc:  # users' code runs when arguments are hashed, and values built
+        raise Refusal(f"the call cannot be explained: {error_text(exc)}") from exc
     if given.json:
         terminal.write_json({"hit": found.is_hit, "reason": found.reason, "changes": list(found.changes)})
     else:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from ... import stores
 from ...memory import Memory
+from ...protocols import SupportsReach
 from ..command import FAILED, USAGE, Refusal, add_json, refused_path
 
 __all__ = ["add_cache", "folders_of", "opened", "place_of"]
@@ -14,7 +15,9 @@ _OURS = "lightwork-"
 
 def add_cache(parser: ArgumentParser, *, json: str) -> None:
     """The arguments that every command on caches has; `json` is what ``--json`` tells."""
-    parser.add_argument("path", metavar="PATH", help="the location of a Memory, or the folder of checkpoint=")
+    parser.add_argument(
+        "path", metavar="PATH", help="the location of a Memory (a folder or a URL), or of a checkpoint"
+    )
     parser.add_argument(
         "--secret",
         metavar="FILE",
@@ -33,11 +36,16 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
 
     Raises
     ------
-    Refusal
-        There is none; it cannot be read; the secret cannot be read.
+    Refusal, StoreUnavailable
+        There is none; it cannot be read, or reached; the secret cannot be read.
     """
     location = place_of(given.path)
-    return Memory(location, trust_folder=trusts, sign=_secret(given.secret))
+    is_folder = "://" not in location or location.startswith("file:")
+    memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
+    store: object = memory.store
+    if isinstance(store, SupportsReach):
+        store.reach()  # else it would look like an empty cache
+    return memory
 
 
 def place_of(path: str) -> str:

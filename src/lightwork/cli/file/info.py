@@ -8,6 +8,7 @@ from ...persistence import Inspection, inspect
 from ...persistence import open as open_parts
 from ...persistence.table import Row
 from ..command import OK, Command, add_json, refused_path
+from ..naming import error_text
 from ..tables import Column
 from ..terminal import Terminal
 
@@ -15,7 +16,8 @@ __all__ = ["INFO"]
 
 DETAILS = """\
 Sizes, types, versions, and a line for each part of a dictionary, list or object. Nothing is unpickled, so
-files from strangers may be looked at. Files of joblib and bare pickles do not tell what is in them.
+files from strangers may be looked at (a crafted one may take long). Files of joblib and bare pickles do not
+tell what is in them.
 
 examples:
   lightwork file info model.lw
@@ -44,6 +46,8 @@ def _parts(path: str) -> tuple[list[Row], str]:
             return file.rows(), ""
     except LightworkError as exc:  # compressed as a whole, or with classes that it brings along
         return [], str(exc)
+    except Exception as exc:  # noqa: BLE001 - a crafted file may contradict itself in any way
+        return [], f"it contradicts itself ({error_text(exc)})"
 
 
 def _document(found: Inspection, parts: list[Row], reason: str) -> dict[str, Any]:  # Any: what json takes

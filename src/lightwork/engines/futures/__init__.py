@@ -5,7 +5,9 @@
 `packing`      batches for workers elsewhere; `packets`: what travels; `remote`: the workers' side
 `local`        batches for threads of this process
 `executor`     any ``concurrent.futures.Executor``; `polling`: those whose jobs have to be asked
-`dask`         clusters of Dask
+`dask`         clusters of Dask; `clusters`: those that were opened here
+`ray`          ray; `instances`: the one of this process
+`scattering`   what many batches need, kept near the workers: a `Carrier` for both
 =============  ====================================================================================
 
 An engine over something else that gives futures brings a `Site`, five methods, and gives `FutureSession` a

@@ -36,7 +36,7 @@ class Blob:
         return memoryview(bytearray(view)) if view.readonly else view
 
     def copy(self) -> memoryview:
-        """The bytes in memory of their own. Who asks again gets a mapping, of which only changed pages are copied.
+        """The bytes in memory of their own. Who asks again gets a mapping: only changed pages are copied.
 
         The bytes move to a segment for that, which goes with this object and the mappings.
         """

@@ -27,7 +27,8 @@ class _Clusters:
         distributed = _distributed()
         with self._lock:
             if self._cluster is None:
-                # A batch whose worker dies is not run again by Dask: which of its tasks are, the call decides.
+                # A batch whose worker dies is not run again by Dask: which of its tasks are, the call
+                # decides.
                 self._cluster = distributed.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,

@@ -1,4 +1,4 @@
-"""Clusters of Dask as an engine: the caller's client, that of an address, or a cluster of our own on this machine."""
+"""Clusters of Dask as an engine: that of a client, that of an address, or one of our own on this machine."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,8 @@ _LACKS: Final = {
     "task_timeout": "Dask has no way to end a task that runs",
     "max_worker_memory": "the memory of its workers is limited where they are started (memory_limit)",
     "max_tasks_per_worker": "Dask does not replace workers after so many tasks",
-    "worker_env": "its workers have the environment that they were started with (env, or the nanny's configuration)",
-    "capture_output='fd'": "the descriptors of its workers are not ours to redirect; True captures what Python prints",
+    "worker_env": "its workers have the environment that their nannies gave them",
+    "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }
 
 _LOST: Final = frozenset({"cancelled", "lost", "error"})
@@ -40,13 +40,14 @@ class DaskEngine:
     Parameters
     ----------
     client
-        A ``distributed.Client``, or the address of a scheduler. By default the current client; in a task of Dask
-        that of its worker; and if there is none a cluster on this machine, one process per worker, which is
-        made with the first call, serves later ones, and is closed by `shutdown` or at exit.
+        A ``distributed.Client``, or the address of a scheduler. By default the current client; in a task of
+        Dask that of its worker; and if there is none a cluster on this machine, one process per worker, which
+        is made with the first call, serves later ones, and is closed by `shutdown` or at exit.
     scatter
-        A list of large objects (dicts, models, ...). Each is sent to each worker once, where a task gets it as an
-        argument; all tasks of a worker share it and must not change it. Arrays of 1 MiB and more, and those of
-        64 KiB and more that several tasks get, are scattered in any case, and each task has its own copy.
+        A list of large objects (dicts, models, ...). Each is sent to each worker once, where a task gets it
+        as an argument; all tasks of a worker share it and must not change it. Arrays of 1 MiB and more, and
+        those of 64 KiB and more that several tasks get, are scattered in any case, and each task has its own
+        copy.
     resources, workers, allow_other_workers, priority
         As for ``distributed.Client.submit``: what each batch needs, and where it may run.
     wait_for_workers_timeout
@@ -55,8 +56,8 @@ class DaskEngine:
     Notes
     -----
     The workers must have lightwork, in a version like that of the caller. A batch whose worker is lost runs
-    again on another, as the cluster's ``allowed-failures`` says; then its tasks are tried one by one, and the one
-    that takes workers with it fails with `WorkerDied`.
+    again on another, as the cluster's ``allowed-failures`` says; then its tasks are tried one by one, and the
+    one that takes workers with it fails with `WorkerDied`.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class DaskDepot:
 
 
 class DaskSite:
-    """A `Site`: functions become tasks of a cluster. In a task of Dask that task's place is free meanwhile."""
+    """A `Site`: functions become tasks of a cluster. In a task of Dask its place is free meanwhile."""
 
     def __init__(
         self,
@@ -229,7 +230,7 @@ class DaskSite:
         return pending
 
     def _lifted(self, argument: Any) -> Any:  # Any: packets, parts, and futures of Dask
-        """A large packet goes to a worker by itself: whatever is submitted lies on the scheduler for a while."""
+        """A large packet goes to a worker by itself: what is submitted lies on the scheduler for a while."""
         if isinstance(argument, Packet) and argument.nbytes() >= LARGE:
             (argument,) = self._client.scatter([argument], hash=False)
         return argument

@@ -12,8 +12,9 @@ def explained(name: str, error: BaseException) -> EngineError:
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, futures.BrokenExecutor):
         return EngineError(
-            f"the {name} given as backend= is broken, since one of its workers ended abruptly ({text}). It runs "
-            'nothing any more: make a new one. With backend="processes" a worker that dies costs its task alone'
+            f"the {name} given as backend= is broken, since one of its workers ended abruptly ({text}). It "
+            "runs nothing any more: make a new one. "
+            'With backend="processes" a worker that dies costs its task alone'
         )
     if isinstance(error, futures.CancelledError):
         return EngineError(

@@ -17,16 +17,16 @@ from .session import FutureSession, Pending, Site
 __all__ = ["ExecutorEngine", "ExecutorSite", "check_options"]
 
 _WIDTHS: Final = ("num_workers", "_max_workers")
-"""Where executors say how many workers they have: mpi4py's, and all that follow the standard library. (That of
-executorlib has `max_workers`, which asks a thread of its own and may never get an answer.)"""
+"""Where executors say how many workers they have: mpi4py's, and all that follow the standard library. (Those
+of executorlib have `max_workers`, which asks a thread of theirs and may never get an answer.)"""
 
 _NO_HOLD: Final = "the workers of an executor are not ours to end"
 _LACKS: Final = {
     "task_timeout": f"{_NO_HOLD}, so no task can be stopped",
     "max_worker_memory": f"{_NO_HOLD} and replace",
-    "max_tasks_per_worker": f"{_NO_HOLD} and replace; give max_tasks_per_child to the executor, if it takes that",
+    "max_tasks_per_worker": f"{_NO_HOLD} and replace; executors may take max_tasks_per_child",
     "worker_env": "its workers have the environment that they were started with",
-    "capture_output='fd'": "the descriptors of its workers are not ours to redirect; True captures what Python prints",
+    "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }
 _LACKS_IN_THREADS: Final = {
     **_LACKS,
@@ -40,9 +40,10 @@ _INSIDE: ContextVar[frozenset[int]] = ContextVar("lightwork_inside_executors", d
 class ExecutorEngine:
     """Runs tasks on an executor. A `ForeignWorkers`.
 
-    Tasks of a ``ThreadPoolExecutor`` share memory with the caller. To all others they travel as with the process
-    engine: each is a value of its own, functions of ``__main__``, lambdas and closures work, errors have the
-    worker's traceback. lightwork must be installed where they run. Large arrays travel with each batch.
+    Tasks of a ``ThreadPoolExecutor`` share memory with the caller. To all others they travel as with the
+    process engine: each is a value of its own, functions of ``__main__``, lambdas and closures work, errors
+    have the worker's traceback. lightwork must be installed where they run. Large arrays travel with each
+    batch.
 
     The session option ``read_only``: arrays that travel beside the pickle of their task cannot be written to.
     """
@@ -68,7 +69,7 @@ class ExecutorEngine:
 
     @property
     def batch_seconds(self) -> float:
-        """Short in threads; longer where a way there and back takes a fraction of a millisecond, or a process."""
+        """Short in threads; longer where the way there takes a fraction of a millisecond, or a process."""
         if self._is_local:
             return 5e-3
         return 20e-3 if _has_callbacks(self._executor) else 10.0
@@ -108,8 +109,8 @@ class ExecutorEngine:
         check_options(self.name, request)
         if id(self._executor) in _INSIDE.get():
             raise InvalidOption(
-                f"backend={self.name}: this call is made by a task of the same executor, which would wait for "
-                "itself as soon as all workers do so; give another executor, or leave backend out"
+                f"backend={self.name}: this call is made by a task of the same executor, which would wait "
+                "for itself as soon as all workers do so; give another executor, or leave backend out"
             )
         heard: SimpleQueue[Event | None] = SimpleQueue()
         site: Site = (
@@ -153,7 +154,7 @@ class ExecutorSite:
         return self._cancels and bool(pending.cancel())
 
     def explain(self, error: BaseException) -> ParallelError:
-        """An executor does not say which of its workers is gone, or goes on without it: the call has ended."""
+        """No executor says which of its workers is gone, or goes on without it: the call has ended."""
         return explained(type(self._executor).__name__, error)
 
     def leave(self, pendings: Sequence[Any], *, abort: bool) -> None:  # Any: the executor's futures

@@ -1,4 +1,4 @@
-"""Batches for threads of this process that somebody else has made: nothing is pickled, tasks share its memory."""
+"""Batches for threads of this process that somebody else has made: nothing is pickled."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Executors whose futures do not call back (submitit's jobs): a thread asks them.
 
-The exception to "never poll": such a job is a file on a disk that others write, or a row of a queue on another
-machine, and its library offers no event to wait for.
+The exception to "never poll": such a job is a file on a disk that others write, or a row of a queue on
+another machine, and its library offers no event to wait for.
 """
 
 import threading
@@ -56,7 +56,7 @@ class PolledSite:
         return explained(type(self._executor).__name__, error)
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
-        """Cancel the jobs, which ends those that run, where they can be cancelled. They are watched to their end."""
+        """Cancel the jobs, which ends those that run where they can be ended, and see them end."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:

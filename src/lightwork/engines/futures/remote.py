@@ -1,7 +1,8 @@
 """A batch in the worker of somebody else: a process of an executor, of a cluster.
 
-The worker is a guest's: each batch runs in a context of its own, and the runner is started and stopped around it,
-so that nothing stays behind but the functions of the last few sessions, which are not built for each batch again.
+The worker is a guest's: each batch runs in a context of its own, and the runner is started and stopped around
+it, so that nothing stays behind but the functions of the last few sessions, which are not built for each
+batch again.
 """
 
 import pickle

@@ -6,8 +6,8 @@
                            second sight: scattered
     runner, functions  ──► with each batch, or scattered if they are large
 
-Workers get scattered parts from each other. What was lost with its worker is scattered again when the next batch
-needs it.
+Workers get scattered parts from each other. What was lost with its worker is scattered again when the next
+batch needs it.
 """
 
 import itertools
@@ -26,15 +26,13 @@ __all__ = ["LARGE", "Depot", "ScatteringCarrier"]
 
 _SHARED_FROM: Final = 64 << 10
 LARGE: Final = 1 << 20
-"""Bytes from which a buffer does not go through the scheduler with its batch. Dask warns of those from 10 MB on."""
+"""Bytes from which a buffer does not go with its batch, through a scheduler. Dask warns of 10 MB and more."""
 
 
 class Depot(Protocol):
     """Where things are kept near the workers: the memory of a cluster. For one session."""
 
-    def store(
-        self, thing: Part | Whole, *, everywhere: bool
-    ) -> Any:  # Any: a reference of the cluster's kind
+    def store(self, thing: Part | Whole, *, everywhere: bool) -> Any:  # Any: a reference
         """What stands for a thing among the arguments of a function; the thing itself when that is called.
 
         It is kept as long as somebody holds the reference. `everywhere`: each worker will need it.

@@ -7,18 +7,20 @@
        └──wait──── events ◄── packer.unpack ◄── heard (SimpleQueue) ◄┘
 
 A slot has one batch under way and keeps the others here, so batches of a slot run in the order sent, no more
-slots run than were asked for, and what has not left can be taken back at once. How a batch becomes a function with
-arguments, and what it returns becomes events, is the `Packer`'s; where that function runs is the `Site`'s.
+slots run than were asked for, and what has not left can be taken back at once. How a batch becomes a function
+with arguments, and what it returns becomes events, is the `Packer`'s; where that function runs is the
+`Site`'s.
 """
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from ...errors import EngineError, ParallelError, WorkerDied
-from ...protocols import Batch, Event, Failed, Lost, Returned
+from ...protocols import Batch, Done, Event, Failed, Lost, Returned
 
 __all__ = ["FutureSession", "Load", "Loss", "Packed", "Packer", "Pending", "Site"]
 
@@ -95,6 +97,8 @@ class _Flight(NamedTuple):
     serial: int
     load: Load
     pending: Pending
+    began: float
+    """When it was submitted, by `time.monotonic`."""
 
 
 class _Landed(NamedTuple):
@@ -102,6 +106,7 @@ class _Landed(NamedTuple):
 
     slot: int
     serial: int
+    ended: float
 
 
 class _Slot:
@@ -141,6 +146,7 @@ class FutureSession:
         self._engine = engine
         self._heard: SimpleQueue[Any] = heard or SimpleQueue()  # Any: events, None, and `_Landed`
         self._serials = itertools.count()
+        self._cost: float | None = None
         self._slots = [_Slot() for _ in range(slots)]
         self._events: list[Event] = []
         self._closed = False
@@ -184,6 +190,10 @@ class FutureSession:
         events, self._events = self._events, []
         return events
 
+    def cost(self) -> float | None:
+        """Seconds that a load took beside its tasks, the least so far: others may keep the workers busy."""
+        return self._cost
+
     def wake(self) -> None:
         """Let `wait` return. Safe from any thread, signal handlers and finalizers too."""
         self._heard.put(None)
@@ -218,14 +228,15 @@ class FutureSession:
         if place.flight is not None or not place.waiting:
             return
         load, serial = place.waiting.popleft(), next(self._serials)
+        began = time.monotonic()
         try:
             pending = self._site.submit(load.function, load.args)
         except Exception as error:  # the executor's own errors, of any kind
             meaning = self._site.explain(error)
             raise (meaning.error if isinstance(meaning, Loss) else meaning) from error
-        place.flight = _Flight(serial, load, pending)
+        place.flight = _Flight(serial, load, pending, began)
         heard = self._heard
-        pending.add_done_callback(lambda _: heard.put(_Landed(slot, serial)))
+        pending.add_done_callback(lambda _: heard.put(_Landed(slot, serial, time.monotonic())))
 
     def _recall(self, place: _Slot) -> Load | None:
         flight = place.flight
@@ -234,7 +245,7 @@ class FutureSession:
         place.flight = None
         return flight.load
 
-    def _land(self, slot: int, serial: int) -> None:
+    def _land(self, slot: int, serial: int, ended: float) -> None:
         place = self._slots[slot]
         flight = place.flight
         if flight is None or flight.serial != serial:
@@ -248,7 +259,12 @@ class FutureSession:
             self._lose(slot, flight.load, error)
             return
         self._launch(slot, place)  # first: the worker has nothing to do
-        self._events += self._packer.unpack(slot, flight.pending.result())
+        events = self._packer.unpack(slot, flight.pending.result())
+        self._events += events
+        if events:
+            ran = sum(event.seconds for event in events if isinstance(event, Done | Failed))
+            cost = max(0.0, ended - flight.began - ran)
+            self._cost = cost if self._cost is None else min(cost, self._cost)
 
     def _lose(self, slot: int, load: Load, error: BaseException) -> None:
         """A load did not end. With its worker goes what waits for the slot: the flow sends it again."""

@@ -10,14 +10,22 @@ __all__ = ["describe_death", "describe_late"]
 
 
 def describe_death(
-    pid: int, ended: Message | None, running: int | None, *, out_of_memory: bool | None = None
+    pid: int,
+    ended: Message | None,
+    running: int | None,
+    *,
+    out_of_memory: bool | None = None,
+    preparing: str = "",
 ) -> WorkerDied:
     """The error for a worker `pid` whose end the template reported as `ended` (``None``: it could not).
 
     `running` is the task that it ran, ``None`` if it ran none; `out_of_memory`: whether the kernel ended
-    processes for want of memory meanwhile, ``None`` if it does not tell.
+    processes for want of memory meanwhile, ``None`` if it does not tell. `preparing`: what it was prepared
+    with when it ended, if it was.
     """
     doing = f"while running task {running}" if running is not None else "between two tasks"
+    if preparing:
+        doing = f"while running {preparing}"
     if ended is None:
         return WorkerDied(f"worker {pid} ended {doing}; how it ended is not known", pid=pid, task=running)
     code = os.waitstatus_to_exitcode(ended.status)
@@ -32,9 +40,9 @@ def describe_death(
     return WorkerDied(text, pid=pid, signal=-code, task=running, peak_bytes=peak, out_of_memory=out_of_memory)
 
 
-def describe_late(index: int, limit: float, stack: str) -> TaskTimeout:
-    """The error for a task that was ended after `limit` seconds; `stack` is what `faulthandler` wrote."""
-    error = TaskTimeout(f"task {index} ran for longer than task_timeout={limit:g} s and was ended")
+def describe_late(what: str, limit: float, stack: str) -> TaskTimeout:
+    """The error for what was ended after `limit` seconds; `stack` is what `faulthandler` wrote."""
+    error = TaskTimeout(f"{what} ran for longer than task_timeout={limit:g} s and was ended")
     own = f'  File "{os.path.dirname(os.path.dirname(__file__))}'
     # The last block, if it was looked at before; the frames below are those of the worker itself.
     lines = stack.rpartition("(most recent call first):\n")[2].splitlines()

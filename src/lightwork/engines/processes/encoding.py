@@ -85,7 +85,7 @@ class TaskEncoder:
             return None
         try:
             number = self._shipyard.ship(function)
-        except UnpicklableError:
+        except (UnpicklableError, SystemExit):
             return None  # the stream reports it, task by task
         if number is None:
             return None
@@ -100,7 +100,9 @@ class TaskEncoder:
         for index, call in enumerate(batch.calls, batch.start):
             try:
                 self._add(call, add, needed)
-            except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
+            # Users' code: it becomes the failure of this task. One that leaves the program while it is taken
+            # apart does not mean the caller's; Ctrl-C does.
+            except (Exception, SystemExit) as error:  # noqa: BLE001
                 failures.append((index, _unpicklable_call(index, call, error)))
                 if index > start:
                     frames.append(self._cut(start, index, needed))
@@ -127,7 +129,7 @@ class TaskEncoder:
         return EncodedTasks(STREAM, start, stop - start, body, buffers, tuple(needed))
 
 
-def _unpicklable_call(index: int, call: Call, error: Exception) -> UnpicklableError:
+def _unpicklable_call(index: int, call: Call, error: BaseException) -> UnpicklableError:
     """The error to report for a task that cannot travel: one that names the part."""
     function, arguments, keywords = call
     parts = {"function": function, "args": arguments, **keywords}
@@ -136,11 +138,13 @@ def _unpicklable_call(index: int, call: Call, error: Exception) -> UnpicklableEr
             split(part, by_value=True, path=name)
         except UnpicklableError as named:
             return _caused(UnpicklableError(f"task {index}: {named}"), error)
+        except SystemExit:
+            break  # as when it was first pickled
     text = f"task {index}: cannot pickle its arguments: {type(error).__name__}: {error}"
     return _caused(UnpicklableError(text), error)
 
 
-def _caused(error: UnpicklableError, cause: Exception) -> UnpicklableError:
+def _caused(error: UnpicklableError, cause: BaseException) -> UnpicklableError:
     error.__cause__ = cause
     return error
 

@@ -35,12 +35,14 @@ class WorkerLink:
     * ``ending``: END was sent and ENDED did not come yet; then only the pool reads the connection.
     * ``ended``: the template reported its end. Set once; the connection may still hold its last answers.
     * ``birth``: variables that it had when it imported its first library, and has for life.
+    * ``preparation``: of the last session that had one, if it has reported a result; else empty.
     * ``tasks``: how many it has answered, in all its sessions.
     """
 
     def __init__(self, number: int, *, birth: Mapping[str, str]) -> None:
         self.number = number
         self.birth = birth
+        self.preparation = b""
         self.tasks = 0
         self.holder: Holder | None = None
         self.ending = False

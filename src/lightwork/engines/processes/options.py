@@ -8,6 +8,7 @@ from ...errors import InvalidOption
 from ...protocols import SessionRequest
 from ...system.computing import SHARE
 from ...system.cpu import share_of
+from ...system.figures import whole
 from ...system.units import parse_seconds
 from ..workers.environment import THREAD_LIMITS
 
@@ -44,7 +45,8 @@ def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: 
     parsed = ProcessOptions(**options)
     for name in ("max_tasks_per_worker", "max_worker_memory"):
         bound = getattr(parsed, name)
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 1):
+        number = whole(bound)
+        if bound is not None and (number is None or number < 1):
             raise InvalidOption(f"{name}={bound!r}: give a whole number of 1 or more, or None")
     if parsed.worker_env and len(parsed.worker_env) != slots:
         raise InvalidOption(

@@ -247,7 +247,7 @@ class Pool:
                 if frame.kind == SESSION_ENDED:
                     link.ending = False
                     link.sources += [Source(*fields) for fields in load_scalars(frame.body)]
-            busy = link.page.running() is not None
+            busy = link.page.task() is not None
             if link.ending and not frames:
                 patience = 0 if busy else max(0.0, deadline - time.monotonic())
                 if not poller.poll(patience * 1000):

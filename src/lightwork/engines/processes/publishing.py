@@ -16,6 +16,7 @@ is seen by nobody, and a result or a global that still refers to a mapping keeps
 import errno
 import os
 import pickle
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ...system.segments import PublishedMap, create_segment, write_segment
@@ -72,6 +73,13 @@ class Publisher:
             return placed
         seen = self._sightings.recall(placed)
         return placed if seen is None or seen.mark is None else self._number(seen)
+
+    def unknown(self, buffers: Iterable[Placed], known: set[int]) -> Iterator[Segment]:
+        """The segments among buffers whose numbers are not `known` to a worker. Then they are."""
+        for item in buffers:
+            if isinstance(item, int) and item not in known:
+                known.add(item)
+                yield self.segments[item]
 
     def close(self) -> None:
         """Close all segments. Workers that mapped one keep it."""

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...errors import EngineError
-from ...parcel.parcels import split
 from ...protocols import Batch, Done, Event, Failed, Lost, SessionRequest, Told
 from ...system.processes import own_bytes
 from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
 from ..workers.environment import difference, look
-from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, StreamWriter, pickle_scalars
+from ..workers.page import PREPARING
+from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, Placed, StreamWriter, pickle_scalars
 from .bell import Bell
 from .deaths import describe_death, describe_late
 from .encoding import EncodedTasks, TaskEncoder
@@ -35,6 +35,7 @@ from .lateness import Lateness
 from .link import WorkerLink
 from .options import ProcessOptions, births
 from .pool import Pool
+from .preparing import Preparing
 from .publishing import Publisher
 from .slots import Sent, Slot
 from .wear import Wear
@@ -76,8 +77,7 @@ class ProcessSession:
         self._wear = Wear(*bounds) if any(bounds) else None
         self._most_bytes = options.max_worker_memory
         self._read_only = options.read_only
-        runner = split(request.runner, by_value=True, path="runner")
-        self._runner = (runner.skeleton, [bytearray(buffer) for buffer in runner.buffers])
+        self._preparing = Preparing(request.runner)
         self._environment = look()
         self._publisher = Publisher()
         self._shipyard = Shipyard()
@@ -242,9 +242,12 @@ class ProcessSession:
         link.environment = environment
         link.patience = self._patience
         patience = self._patience + _LEEWAY
+        runner = self._preparing.runner_for(link)
         fields = (change, place.number, self._most_bytes, patience, self._timed, self._read_only)
-        body = pickle_scalars((*fields, *self._runner))
-        link.outbox.put(make_frame(BEGIN, self._number, body))
+        body = pickle_scalars((*fields, runner.skeleton))
+        buffers = [self._publisher.place(pickle.PickleBuffer(buffer)) for buffer in runner.buffers]
+        self._post_segments(place, link, buffers)
+        link.outbox.put(make_frame(BEGIN, self._number, body, buffers=buffers))
         return link
 
     def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
@@ -269,12 +272,7 @@ class ProcessSession:
                 place.functions.add(number)
                 skeleton, buffers = self._shipyard.parcel(number)
                 link.outbox.put(make_frame(FUNCTION, self._number, skeleton, start=number, buffers=buffers))
-        for item in tasks.buffers:
-            if isinstance(item, int) and item not in place.segments:
-                place.segments.add(item)
-                segment = self._publisher.segments[item]
-                frame = make_frame(SEGMENT, self._number, segment.body(), start=item)
-                link.outbox.put(frame, descriptor=segment.descriptor)
+        self._post_segments(place, link, tasks.buffers)
         if sent.tokens:
             link.add_tokens(tasks.length)
         link.outbox.put(
@@ -288,6 +286,12 @@ class ProcessSession:
                 buffers=tasks.buffers,
             )
         )
+
+    def _post_segments(self, place: Slot, link: WorkerLink, buffers: Sequence[Placed]) -> None:
+        """Let the worker have what was published and it has not yet."""
+        for segment in self._publisher.unknown(buffers, place.segments):
+            frame = make_frame(SEGMENT, self._number, segment.body(), start=segment.number)
+            link.outbox.put(frame, descriptor=segment.descriptor)
 
     def _flush(self, place: Slot) -> None:
         link = place.link
@@ -388,6 +392,8 @@ class ProcessSession:
         place.report(start, count)
         self._mean = seconds / count if self._mean is None else 0.5 * (self._mean + seconds / count)
         if error is None:
+            if place.link is not None:
+                self._preparing.note_result(place.link)
             self._events.append(Done(place.number, start, values, *times))
         else:
             self._events.append(Failed(place.number, start, error, seconds, began))
@@ -418,6 +424,7 @@ class ProcessSession:
 
     def _mourn(self, place: Slot, link: WorkerLink) -> None:
         ended, pid, running = link.ended, link.page.pid(), link.page.running()
+        preparing = self._preparing.title if link.page.is_preparing() else ""
         sent, overdue, kept = place.sent, place.overdue, place.kept
         if running is not None and not any(item.start <= running < item.stop for item in sent):
             running = None  # answered already, or taken back
@@ -427,10 +434,14 @@ class ProcessSession:
         if ended is not None and ended.kind == REFUSED:
             raise EngineError(f"a worker cannot be started: {os.strerror(ended.status)}")
         if self._lateness is not None and overdue is not None and overdue.is_doomed:
-            late = describe_late(overdue.task[0], self._lateness.limit, stack)
-            self._events.append(Lost(place.number, overdue.task[0], late))
+            index, limit = overdue.task[0], self._lateness.limit
+            if index == PREPARING:  # no task can run as it should, so it is no matter of one task
+                raise describe_late(self._preparing.title or "the start of a worker", limit, stack)
+            late = describe_late(f"task {index}", limit, stack)
+            self._events.append(Lost(place.number, index, late))
         elif sent or kept:
-            death = describe_death(pid, ended, running, out_of_memory=self._pool.memory_ran_out())
+            ran_out = self._pool.memory_ran_out()
+            death = describe_death(pid, ended, running, out_of_memory=ran_out, preparing=preparing)
             self._events.append(Lost(place.number, running, death))
 
     def _forget_socket(self, link: WorkerLink) -> None:

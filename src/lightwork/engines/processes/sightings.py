@@ -29,9 +29,9 @@ class Seen:
 
 
 class Sightings:
-    """Rules: memory is the same if it lies at the same address, has the same size, and the array or storage that
-    owns it has lived on in between; owners are held weakly, so nothing is kept for the sake of being recognised,
-    but for 256 MiB of arrow buffers.
+    """Memory is the same if it lies at the same address, has the same size, and the array or storage that
+    owns it has lived on in between. Owners are held weakly, so nothing is kept for the sake of being
+    recognised, but for 256 MiB of arrow buffers.
     """
 
     def __init__(self) -> None:

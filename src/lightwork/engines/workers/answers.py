@@ -211,7 +211,7 @@ def _rebuilt(frame: Frame) -> Iterator[Outcome]:
     for place, entry in enumerate(table):
         try:
             values.append(rebuild(pickles, entry, buffers))
-        except Exception as error:  # noqa: BLE001 - users' code; it becomes the failure of this task
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - users' code; it fails this task alone
             if values:
                 yield Outcome(first + start, values, None, _part(times, start, place, count))
             broken = _broken_result(first + place, error)
@@ -265,7 +265,7 @@ def _decode_error(index: int, fields: tuple[bytes | None, list[bytearray], str],
     if parcel.skeleton is not None:
         try:
             error = join(parcel.skeleton, parcel.buffers)
-        except Exception as exc:  # noqa: BLE001 - users' code; the description goes instead
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - users' code; the description goes instead
             reason = f"it cannot be rebuilt here ({_describe(exc)})"
     if not isinstance(error, BaseException):
         error = UnpicklableError(
@@ -285,7 +285,7 @@ def _unpicklable_result(index: int, value: object, error: BaseException) -> Unpi
     return UnpicklableError(f"task {index}: cannot pickle result: {_describe(error)}")
 
 
-def _broken_result(index: int, error: Exception) -> UnpicklableError:
+def _broken_result(index: int, error: BaseException) -> UnpicklableError:
     broken = UnpicklableError(f"task {index}: its result cannot be rebuilt here: {_describe(error)}")
     broken.__cause__ = error
     return broken

@@ -10,13 +10,26 @@ import mmap
 
 from ...system.segments import map_shared
 
-__all__ = ["FINISHED", "NOBODY", "PAGE_BYTES", "PID", "RUNNING", "STACK", "STARTED", "WORN", "ControlPage"]
+__all__ = [
+    "FINISHED",
+    "NOBODY",
+    "PAGE_BYTES",
+    "PID",
+    "PREPARING",
+    "RUNNING",
+    "STACK",
+    "STARTED",
+    "WORN",
+    "ControlPage",
+]
 
 PAGE_BYTES = 4096
 NOBODY = -1
+PREPARING = -2
 
 RUNNING = 0
-"""Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks."""
+"""Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks;
+`PREPARING` while the runner of a session starts."""
 
 STARTED = 1
 """Word: when it started, in nanoseconds of ``CLOCK_MONOTONIC``, the same clock in every process of a host."""
@@ -53,12 +66,20 @@ class ControlPage:
     def running(self) -> int | None:
         """Index of the task that runs, ``None`` between tasks."""
         index: int = self.words[RUNNING]
-        return None if index == NOBODY else index
+        return None if index < 0 else index
+
+    def is_preparing(self) -> bool:
+        """Whether the runner of a session starts, before the first task."""
+        index: int = self.words[RUNNING]
+        return index == PREPARING
 
     def task(self) -> tuple[int, int] | None:
-        """Index and start (ns of ``CLOCK_MONOTONIC``) of the task that runs, ``None`` between tasks."""
-        index = self.running()
-        return None if index is None else (index, self.words[STARTED])
+        """Index and start (ns of ``CLOCK_MONOTONIC``) of the task that runs, ``None`` between tasks.
+
+        While the runner starts it counts as a task with the index `PREPARING`.
+        """
+        index: int = self.words[RUNNING]
+        return None if index == NOBODY else (index, self.words[STARTED])
 
     def stack(self) -> str:
         """What `faulthandler` wrote of the worker's stack, the innermost frame first; empty if it did not."""

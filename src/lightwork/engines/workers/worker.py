@@ -36,7 +36,7 @@ from .control import LOOK_SIGNAL
 from .environment import apply_change
 from .mapped import MappedSegments
 from .outgoing import Outgoing
-from .page import FINISHED, NOBODY, PID, RUNNING, STACK, STARTED, WORN, ControlPage
+from .page import FINISHED, NOBODY, PID, PREPARING, RUNNING, STACK, STARTED, WORN, ControlPage
 from .sources import SourceWatch
 from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
 
@@ -146,7 +146,7 @@ class _Worker:
         self._session = frame.session
         self._open_answers(frame.session)
         self._began_ns = time.time_ns()
-        change, number, most_bytes, patience, timed, read_only, *runner = pickle.loads(frame.body)
+        change, number, most_bytes, patience, timed, read_only, skeleton = pickle.loads(frame.body)
         self._most_bytes, self._patience = most_bytes, patience
         self._answers.is_timed = timed
         self._place = self._segments.read_only if read_only else self._segments.private
@@ -155,10 +155,14 @@ class _Worker:
             if change is not None:
                 apply_change(change, first=self._fresh)
             self._fresh = False
-            self._runner = join(*runner)
+            self._runner = join(skeleton, map(self._segments.private, frame.buffers))
+            self._words[STARTED] = time.monotonic_ns()
+            self._words[RUNNING] = PREPARING
             self._run_task = self._runner.start(self._outgoing.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
             self._failure = error
+        finally:
+            self._words[RUNNING] = NOBODY
 
     def _function(self, frame: Frame) -> None:
         buffers = [item for item in frame.buffers if not isinstance(item, int)]

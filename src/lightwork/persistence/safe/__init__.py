@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 from ...system.optional import on_first_use
 
 if TYPE_CHECKING:
+    from .dtypes import described
     from .guard import Guard
     from .registered import register_safe
 
-__all__ = ["Guard", "register_safe"]
+__all__ = ["Guard", "described", "register_safe"]
 
-__getattr__ = on_first_use(__name__, names={"Guard": "guard", "register_safe": "registered"})
+__getattr__ = on_first_use(
+    __name__, names={"Guard": "guard", "described": "dtypes", "register_safe": "registered"}
+)

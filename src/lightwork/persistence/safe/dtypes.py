@@ -14,7 +14,7 @@ from .constructors import Constructor, Family, Kit, Later, checked, checked_all,
 from .scan import Name
 
 # Any: values of a file, dtypes of a library that may not be installed.
-__all__ = ["FAMILY"]
+__all__ = ["FAMILY", "described"]
 
 _CODE = re.compile(r"(b1|[iufc](1|2|4|8|16|32)|O8|O4|[SUV][0-9]{1,9}|[mM]8?)")
 _UNITS = frozenset(["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"])
@@ -23,15 +23,30 @@ _SIZE = 1 << 31  # bytes of an item; numpy adds and multiplies them as C integer
 _DEPTH = 20  # structures in structures
 
 
+def described(numpy: Any, code: Any, state: Any) -> Any:
+    """The dtype of a code and a state, in which the dtypes of parts are such already.
+
+    Raises
+    ------
+    CorruptFileError
+        They contradict themselves, or are not how a pickle writes a dtype.
+    """
+    return _finished(numpy, _checked_code(code), state)
+
+
+def _checked_code(code: Any) -> str:
+    if not _CODE.fullmatch(checked(code, str, "a dtype")):
+        raise CorruptFileError(f"{code[:40]!r} is not how a pickle writes a dtype")
+    return str(code)
+
+
 def _dtype(kit: Kit) -> Constructor:
     numpy = kit.numpy
 
     def call(code: Any, align: Any = False, copy: Any = True) -> Any:
         if code is numpy.record:
             return Later(partial(_record, numpy))
-        if not _CODE.fullmatch(checked(code, str, "a dtype")):
-            raise CorruptFileError(f"{code[:40]!r} is not how a pickle writes a dtype")
-        return Later(partial(_finished, numpy, code))
+        return Later(partial(_finished, numpy, _checked_code(code)))
 
     return Constructor(numpy.dtype, call)
 

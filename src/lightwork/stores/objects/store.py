@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 
 from ...errors import StoreUnavailable
 from ...hashing.digests import digest_buffer
-from ...protocols import Buffer, Entry, Record, Store, Totals
+from ...protocols import Buffer, Entry, Record, Store, Totals, Versioned
 from ...system.clock import Clock, time_of_day
 from ..layout import OWN_BLOB, Blob, Layout, assemble, place
 from ..opened import shared
-from ..versions import Versioned
 from .holdings import Holdings
 from .layout import (
     BLOBS,
@@ -168,6 +167,10 @@ class ObjectStore:
                         yield kept.entry(key)
         except StoreUnavailable:  # as an empty store: see `get`
             return
+
+    def reach(self) -> None:
+        """Ask for the first records. Raises `StoreUnavailable` if there is no answer."""
+        next(self._link.pages(RECORDS), None)
 
     def close(self) -> None:
         """Send what waits to be sent. Connections end with the object."""

@@ -1,8 +1,4 @@
-"""What the floors agree on, and what others may implement: engines, sessions, runners, stores.
-
-Nothing here does anything. Each protocol has at most five methods; extra abilities are extra protocols,
-found with ``isinstance``. This module imports nothing of lightwork and defines no dataclass (they cost
-up to a millisecond each at import).
+"""What drivers and engines agree on: where calls run.
 
 How a parallel call talks to an engine::
 
@@ -17,13 +13,38 @@ How a parallel call talks to an engine::
 An engine never calls back. It knows no order, no batching policy and no retries: those are the flow's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from .errors import TaskTimeout, WorkerDied
+from ..errors import TaskTimeout, WorkerDied
 
-Buffer: TypeAlias = "bytes | bytearray | memoryview"
-"""Bytes that travel beside a skeleton. A memoryview is C-contiguous, 1-d, and of format ``'B'``."""
+__all__ = [
+    "Batch",
+    "Call",
+    "Done",
+    "Engine",
+    "Event",
+    "Failed",
+    "ForeignWorkers",
+    "Known",
+    "Lost",
+    "Report",
+    "Returned",
+    "Run",
+    "Runner",
+    "Session",
+    "SessionRequest",
+    "StatelessCallable",
+    "SupportsCost",
+    "SupportsFlush",
+    "SupportsMemory",
+    "SupportsPreparation",
+    "SupportsRecall",
+    "SupportsSubmit",
+    "SupportsWarmUp",
+    "Tell",
+    "Told",
+]
 
 # Any: the arguments and results of users' functions.
 Call: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]"
@@ -34,11 +55,6 @@ Run: TypeAlias = "Callable[[int, Call], Any]"
 
 Tell: TypeAlias = "Callable[[int, object], None]"
 """Says something of a task to the call it belongs to, see `Told`: the index and any object that pickles."""
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Engines: where calls run
-# ---------------------------------------------------------------------------------------------------------
 
 
 class Batch(NamedTuple):
@@ -129,6 +145,26 @@ class Runner(Protocol):
 
     def stop(self) -> None:
         """Called once in the worker after the last task of a session."""
+
+
+@runtime_checkable
+class SupportsPreparation(Protocol):
+    """A runner that prepares its worker, once for all sessions that ask for the same.
+
+    What it takes may be large, so an engine may send a lighter runner to a worker that is prepared: one whose
+    last session with a preparation had this one, and reported a result. Others know nothing of it.
+    """
+
+    @property
+    def preparation(self) -> bytes:
+        """What tells one preparation from another; empty if there is none."""
+
+    @property
+    def title(self) -> str:
+        """What to call the preparation in messages."""
+
+    def without_preparation(self) -> Runner:
+        """The same runner for workers that are prepared."""
 
 
 class StatelessCallable:
@@ -224,6 +260,14 @@ class SupportsFlush(Protocol):
 
 
 @runtime_checkable
+class SupportsCost(Protocol):
+    """A session that measures what its batches cost beside their tasks, where that depends on the workers."""
+
+    def cost(self) -> float | None:
+        """Seconds that a batch was on its way there and back at least; ``None`` as long as nobody knows."""
+
+
+@runtime_checkable
 class SupportsMemory(Protocol):
     """A session that knows how much memory its workers have."""
 
@@ -288,173 +332,3 @@ class ForeignWorkers(Protocol):
 
     def is_crowded(self) -> bool:
         """Whether one of its processes may run several tasks of a call at once, in threads."""
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Stores: where records live
-# ---------------------------------------------------------------------------------------------------------
-
-
-class Record(NamedTuple):
-    """One kept value: a parcel (skeleton and buffers) and a few facts about the call that made it."""
-
-    skeleton: bytes
-    buffers: Sequence[Buffer]
-    facts: bytes
-    """UTF-8 JSON, small: function, duration (s), written (s since the epoch), argument summary."""
-
-
-class Entry(NamedTuple):
-    """What a store can tell of a record without reading it."""
-
-    key: bytes
-    nbytes: int
-    written: float
-    """Seconds since the epoch."""
-
-    accessed: float
-    """Seconds since the epoch; may lag behind, since hits are written in batches."""
-
-    seconds: float
-    """How long the call took that made the record."""
-
-
-@runtime_checkable
-class Store(Protocol):
-    """Keyed records that appear whole or not at all. Safe to use from many threads and processes.
-
-    Keys are 32 bytes. The first 8 name a function, so that ``scan(prefix)`` finds what belongs to it.
-    """
-
-    def get(self, key: bytes) -> Record | None:
-        """The record, or ``None``. Half-written, damaged and unreadable records are ``None`` too."""
-
-    def put(self, key: bytes, record: Record, *, seconds: float = 0.0) -> None:
-        """Publish a record whole, replacing one of its key. Raises `StoreUnavailable`, leaving nothing."""
-
-    def drop(self, keys: Iterable[bytes]) -> int:
-        """Remove records; the number that were there. Values that were mapped from them stay valid."""
-
-    def scan(self, prefix: bytes = b"") -> Iterator[Entry]:
-        """All entries whose key begins with `prefix`, in no order. What vanishes meanwhile is left out."""
-
-    def close(self) -> None:
-        """Let go of files and connections. The store opens again when it is next used."""
-
-
-class Totals(NamedTuple):
-    """What a store holds."""
-
-    records: int
-    nbytes: int
-    """Bytes of all records; what several of them share is counted once."""
-
-
-@runtime_checkable
-class SupportsCounters(Protocol):
-    """A store that knows its size without looking at its records."""
-
-    def totals(self) -> Totals:
-        """Number and bytes of all records, none of which is read."""
-
-
-@runtime_checkable
-class SupportsPrefix(Protocol):
-    """A store that removes many records faster than one by one."""
-
-    def clear(self, prefix: bytes = b"") -> int:
-        """Remove all records whose key begins with `prefix`; how many those were."""
-
-
-@runtime_checkable
-class SupportsNotes(Protocol):
-    """A store that keeps notes beside its records, which tell why a call found none.
-
-    A note is a small text under a key of 32 bytes. Notes are no records: they are neither counted nor
-    evicted, and `SupportsPrefix.clear` removes those of its prefix.
-    """
-
-    def note(self, key: bytes, text: bytes) -> None:
-        """Keep a note, in place of one of its key. Raises `StoreUnavailable`."""
-
-    def noted(self, key: bytes) -> bytes | None:
-        """The note, or ``None``."""
-
-    def recent(self, prefix: bytes, limit: int) -> Sequence[bytes]:
-        """The facts of at most `limit` records whose keys begin with `prefix`, those written last first.
-
-        The records count as unused all the same.
-        """
-
-
-class Limits(NamedTuple):
-    """What a store may hold; ``None`` sets no limit."""
-
-    max_bytes: int | None = None
-    """Bytes on disk, all that belongs to the store included."""
-
-    max_items: int | None = None
-    max_age: float | None = None
-    """Seconds since the last use."""
-
-
-@runtime_checkable
-class SupportsVerification(Protocol):
-    """A store that does not read all bytes of a record on each `Store.get`."""
-
-    def verified(self, key: bytes) -> Record | None:
-        """As `Store.get`, after every byte was read and compared with its digest. Counts as no use."""
-
-
-@runtime_checkable
-class SupportsLimits(Protocol):
-    """A store that carries out limits by itself."""
-
-    def put_within(self, key: bytes, record: Record, *, seconds: float, limits: Limits) -> None:
-        """As `Store.put`, but first remove what is worth least, so that the limits hold before and after.
-
-        Raises `StoreUnavailable` if there can be no room for the record.
-        """
-
-    def trim(
-        self,
-        *,
-        max_bytes: int | None = None,
-        max_items: int | None = None,
-        accessed_since: float | None = None,
-    ) -> int:
-        """Remove least recently used records until all limits hold; how many those were.
-
-        `accessed_since` (seconds since the epoch) removes what was used last before that time.
-        """
-
-
-@runtime_checkable
-class IsRemote(Protocol):
-    """A store over a network: each request takes milliseconds, or seconds if something is wrong.
-
-    So event loops ask it in threads. Only what `SupportsLease` has but `lease` returns at once.
-    """
-
-    @property
-    def is_remote(self) -> bool:
-        """True."""
-
-
-@runtime_checkable
-class SupportsLease(Protocol):
-    """A store through which processes agree who computes a key, on one host or on many. Nothing waits."""
-
-    def lease(self, key: bytes) -> bool:
-        """Take the lease of a key, unless another process has it.
-
-        Ends with the process, however it ends: at once, or a stated time after it.
-
-        Threads of one process all get it: they settle it among themselves.
-        """
-
-    def release(self, key: bytes, *, failed: bool) -> None:
-        """Give a lease back; `failed` tells the others that no record was made."""
-
-    def failures(self, key: bytes) -> bytes:
-        """A mark that changes when a holder of the key's lease failed."""
