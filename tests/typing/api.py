@@ -165,7 +165,7 @@ Parallel(backend=3)  # type: ignore[arg-type]  # neither a name, nor an engine, 
 Parallel(progress=lambda done, total, failed: print(done, total or 0, failed))
 Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))
-Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[misc]  # delayed was forgotten
+Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[arg-type]  # delayed was forgotten
 
 Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="2GB", max_tasks_per_worker=9)
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
