@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test versions check complete format lint types exam wheel compat bench torture clean
+.PHONY: help demo test versions check complete format lint types docs exam wheel compat bench torture clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -25,11 +25,11 @@ versions:  ## compare keys with those of other Pythons and numpys that are found
 	@$(PYTHON) tools/versions.py .venv-versions $(RUN)
 	@$(RUN) -m pytest -q -rs tests/versions
 
-check: complete format lint types test exam versions wheel  ## all that CI runs
+check: complete format lint types docs test exam versions wheel  ## all that CI runs
 
 # With torch, clusters, executors and a browser, too large to make everybody wait for them who runs the tests.
 complete:
-	$(ENVIRONMENT) test check torch dask executors ray
+	$(ENVIRONMENT) test check docs torch dask executors ray
 	@$(RUN) tools/browser.py
 
 format:  ## check the formatting (`make format FIX=1` mends it)
@@ -40,9 +40,15 @@ lint:  ## check the style (`make lint FIX=1` mends what can be mended)
 	$(ENVIRONMENT) test check
 	@$(RUN) -m ruff check $(if $(FIX),--fix,) .
 
-types:  ## check the types, strictly
+types:  ## check the types: the code strictly by mypy, what users see by pyright too
 	$(ENVIRONMENT) test check
 	@$(RUN) -m mypy
+	@$(RUN) -m pyright
+
+docs:  ## build the site into build/docs; every warning is an error
+	$(ENVIRONMENT) docs
+	@$(RUN) -m sphinx -q -W --keep-going -E -b html -d build/doctrees docs build/docs
+	@echo "the site is in build/docs/index.html"
 
 exam:  ## run joblib's tests and a few of scikit-learn's on lightwork: those that passed must pass
 	$(ENVIRONMENT) test check

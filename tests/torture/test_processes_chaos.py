@@ -10,6 +10,7 @@ import pytest
 
 from lightwork import Parallel, Retry, delayed
 from lightwork.errors import CallCancelled
+from lightwork.parallel.options import ReturnAs
 from tests.torture.watchdog import LONG
 
 TASKS = 60 if LONG else 25
@@ -36,7 +37,7 @@ def work(folder: str, seed: int, index: int) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("return_as", ["list", "generator", "generator_unordered"])
-def test_retries_bring_every_task_home(tmp_path: Path, return_as: str) -> None:
+def test_retries_bring_every_task_home(tmp_path: Path, return_as: ReturnAs) -> None:
     """Tasks that raise, die, exit and hang once or twice: with retries all end well, in their places."""
     seed = random.SystemRandom().randrange(1 << 30)
     print("seed", seed)
@@ -44,7 +45,7 @@ def test_retries_bring_every_task_home(tmp_path: Path, return_as: str) -> None:
         n_jobs=3,
         task_timeout=0.3,
         retries=Retry(4, backoff=0.001, jitter=0.5),
-        return_as=return_as,  # type: ignore[arg-type]  # one of the three
+        return_as=return_as,
     )
     found = list(parallel(delayed(work)(str(tmp_path), seed, index) for index in range(TASKS)))
     if return_as == "generator_unordered":

@@ -1,31 +1,10 @@
-"""Examples in documents and docstrings do what they show."""
+"""Examples in docstrings do what they show; those of pages are run by `tests.docs`."""
 
 import doctest
-from pathlib import Path
 
 import pytest
 
 from lightwork.hashing import explain, nodes, values
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-@pytest.mark.parametrize(
-    ("page", "examples"),
-    [
-        ("backends", 8),
-        ("executors", 4),
-        ("failures", 12),
-        ("identity", 10),
-        ("memory", 8),
-        ("pictures", 10),
-    ],
-)
-def test_the_examples_of_a_page_are_right(page: str, examples: int) -> None:
-    """Each of them, and none has got lost."""
-    result = doctest.testfile(str(DOCS / f"{page}.md"), module_relative=False, encoding="utf-8")
-    assert result.attempted >= examples
-    assert result.failed == 0
 
 
 @pytest.mark.slow

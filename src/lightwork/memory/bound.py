@@ -17,10 +17,10 @@ __all__ = ["BoundCachedFunction"]
 S = TypeVar("S")
 T = TypeVar("T")
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class BoundCachedFunction(Generic[S, P, R]):
+class BoundCachedFunction(Generic[S, P, R_co]):
     """``instance.method`` of a cached method: the `CachedFunction` with its first argument filled in.
 
     Attributes
@@ -31,11 +31,11 @@ class BoundCachedFunction(Generic[S, P, R]):
 
     __slots__ = ("__func__", "__self__")
 
-    def __init__(self, instance: S, cached: "CachedFunction[Concatenate[S, P], R]") -> None:
+    def __init__(self, instance: S, cached: "CachedFunction[Concatenate[S, P], R_co]") -> None:
         self.__self__ = instance
         self.__func__ = cached
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """As `CachedFunction.__call__`."""
         return self.__func__(self.__self__, *args, **kwargs)
 
@@ -50,7 +50,7 @@ class BoundCachedFunction(Generic[S, P, R]):
     ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
 
     @overload
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R_co, Metadata]: ...
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call`."""
@@ -69,7 +69,7 @@ class BoundCachedFunction(Generic[S, P, R]):
     @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+    ) -> MemorizedResult[R_co] | NotMemorizedResult[R_co]: ...
 
     def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """As `CachedFunction.call_and_shelve`."""
@@ -79,7 +79,7 @@ class BoundCachedFunction(Generic[S, P, R]):
         """As `CachedFunction.recall`."""
         return self.__func__.recall((self.__self__, *args), kwargs)
 
-    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R_co:
         """As `CachedFunction.resume`."""
         return self.__func__.resume(key, (self.__self__, *args), kwargs)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CachedFunction"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
 T = TypeVar("T")
 Q = ParamSpec("Q")
@@ -41,7 +41,7 @@ _SMALL = 256 << 10
 """Bytes that are hashed in less time than a task takes to a worker and back."""
 
 
-class CachedFunction(StatelessCallable, Generic[P, R]):
+class CachedFunction(StatelessCallable, Generic[P, R_co]):
     """What ``@memory.cache`` makes of a function: called like it, and remembered.
 
     It has the name, text and signature of the function. In a class body it makes a method, whose ``self``
@@ -53,7 +53,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         The function itself; calling it bypasses the cache.
     """
 
-    def __init__(self, func: Callable[P, R], keeper: Keeper, options: Options) -> None:
+    def __init__(self, func: Callable[P, R_co], keeper: Keeper, options: Options) -> None:
         self._keys = options.keys_of(func)
         # Copying the attributes of a callable object would overwrite ours.
         copied = functools.WRAPPER_UPDATES if type(func) is type(check_function) else ()
@@ -73,14 +73,14 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The result of the function for these arguments, kept or computed now."""
         begun = _clock()
         call = self._key(args, kwargs)
         keyed = _clock()
         record = self._read(call.key)
         if record is not None:
-            value: R = self._accept(record)
+            value: R_co = self._accept(record)
             if value is not ABSENT:
                 if self._counts.hit(begun, keyed, _clock(), record):
                     self._warn_of_loss()
@@ -101,7 +101,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         # What the key says of functions and classes in the arguments is told by those, where they arrive.
         return None if call.met else tuple(call[:-1])
 
-    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R_co:
         """The result of a call that `recall` gave a key for, without making the key again."""
         call = self._keys.carried(key)
         if call is None:  # this process has another version of the code
@@ -109,12 +109,12 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         return self._miss(call, args, kwargs)
 
     @overload
-    def __get__(self, instance: None, owner: type) -> "CachedFunction[P, R]": ...
+    def __get__(self, instance: None, owner: type) -> "CachedFunction[P, R_co]": ...
 
     @overload
     def __get__(
-        self: "CachedFunction[Concatenate[S, Q], R]", instance: S, owner: type[S] | None = None
-    ) -> BoundCachedFunction[S, Q, R]: ...
+        self: "CachedFunction[Concatenate[S, Q], R_co]", instance: S, owner: type[S] | None = None
+    ) -> BoundCachedFunction[S, Q, R_co]: ...
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:  # Any: see the overloads
         """The cached method of an object; of the class, this."""
@@ -132,7 +132,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     ) -> "Coroutine[Any, Any, tuple[T, Metadata]]": ...
 
     @overload
-    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R, Metadata]: ...
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> tuple[R_co, Metadata]: ...
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """Run the function whatever is kept, keep its result, and return it with its metadata.
@@ -156,7 +156,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
     @overload
     def call_and_shelve(
         self, /, *args: P.args, **kwargs: P.kwargs
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]: ...
+    ) -> MemorizedResult[R_co] | NotMemorizedResult[R_co]: ...
 
     def call_and_shelve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # Any: see the overloads
         """A reference to the result, which is computed if it is not kept yet, and not read if it is.
@@ -278,13 +278,13 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         facts = memory.validity.kept_facts(self._keeper.store, key)
         return facts is not None and self._is_valid(facts)
 
-    def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def _miss(self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]) -> R_co:
         """Compute, unless another thread or process is at it and its result comes in time."""
         if self._refreshes is not None:
             old = self._outdated(call.key)
             if old is not ABSENT:
                 self._refreshes.begin(call.key, lambda: self._refresh(call, args, kwargs))
-                return cast(R, old)
+                return cast(R_co, old)
         ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
         try:
@@ -300,11 +300,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
                 failed = False
         finally:
             self._keeper.flights.land(ticket, failed=failed)
-        return cast(R, value)
+        return cast(R_co, value)
 
     def _shelve(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> MemorizedResult[R] | NotMemorizedResult[R]:
+    ) -> MemorizedResult[R_co] | NotMemorizedResult[R_co]:
         """As `_miss`, for a reference."""
         ticket = self._keeper.flights.board(call.key, bound=self._bound())
         failed = True
@@ -319,7 +319,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         finally:
             self._keeper.flights.land(ticket, failed=failed)
 
-    def _reference(self, key: bytes) -> MemorizedResult[Any]:  # Any: R, or what awaiting it gives
+    def _reference(self, key: bytes) -> MemorizedResult[Any]:  # Any: R_co, or what awaiting it gives
         return MemorizedResult(self._keeper.store, key, self._keys.function_id)
 
     def _refreshing(self) -> Any:  # Any: see `__init__`
@@ -377,7 +377,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
 
     def _compute(
         self, call: "CallKey", args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[R, Metadata, bool]:
+    ) -> tuple[R_co, Metadata, bool]:
         """Run the function and keep the result: the result, its metadata, and whether it was kept."""
         begun = self._begin(args, kwargs)
         value, seconds = self._run(call.key, args, kwargs)
@@ -396,9 +396,9 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         begun: tuple[str, int],
-        value: R,
+        value: Any,  # Any: an R_co, which is for results alone
         seconds: float,
-    ) -> tuple[R, Metadata, bool]:
+    ) -> tuple[R_co, Metadata, bool]:
         """Keep a result that was computed: as `_compute`."""
         summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
@@ -443,7 +443,7 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         except (UnhashableError, OSError) as exc:  # the result is there all the same
             return f"so that it has no key any more ({exc})"
 
-    def _run(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[R, float]:
+    def _run(self, key: bytes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[R_co, float]:
         """The result of the function, and the seconds that it took."""
         token = COMPUTING.set(COMPUTING.get() | {key})
         start = time.perf_counter()
@@ -457,13 +457,11 @@ class CachedFunction(StatelessCallable, Generic[P, R]):
         self._longest = max(self._longest, seconds)
         return value, seconds
 
-    def _reread(self, key: bytes, value: R) -> R:
+    def _reread(self, key: bytes, value: Any) -> R_co:  # Any: an R_co, which is for results alone
         """The value as later calls will get it: with ``mmap_mode`` that is another kind of array."""
         record = self._read(key)
-        if record is None:
-            return value
-        again = self._rebuild(record)
-        return value if again is ABSENT else cast(R, again)
+        again = ABSENT if record is None else self._rebuild(record)
+        return cast(R_co, value if again is ABSENT else again)
 
 
 def _is_named(item: object, module: str | None, name: str) -> bool:

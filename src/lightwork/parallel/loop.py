@@ -164,7 +164,7 @@ def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call
     return known
 
 
-class Lazy(Stream):
+class Lazy(Stream[Any]):  # Any: results of users' functions
     """What `run_lazily` gives, also for ``async for``: then each task runs in a thread.
 
     Parameters

@@ -6,7 +6,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, SupportsInt, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, SupportsInt
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
@@ -15,7 +15,7 @@ from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
 from ..system.optional import loaded
-from .calls import mapped
+from .calls import LIST, RAISE, E_co, TypedCalls, W_co
 from .config import (
     INNER,
     MAX_NBYTES,
@@ -60,11 +60,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Parallel"]
 
-A = TypeVar("A")
-B = TypeVar("B")
 
-
-class Parallel:
+class Parallel(TypedCalls[W_co, E_co]):
     """Run calls over several workers: ``Parallel(n_jobs=2)(delayed(f)(x) for x in xs)``.
 
     The results are those of ``[f(x) for x in xs]``, in the same order. A worker gets copies of the arguments
@@ -185,7 +182,7 @@ class Parallel:
         self,
         n_jobs: SupportsInt | str | None = None,
         backend: str | Engine | SupportsSubmit | None = None,
-        return_as: ReturnAs = "list",
+        return_as: W_co = LIST,
         verbose: int | Unset = VERBOSE,
         timeout: float | None = None,
         pre_dispatch: int | float | str = "2 * n_jobs",
@@ -196,7 +193,7 @@ class Parallel:
         prefer: str | Unset | None = PREFER,
         require: str | Unset | None = REQUIRE,
         *,
-        on_error: "OnError" = "raise",
+        on_error: E_co = RAISE,
         retries: "int | Retry" = 0,
         task_timeout: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -225,7 +222,8 @@ class Parallel:
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
-        self.return_as, self.timeout = return_as, parse_timeout(timeout)
+        self.return_as: ReturnAs = return_as
+        self.timeout = parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.retries, self.progress, self.on_error = retries, progress, on_error
         is_single = type(retries) is int and retries == 0
@@ -268,24 +266,7 @@ class Parallel:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n_jobs={self.n_jobs})"
 
-    def __call__(self, iterable: Iterable[Call]) -> Any:  # Any: a list or a generator, as `return_as` says
-        """Run the calls of the input, which is read by this thread (generators: by a thread of the call).
-
-        Returns
-        -------
-        list or generator
-            See `return_as`.
-
-        Raises
-        ------
-        AlreadyRunning
-            This object runs a call already, or its generator has not ended.
-        WorkerDied, TaskTimeout, EngineError
-            See ``errors``. Errors of tasks and of the input are raised unchanged.
-        StoreUnavailable, UnhashableError
-            The checkpoint cannot be written; a task cannot be identified in it. Nothing has run if the input
-            is a list.
-        """
+    def _call(self, iterable: Iterable[Call]) -> Any:  # Any: a list or a generator, as `return_as` says
         tasks = iterable if isinstance(iterable, list | tuple) else iter(iterable)
         switch = self._claim()
         watch: Watch | None = None
@@ -328,29 +309,6 @@ class Parallel:
                 watch.close()
             self._calling = False
 
-    @overload
-    def map(self, function: Callable[[A], Any], first: Iterable[A], /) -> Any: ...
-
-    @overload
-    def map(self, function: Callable[[A, B], Any], first: Iterable[A], second: Iterable[B], /) -> Any: ...
-
-    @overload
-    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any: ...
-
-    def map(self, function: Callable[..., Any], /, *iterables: Iterable[Any]) -> Any:
-        """The results of ``function(x, y, ...)`` for the items that the built-in `map` would take together.
-
-        The shortest iterable ends it. Returns and raises what calling this object does.
-
-        Raises
-        ------
-        TypeError
-            There is no iterable, or one that cannot be iterated.
-        """
-        if not iterables:
-            raise TypeError("map() must have at least one iterable: parallel.map(f, xs)")
-        return self(mapped(function, iterables))
-
     def cancel(self) -> None:
         """Give up the call that runs, from any thread; without effect if none does.
 
@@ -376,7 +334,7 @@ class Parallel:
             raise ParallelError(f"{self!r} has nothing to report: call it first")
         return self._watch.report()
 
-    def __enter__(self) -> "Parallel":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -416,7 +374,7 @@ class Parallel:
                 f"timeout={self.timeout} is not kept with one worker: the tasks run in the caller's thread, "
                 "which nothing can interrupt; use n_jobs=2 or more",
                 ParallelWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         chunk = self._batch or 1
         watch = job.watch

@@ -69,7 +69,7 @@ class Channel:
         self.session.wake()
 
 
-class Results(Stream):
+class Results(Stream[Any]):  # Any: results of users' functions
     """The results of one call, as they are ready. Iterate it, from one thread at a time.
 
     Errors of tasks and of the input are raised by `next` after the results that were ready before; the

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Self
+from typing import Generic, Self, TypeVar
 
 __all__ = ["Stream"]
 
+R_co = TypeVar("R_co", covariant=True)
 
-class Stream(Generator[Any, None, None]):  # Any: results of users' functions
+
+class Stream(Generator[R_co, None, None], Generic[R_co]):
     """Results to iterate, also by ``async for``. Nothing can be sent into it, and `throw` ends the call."""
 
     _over = False
@@ -18,13 +20,13 @@ class Stream(Generator[Any, None, None]):  # Any: results of users' functions
         """Whether the call goes on: neither exhausted nor closed nor failed."""
         return not self._over
 
-    def send(self, value: None, /) -> Any:
+    def send(self, value: None, /) -> R_co:
         """As `next`."""
         return next(self)
 
     def throw(  # type: ignore[override]  # the old three-argument form is not offered
         self, error: BaseException, value: object = None, traceback: TracebackType | None = None, /
-    ) -> Any:
+    ) -> R_co:
         """End the call and raise `error`."""
         self.close()
         raise error
@@ -37,7 +39,7 @@ class Stream(Generator[Any, None, None]):  # Any: results of users' functions
         return self
 
     @abstractmethod
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> R_co:
         """As `next`, without blocking the event loop. Cancelling the task that waits ends the call."""
 
     @abstractmethod

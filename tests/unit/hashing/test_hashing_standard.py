@@ -31,6 +31,7 @@ def words(unit: str) -> Words:
     return made
 
 
+@pytest.mark.filterwarnings("ignore:The 'u' type code is deprecated:DeprecationWarning")  # since 3.13
 def test_arrays_count_by_type_and_items() -> None:
     """Type code, items, class, and what a subclass adds."""
     assert_copies_agree(lambda: array.array("d", [1, 2]))

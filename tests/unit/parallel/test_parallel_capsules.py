@@ -98,6 +98,7 @@ def test_only_the_last_attempt_is_kept(tmp_path: Path) -> None:
     """A worker that died is a failure like others."""
     parallel = Parallel(2, on_error="return", retries=Retry(1), save_failures=tmp_path)
     (failure, well) = parallel([delayed(kill)(1), delayed(abs)(2)])
+    assert isinstance(failure, Failure)
     assert isinstance(failure.error, WorkerDied)
     assert well == 2
     (path,) = tmp_path.iterdir()

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_a_seed_is_part_of_the_key() -> None:
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("on_error", ["return", "skip"])
-def test_failures_are_not_kept(tmp_path: Path, n_jobs: int, on_error: Any) -> None:
+def test_failures_are_not_kept(tmp_path: Path, n_jobs: int, on_error: Literal["return"]) -> None:
     """They are tried again by the next call; all else is known."""
     log = tmp_path / "log"
     parallel = Parallel(n_jobs, on_error=on_error, checkpoint=tmp_path / "kept")

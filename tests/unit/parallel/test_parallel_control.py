@@ -63,6 +63,7 @@ def test_a_failure_counts_its_attempts(tmp_path: Path, backend: str, workers: in
     parallel = Parallel(n_jobs=workers, backend=backend, retries=2, on_error="return")
     ok, failure = parallel([delayed(square)(3), delayed(flaky)(tmp_path, 1, 9)])
     assert ok == 9
+    assert isinstance(failure, Failure)
     assert (failure.index, failure.attempts) == (1, 3)
     assert isinstance(failure.error, ValueError)
 
@@ -72,6 +73,7 @@ def test_other_errors_are_not_tried_again(tmp_path: Path, backend: str, workers:
     """`on` names what is worth another attempt."""
     parallel = Parallel(n_jobs=workers, backend=backend, retries=Retry(5, on=OSError), on_error="return")
     (failure,) = parallel([delayed(flaky)(tmp_path, 1, 9)])
+    assert isinstance(failure, Failure)
     assert failure.attempts == 1
     assert parallel([delayed(flaky)(tmp_path, 2, 5, ConnectionError)]) == [2]
 
@@ -82,6 +84,7 @@ def test_deaths_and_errors_have_budgets_apart(tmp_path: Path) -> None:
     results = parallel(delayed(deadly)(tmp_path, number, 2 * (number == 5)) for number in range(20))
     assert results == list(range(20))
     (failure,) = parallel([delayed(deadly)(tmp_path, "x", 9)])
+    assert isinstance(failure, Failure)
     assert isinstance(failure.error, WorkerDied)
     assert failure.attempts == 3
 

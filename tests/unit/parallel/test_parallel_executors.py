@@ -407,6 +407,7 @@ def test_jobs_that_have_to_be_asked(tmp_path: Path) -> None:
         delayed(fail_at_three)(i) for i in range(6)
     )
     assert found[:3] + found[4:] == [0, 1, 2, 4, 5]
+    assert isinstance(found[3], Failure)
     assert isinstance(found[3].error, KeyError)
 
 

@@ -3,12 +3,13 @@
 import gc
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from lightwork.errors import AlreadyRunning
 from lightwork.parallel import Parallel, delayed
+from lightwork.parallel.options import ReturnAs
 from lightwork.protocols import Call
 from lightwork.testing.engines import ScriptedEngine
 
@@ -62,7 +63,7 @@ def test_unordered_results_do_not_wait_for_slow_ones() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_endless_input_is_no_trouble(mode: Any) -> None:
+def test_an_endless_input_is_no_trouble(mode: ReturnAs) -> None:
     """Work stops when nobody reads, so an input without end can be read from and left."""
     results = Parallel(2, "threads", return_as=mode)(endless())
     assert len({next(results) for _ in range(10)}) == 10
@@ -165,7 +166,7 @@ def test_closing_does_not_wait_for_an_argument_that_blocks() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("backend", ["processes", "threads", "sequential"])
-def test_an_error_is_raised_by_next_and_ends_the_generator(backend: str, mode: Any) -> None:
+def test_an_error_is_raised_by_next_and_ends_the_generator(backend: str, mode: ReturnAs) -> None:
     """The error of a task comes out of `next`; after it there is nothing more."""
     results = Parallel(2, backend, return_as=mode)([delayed(int)("x")])
     with pytest.raises(ValueError, match="invalid literal"):
@@ -175,7 +176,7 @@ def test_an_error_is_raised_by_next_and_ends_the_generator(backend: str, mode: A
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_a_reader_waits_no_longer_than_its_timeout(mode: Any) -> None:
+def test_a_reader_waits_no_longer_than_its_timeout(mode: ReturnAs) -> None:
     """With ``timeout`` the wait for the next result ends, and with it the call."""
     gate = threading.Event()
     results = Parallel(2, "threads", return_as=mode, timeout=0.1)([delayed(gate.wait)(20)] * 2)
@@ -214,7 +215,7 @@ def test_two_generators_live_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("on_error", ["return", "skip"])
-def test_failures_do_not_stop_the_reading(on_error: Any) -> None:
+def test_failures_do_not_stop_the_reading(on_error: Literal["return"]) -> None:
     """Many skipped or returned failures count as read, so the call does not come to a halt."""
     calls = (delayed(int)("x" if i % 3 else str(i)) for i in range(200))
     results = Parallel(2, "threads", return_as="generator", on_error=on_error)(calls)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lightwork.errors import AlreadyRunning, TaskTimeout
-from lightwork.parallel import Parallel, delayed, parallel_config
+from lightwork.parallel import Failure, Parallel, delayed, parallel_config
 from lightwork.protocols import Batch, Call, Session, SessionRequest
 from lightwork.testing.engines import ScriptedEngine
 
@@ -285,6 +285,7 @@ def test_large_arrays_are_read_only_if_asked_for(size: int) -> None:
         assert Parallel(2)([delayed(is_writable)(array)] * 2) == [False, False]
         assert Parallel(2, mmap_mode="c")([delayed(is_writable)(array)] * 2) == [True, True]
     (failure,) = Parallel(2, mmap_mode="r", on_error="return")([delayed(write_first)(array)])
+    assert isinstance(failure, Failure)
     assert isinstance(failure.error, ValueError)
     assert Parallel(2)([delayed(write_first)(array)] * 2) == [7.0, 7.0]
     assert array[0] == 0.0

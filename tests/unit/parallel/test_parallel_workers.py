@@ -22,6 +22,7 @@ from lightwork.errors import (
     WorkerDied,
 )
 from lightwork.parallel import Failure, Parallel, delayed, parallel_config
+from lightwork.protocols import Call
 from tests.unit.parallel.worker_tasks import (
     OwnError,
     by_number,
@@ -110,7 +111,7 @@ def test_a_worker_that_dies_takes_no_kept_task_along() -> None:
     tasks = [delayed(os.kill)(0, 0) if i % 10 else delayed(die)() for i in range(40)]
     found = Parallel(2, max_tasks_per_worker=4, batch_size=20, on_error="return")(tasks)
     assert [isinstance(item, Failure) for item in found] == [i % 10 == 0 for i in range(40)]
-    assert all(isinstance(item.error, WorkerDied) for item in found[::10])
+    assert all(isinstance(item, Failure) and isinstance(item.error, WorkerDied) for item in found[::10])
 
 
 def test_replaced_workers_leave() -> None:
@@ -326,7 +327,7 @@ def test_workers_have_their_own_variables_and_numbers(bound: int | None) -> None
 
 def test_the_number_outlives_a_death() -> None:
     """Who replaces a dead worker takes over its number and variables."""
-    tasks = [delayed(die)() if i % 2 else delayed(number_and_rank)(i) for i in range(12)]
+    tasks: list[Call] = [delayed(die)() if i % 2 else delayed(number_and_rank)(i) for i in range(12)]
     found = Parallel(2, worker_env=lambda number: {"RANK": str(number)}, on_error="return", batch_size=1)(
         tasks
     )

@@ -1,5 +1,6 @@
 """Constructors for numpy's arrays and scalars: shapes are held against the bytes that are there."""
 
+import warnings
 from functools import partial
 from math import prod
 from typing import Any
@@ -77,7 +78,10 @@ def _memmap(kit: Kit) -> Constructor:
 def _view_as(kit: Kit) -> Constructor:
     def call(array: Any, kind: Any) -> Any:
         numpy = kit.numpy
-        checked_class(kind, [numpy.matrix, numpy.recarray, numpy.char.chararray], "a class of arrays")
+        known = [numpy.matrix, numpy.recarray]
+        if getattr(kind, "__name__", None) == "chararray":
+            known.append(_texts(kit))
+        checked_class(kind, known, "a class of arrays")
         if kind is numpy.matrix:
             return checked_array(kit, array, 2).view(kind)
         # numpy believes the dtype of a class of its own: texts have one, records are structures.
@@ -95,7 +99,14 @@ def _recarray(kit: Kit) -> Constructor:
 
 
 def _chararray(kit: Kit) -> Constructor:
-    return Constructor(kit.numpy.char.chararray)
+    return Constructor(_texts(kit))
+
+
+def _texts(kit: Kit) -> Any:  # Any: a class of numpy
+    """The class of arrays of texts. numpy 2.5 warns whoever names it; here it is the file that does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return kit.numpy.char.chararray
 
 
 def _reconstruct(kit: Kit) -> Constructor:
