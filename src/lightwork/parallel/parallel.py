@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .around import Around
     from .calling import Job
     from .cancelling import Switch
-    from .driver import Observer, OnError
+    from .driver import Observer
     from .report import Report
     from .retrying import Retry
     from .watch import Watch
@@ -223,7 +223,6 @@ class Parallel(TypedCalls[W_co, E_co]):
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self.verbose = parse_verbose(either(verbose, settings.verbose))
         self.return_as: ReturnAs = return_as
-        self.timeout = parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.retries, self.progress, self.on_error = retries, progress, on_error
         is_single = type(retries) is int and retries == 0
@@ -231,7 +230,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
         self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
-        self._batch = parse_batch_size(batch_size)
+        self.timeout, self._batch = parse_timeout(timeout), parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
