@@ -25,7 +25,7 @@ from ..errors import CallCancelled
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
 from .failures import brief
-from .stretches import Run, Stretches
+from .stretches import MOST_PIECES, Run, Stretches
 from .window import Window
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ _NOTED: Final = 2e-4
 
 _LONG: Final = 0.05
 """Seconds. In shorter calls nobody looks at the memory of the workers."""
+
+_ALL_PIECES: Final = 64_000
+"""Pieces of what all workers ran together: 13 MB. Of ten thousand workers nobody sees more."""
+
+_FEWEST_PIECES: Final = 16
 
 _WEIGHED: Final = 64
 """One batch in so many is looked at for how large its arguments are."""
@@ -72,7 +77,8 @@ class Account:
         "here", "idle", "input", "pickling", "queue", "run", "tail", "tasks", "transfer",
     )  # fmt: skip
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, most: int = MOST_PIECES) -> None:
+        """With at most so many pieces of what the slot ran."""
         self.pickling = 0.0
         self.input = 0.0
         self.queue = 0.0
@@ -85,7 +91,7 @@ class Account:
         self.here = 0.0
         """Seconds of tasks that ran in the thread that reads the input, to be added to `run` at the end."""
         self._sent: deque[_Sent] = deque()
-        self._stretches = Stretches()
+        self._stretches = Stretches(most)
         self._runs_still = False  # in a copy that was settled while a task ran
         self._began = self._ended = now  # when the tasks of the last report began, and ended
         self._looked = now  # when the parent heard of it
@@ -240,7 +246,8 @@ class Sheet:
         self.recording = recording
         self.began = now = clock()
         self.ended: float | None = None
-        self.accounts = [Account(now) for _ in range(slots)]
+        most = max(_FEWEST_PIECES, min(MOST_PIECES, _ALL_PIECES // max(slots, 1)))
+        self.accounts = [Account(now, most) for _ in range(slots)]
         self.pickling = 0.0
         self.input = 0.0
         self.weighed = 0

@@ -6,9 +6,9 @@ Nothing is cut off: a piece tells how many tasks it stands for, and how much of 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["Run", "Stretches"]
+__all__ = ["MOST_PIECES", "Run", "Stretches"]
 
-_MOST: Final = 1_000
+MOST_PIECES: Final = 1_000
 """Pieces per worker of a report: more than a screen has columns to draw them in, and 70 KB."""
 
 _Piece: TypeAlias = "tuple[float, float, float, int, int, int]"
@@ -42,7 +42,7 @@ class Stretches:
         How many pieces there are at most, ``>= 2``.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = MOST_PIECES) -> None:
         self._most = most
         self._grain = 0.0  # seconds; neighbours that cover no more than this together are joined
         self._pieces: list[_Piece] = []
