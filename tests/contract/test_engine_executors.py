@@ -80,16 +80,6 @@ class TestExecutorlib(EngineSuite):
 
 
 @pytest.mark.slow
-class TestSubmitit(EngineSuite):
-    """Its executor for this machine, which writes and reads the files that its Slurm jobs do."""
-
-    @pytest.fixture
-    def engine(self, tmp_path: Path) -> Engine:
-        submitit = pytest.importorskip("submitit", reason="submitit is not installed")
-        return Untold(submitit.LocalExecutor(tmp_path))
-
-
-@pytest.mark.slow
 def test_mpi4py(tmp_path: Path) -> None:
     """The exam again, in a program that ``mpiexec`` has started, whose other ranks are the workers."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")

@@ -18,7 +18,7 @@ pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is
 
 LONG = os.environ.get("LIGHTWORK_TORTURE") == "long"
 KEYS = 200 if LONG else 20
-BEAT = 0.2
+BEAT = 0.4
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1800 if LONG else 120)]
 

@@ -5,6 +5,7 @@ each of them is a promise that a mistake is found.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
@@ -158,6 +159,9 @@ advice: str = Parallel(progress="rich", trace="run.json").report().advice
 Parallel().report().save("report.html")
 Parallel().report().save(b"report.html")  # type: ignore[arg-type]  # a path
 peak: int = Parallel().report().memory[0].peak
+Parallel(backend=ThreadPoolExecutor(2))
+Parallel(backend="dask", client="tcp://127.0.0.1:8786", scatter=[{}])
+Parallel(backend=3)  # type: ignore[arg-type]  # neither a name, nor an engine, nor an executor
 Parallel(progress=lambda done, total, failed: print(done, total or 0, failed))
 Parallel(progress="poor")  # type: ignore[arg-type]  # no such display
 stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double)(i) for i in range(3))

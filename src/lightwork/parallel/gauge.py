@@ -51,13 +51,14 @@ class Gauge:
         return now + self._pause
 
     def courses(self, origin: float) -> tuple[MemoryCourse, ...]:
-        """One course per process, this one first; times counted from `origin` (s)."""
+        """One course per process of which something was seen, this one first; times from `origin` on (s)."""
         looks = list(self._looks)
         names = ["this process", *(f"worker {slot}" for slot in range(max(len(row) for _, row in looks) - 1))]
-        return tuple(
+        courses = (
             MemoryCourse(
                 name,
                 tuple((now - origin, row[place]) for now, row in looks if place < len(row) and row[place]),
             )
             for place, name in enumerate(names)
         )
+        return tuple(course for course in courses if course.moments)

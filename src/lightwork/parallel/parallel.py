@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .around import Around
     from .calling import Job
     from .cancelling import Switch
-    from .driver import Observer, OnError
+    from .driver import Observer
     from .report import Report
     from .retrying import Retry
     from .watch import Watch

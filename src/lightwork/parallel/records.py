@@ -117,7 +117,8 @@ class _Forward(logging.Handler):
         logger: logging.Logger | None = logging.getLogger(name)
         while logger is not None:
             for handler in logger.handlers:
-                if handler is not self and not isinstance(handler, logging.NullHandler):
+                # Others of this kind are those of tasks that run beside this one.
+                if not isinstance(handler, logging.NullHandler | _Forward):
                     return True
             logger = logger.parent if logger.propagate else None
         return False

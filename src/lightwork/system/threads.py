@@ -16,7 +16,7 @@ from .optional import on_demand
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["HELPERS", "SHARE_VARIABLE", "HelperThreads", "Job", "abandon", "do_now"]
+__all__ = ["HELPERS", "SHARE_VARIABLE", "HelperThreads", "Job", "abandon", "do_now", "interruptibly"]
 
 SHARE_VARIABLE = "LIGHTWORK_HELPER_THREADS"
 
@@ -72,6 +72,23 @@ def abandon(jobs: Iterable[Job[Any]]) -> None:  # Any: nobody asks for the resul
     left = [job for job in jobs if not job.cancel() and not job.done()]
     if left:  # then they are futures
         on_demand("concurrent.futures").wait(left)
+
+
+def interruptibly(function: Callable[[], R]) -> R:
+    """``function()``, in another thread if this is the main one, which signals can then interrupt meanwhile.
+
+    For native code that waits for long and looks for no signals. What is interrupted goes on to its end, in
+    a daemon thread, which keeps the interpreter from nothing. A thread takes a tenth of a millisecond.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function()
+    jobs: list[Job[R]] = []
+    thread = threading.Thread(
+        target=lambda: jobs.append(do_now(lambda _: function(), None)), name="lightwork-wait", daemon=True
+    )
+    thread.start()
+    thread.join()
+    return jobs[0].result()
 
 
 class HelperThreads:

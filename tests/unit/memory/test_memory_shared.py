@@ -207,7 +207,7 @@ def test_event_loops_are_not_held_up(fragile: tuple[S3Server, str]) -> None:
         watching = asyncio.create_task(watch(gaps, stop))
         for number in range(2):
             server.signal(signal.SIGSTOP)
-            threading.Timer(1.0, server.signal, [signal.SIGCONT]).start()
+            threading.Timer(2.0, server.signal, [signal.SIGCONT]).start()
             assert await asyncio.gather(*(slow(number) for _ in range(3))) == [number + 1] * 3
             assert await slow(0) == 1
             assert (await slow.call_and_shelve(number)).get is not None
@@ -217,7 +217,7 @@ def test_event_loops_are_not_held_up(fragile: tuple[S3Server, str]) -> None:
 
     gaps = asyncio.run(main())
     assert calls == [0, 1]
-    assert max(gaps) < 0.7
+    assert max(gaps) < 1.5  # a loop that waited for the server would stand still for two seconds
 
 
 def test_a_cancelled_task_leaves_no_lease(server: S3Server, url: str) -> None:

@@ -94,6 +94,20 @@ def test_large_results_travel_alone() -> None:
     assert sizes.size == 1
 
 
+def test_batches_hold_ten_times_what_they_cost() -> None:
+    """Where sending costs much, and no less than it costs at the end of a call."""
+    sizes = BatchSizes()
+    for _ in range(10):
+        sizes.record(sizes.size, sizes.size * 1e-3)
+    assert sizes.size in (4, 5)
+    sizes.weigh(0.05)
+    for _ in range(5):
+        sizes.record(sizes.size, sizes.size * 1e-3)
+    assert 490 <= sizes.size <= 510
+    assert sizes.split(10, 2) >= 45
+    assert not sizes.worth_moving(30)
+
+
 def test_a_fixed_size_stays() -> None:
     """A size that the user chose is kept whatever the tasks do."""
     sizes = BatchSizes(7)

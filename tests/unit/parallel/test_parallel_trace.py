@@ -97,9 +97,11 @@ def test_each_task_has_a_slice(n_jobs: int, backend: str | None, return_as: Any,
     assert any(event.get("cat") == "pickling" for event in events) == (len(workers) > 1)
     wall = parallel.report().wall * 1e6
     assert max(event["ts"] + event["dur"] for event in found.values()) <= wall * 1.01
-    assert sum(event["dur"] for event in found.values()) == pytest.approx(
-        parallel.report().phases.run * 1e6, rel=0.05, abs=500
-    )
+    # A worker may begin before the parent, which has to wait for a core, has noted that it sent: the report
+    # takes that for pickling.
+    run, pickling = (parallel.report().phases._asdict()[name] * 1e6 for name in ("run", "pickling"))
+    total = sum(event["dur"] for event in found.values())
+    assert run * 0.95 - 500 <= total <= (run + pickling) * 1.05 + 500
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)

@@ -1,10 +1,11 @@
 """A real browser: Debian's Chromium, driven by selenium."""
 
-import importlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ SWITCHES = (
 
 def missing() -> str | None:
     """Why there is no browser here, ``None`` if there is one."""
-    if importlib.util.find_spec("selenium") is None:
+    if find_spec("selenium") is None:
         return "selenium is not installed: pip install 'lightwork[check]'"
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
@@ -121,7 +122,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     """A browser with an empty profile in `folder`. Skips the test, with the reason, where there is none."""
     if reason := missing():
         pytest.skip(reason)
-    webdriver = importlib.import_module("selenium.webdriver")
+    webdriver = import_module("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for switch in SWITCHES:

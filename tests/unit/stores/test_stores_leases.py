@@ -20,7 +20,7 @@ from lightwork.testing.stores import key_of
 
 pytest.importorskip("obstore", reason="object stores are reached through obstore")
 
-BEAT = 0.05
+BEAT = 0.1
 KEY = key_of(1)
 
 _LEADER = """

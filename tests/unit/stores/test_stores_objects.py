@@ -2,7 +2,8 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,30 @@ def test_a_stopped_server_costs_no_more_than_its_time(monkeypatch: pytest.Monkey
     assert store.get(key_of(1)) is None
     with pytest.raises(StoreUnavailable):
         store.put(key_of(1), LARGE)
+    server.kill()
+
+
+def test_an_interrupt_does_not_wait_for_the_server() -> None:
+    """A request that is under way ends by itself, in a thread; the caller goes on at once."""
+    pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is moto's")
+    server = S3Server()
+    server.start()
+    store = ObjectStore(server.url("interrupted"), **server.options)
+    assert store.get(key_of(1)) is None
+    server.signal(signal.SIGSTOP)
+    requests: list[Callable[[], object]] = [
+        lambda: store.get(key_of(1)),
+        lambda: store.put(key_of(1), LARGE),
+    ]
+    for request in requests:
+        begun = time.monotonic()
+        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            request()
+        assert time.monotonic() - begun < 10.0  # its own time is 30 s
+    server.signal(signal.SIGCONT)
+    store.put(key_of(1), LARGE)
+    assert plain(store.get(key_of(1))) == plain(LARGE)
     server.kill()
 
 

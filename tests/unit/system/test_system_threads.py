@@ -1,10 +1,12 @@
 """The helper threads: results in order, errors handed on, one thread when there is but one."""
 
+import os
+import signal
 import threading
 
 import pytest
 
-from lightwork.system.threads import HelperThreads, abandon, do_now
+from lightwork.system.threads import HelperThreads, abandon, do_now, interruptibly
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -66,3 +68,21 @@ def test_a_job_done_at_once_tells_its_error_when_asked() -> None:
     assert not job.cancel()
     with pytest.raises(ValueError, match="invalid literal"):
         job.result()
+
+
+def test_the_main_thread_can_be_interrupted_while_it_waits() -> None:
+    """By a signal; otherwise the value and the error of the function are the caller's."""
+    go_on, ended = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        go_on.wait()
+        ended.set()
+
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        interruptibly(wait)
+    go_on.set()
+    assert ended.wait(20.0)
+    assert interruptibly(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        interruptibly(lambda: 1 // 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...errors import EngineError
 from ...system.forks import after_fork_in_child
-from ...system.optional import require
+from ...system.optional import on_demand, require
 
 __all__ = ["CLUSTERS"]
 
@@ -23,8 +23,19 @@ class _Clusters:
         after_fork_in_child(self._forget)
 
     def own(self, workers: int) -> Any:  # Any: distributed.Client
-        """The client of a cluster on this machine, with at least so many workers of one thread each."""
+        """The client of a cluster on this machine, with at least so many workers of one thread each.
+
+        Raises
+        ------
+        EngineError
+            This process may have no children.
+        """
         distributed = _distributed()
+        if on_demand("multiprocessing").current_process().daemon:
+            raise EngineError(
+                "backend='dask': there is no client here, and this process, which is daemonic, can start no "
+                "cluster: give client="
+            )
         with self._lock:
             if self._cluster is None:
                 # A batch whose worker dies is not run again by Dask: which of its tasks are, the call

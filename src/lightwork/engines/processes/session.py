@@ -436,7 +436,7 @@ class ProcessSession:
         if self._lateness is not None and overdue is not None and overdue.is_doomed:
             index, limit = overdue.task[0], self._lateness.limit
             if index == PREPARING:  # no task can run as it should, so it is no matter of one task
-                raise describe_late(self._preparing.title or "the start of a worker", limit, stack)
+                raise describe_late(self._preparing.title, limit, stack)
             late = describe_late(f"task {index}", limit, stack)
             self._events.append(Lost(place.number, index, late))
         elif sent or kept:

@@ -29,7 +29,7 @@ PREPARING = -2
 
 RUNNING = 0
 """Word: index of the task that runs, or is taken apart or put together for it; `NOBODY` between tasks;
-`PREPARING` while the runner of a session starts."""
+`PREPARING` while the runner of a session prepares the worker."""
 
 STARTED = 1
 """Word: when it started, in nanoseconds of ``CLOCK_MONOTONIC``, the same clock in every process of a host."""
@@ -69,14 +69,14 @@ class ControlPage:
         return None if index < 0 else index
 
     def is_preparing(self) -> bool:
-        """Whether the runner of a session starts, before the first task."""
+        """Whether the runner of a session prepares the worker for its first task."""
         index: int = self.words[RUNNING]
         return index == PREPARING
 
     def task(self) -> tuple[int, int] | None:
         """Index and start (ns of ``CLOCK_MONOTONIC``) of the task that runs, ``None`` between tasks.
 
-        While the runner starts it counts as a task with the index `PREPARING`.
+        Preparing the worker counts as a task with the index `PREPARING`.
         """
         index: int = self.words[RUNNING]
         return None if index == NOBODY else (index, self.words[STARTED])

@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn
 
 from ...errors import EngineError
 from ...parcel.parcels import join
-from ...protocols import Call, Run, Runner
+from ...protocols import Call, Run, Runner, SupportsPreparation
 from ...system.computing import WORKER
 from ...system.forks import after_fork_in_child
 from ...system.processes import own_bytes
@@ -155,10 +155,11 @@ class _Worker:
             if change is not None:
                 apply_change(change, first=self._fresh)
             self._fresh = False
-            self._runner = join(skeleton, map(self._segments.private, frame.buffers))
-            self._words[STARTED] = time.monotonic_ns()
-            self._words[RUNNING] = PREPARING
-            self._run_task = self._runner.start(self._outgoing.tell)
+            self._runner = runner = join(skeleton, map(self._segments.private, frame.buffers))
+            if isinstance(runner, SupportsPreparation) and runner.preparation:
+                self._words[STARTED] = time.monotonic_ns()
+                self._words[RUNNING] = PREPARING
+            self._run_task = runner.start(self._outgoing.tell)
         except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it
             self._failure = error
         finally:

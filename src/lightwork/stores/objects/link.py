@@ -18,7 +18,7 @@ from ...protocols import Buffer
 from ...system.clock import Clock
 from ...system.mapped import fresh_memory
 from ...system.optional import require
-from ...system.threads import HelperThreads
+from ...system.threads import HelperThreads, interruptibly
 from ..folder import check_trust, make_folder
 from .rest import Rest
 
@@ -214,7 +214,7 @@ class Link:
         begun = self._clock()
         try:
             store = self._open(writing)
-            answer = None if store is None else request(store)
+            answer = None if store is None else self._answer(request, store)
         except FileNotFoundError:
             answer = None
         except StoreUnavailable:
@@ -226,6 +226,10 @@ class Link:
             raise self._failed(errno.EIO, exc, lasted=self._clock() - begun) from exc
         self._rest.end()
         return answer
+
+    def _answer(self, request: Callable[[Any], T], store: Any) -> T:  # Any: see `_open`
+        """What a request gives. An interrupt (Ctrl-C) does not wait for it: obstore looks for no signals."""
+        return request(store) if self._is_folder else interruptibly(partial(request, store))
 
     def _failed(self, code: int, exc: Exception, *, lasted: float = 0.0) -> StoreUnavailable:
         failure = StoreUnavailable(code, f"the cache in {self._url!r} cannot be reached: {_first_line(exc)}")
