@@ -34,7 +34,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in BY_MAKE])
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
-    """In an empty folder, and (but for those that take long to start) in what it has left; warnings are errors."""
+    """In an empty folder, and in what it has left (but for slow starters); warnings are errors."""
     if name in LIBRARIES:
         pytest.importorskip(LIBRARIES[name], reason=f"{LIBRARIES[name]} is large, so not part of `test`")
     command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
