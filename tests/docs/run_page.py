@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tests.docs.blocks import Block, blocks_of
+from tests.docs.blocks import ROOT, Block, blocks_of
 
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -21,6 +21,7 @@ _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def main(page: Path) -> int:
     module = ModuleType("__main__")
     sys.modules["__main__"] = module
+    sys.path.append(str(ROOT / "examples"))  # programs of the gallery may be imported
     for block in blocks_of(page):
         if block.reason:
             if block.language == "python":

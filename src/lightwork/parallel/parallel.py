@@ -178,6 +178,8 @@ class Parallel(TypedCalls[W_co, E_co]):
     Tasks run *at least once*: when a worker dies, tasks that it had ended but not reported run again.
     """
 
+    return_as: ReturnAs
+
     def __init__(
         self,
         n_jobs: SupportsInt | str | None = None,
@@ -221,8 +223,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
-        self.verbose, self.timeout = parse_verbose(either(verbose, settings.verbose)), parse_timeout(timeout)
-        self.return_as: ReturnAs = return_as
+        self.verbose = parse_verbose(either(verbose, settings.verbose))
+        self.return_as, self.timeout = return_as, parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.retries, self.progress, self.on_error = retries, progress, on_error
         is_single = type(retries) is int and retries == 0
