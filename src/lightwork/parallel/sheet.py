@@ -191,8 +191,9 @@ class Account:
     def _rest(self, now: float, parent: _Parent, exhausted: float) -> None:
         """The worker had nothing to do since it ended its last task."""
         rest = max(now - self._ended, 0.0)
-        pickling = min(parent[0] - self._parent[0], rest)
-        input = min(parent[1] - self._parent[1], rest - pickling)
+        # Not below 0: what follows may have been sent before the parent heard of the end of what was before.
+        pickling = min(max(parent[0] - self._parent[0], 0.0), rest)
+        input = min(max(parent[1] - self._parent[1], 0.0), rest - pickling)
         self.pickling += pickling
         self.input += input
         rest -= pickling + input
