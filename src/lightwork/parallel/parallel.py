@@ -232,7 +232,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
         self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
         self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
-        self.timeout, self._batch = parse_timeout(timeout), parse_batch_size(batch_size)
+        self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
         parallel.progress.check_progress(progress)
