@@ -8,7 +8,7 @@ from ..system.mapped import MAPPINGS
 from .counts import Counts
 from .facts import Metadata, read_facts
 from .history import History, on_the_wall
-from .made import note_at
+from .made import PREFIX, read_note
 from .reasons import how_long
 from .stats import MemoryStats
 
@@ -70,7 +70,7 @@ def entries(store: Store, now: float) -> Iterator[CacheEntry]:
 def facts(store: Store, key: bytes) -> Metadata:
     """What is kept about a record, and about the code that made it; nothing if that is not known."""
     found = _facts(store, key)
-    note = note_at(store, key, found["code"]) if isinstance(found.get("code"), str) else None
+    note = read_note(store, key[:PREFIX], found["code"]) if isinstance(found.get("code"), str) else None
     return {**found, "parts": note} if note else found
 
 

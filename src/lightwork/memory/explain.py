@@ -101,7 +101,9 @@ def _compared(
     made = facts_of(keys, call)
     if arguments and any("leaves" in facts for facts in kept):
         made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens)
-    return explain_miss(made, note_of(keys, call), kept, lambda code: read_note(store, keys, code), now)
+    return explain_miss(
+        made, note_of(keys, call), kept, lambda code: read_note(store, keys.prefix, code), now
+    )
 
 
 def _evicted(limits: Limits | None) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ..protocols import Entry, Store, SupportsNotes
 from .course import Marks, thinned
 from .facts import read_facts
+from .made import PREFIX
 
 if TYPE_CHECKING:
     from .entries import CacheEntry
 
 __all__ = ["FunctionHistory", "History", "histories_of", "kept_by", "on_the_wall"]
 
-_PREFIX: Final = 8  # bytes of a key that name the function
 _USED: Final = 1.0
 """Seconds from writing to the last use from which on it was one: file systems have clocks of their own."""
 
@@ -72,7 +72,7 @@ def histories_of(entries: "Iterable[CacheEntry]", now: float) -> list[FunctionHi
     by_name: dict[str, list[Entry]] = defaultdict(list)
     for one in entries:
         entry = Entry(one.key, one.nbytes, now - one.age, now - one.unused, one.seconds)
-        by_name[one.function or one.key[:_PREFIX].hex()].append(entry)
+        by_name[one.function or one.key[:PREFIX].hex()].append(entry)
     return _histories(by_name)
 
 
@@ -84,7 +84,7 @@ def kept_by(store: Store) -> list[FunctionHistory]:
     """
     groups: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in store.scan():
-        groups[entry.key[:_PREFIX]].append(entry)
+        groups[entry.key[:PREFIX]].append(entry)
     by_name: dict[str, list[Entry]] = defaultdict(list)
     for prefix, entries in groups.items():
         by_name[_name(store, prefix)] += entries

@@ -10,13 +10,13 @@ from .facts import Metadata, read_facts, write_facts
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey, CallKeys
 
-__all__ = ["facts_of", "keep_note", "note_at", "note_of", "read_note"]
+__all__ = ["PREFIX", "facts_of", "keep_note", "note_of", "read_note"]
 
 _SHORT = 8
 """Bytes of a digest: two values of one argument pass for equal once in 2^64, in an explanation."""
 
-
-_PREFIX = 8  # bytes of a key that name its function
+PREFIX = 8
+"""Bytes of a key that name its function."""
 
 
 def facts_of(keys: "CallKeys", call: "CallKey") -> Metadata:
@@ -45,15 +45,9 @@ def keep_note(store: Store, keys: "CallKeys", call: "CallKey", code: str) -> Non
             store.note(key, write_facts(note_of(keys, call)))
 
 
-def read_note(store: SupportsNotes, keys: "CallKeys", code: str) -> Metadata | None:
-    """What a code was made of, if that is still kept."""
-    text = store.noted(_note_key(keys.prefix, code))
-    return None if text is None else read_facts(text) or None
-
-
-def note_at(store: Store, key: bytes, code: str) -> Metadata | None:
-    """As `read_note`, for the record of a key, whatever its function is."""
-    text = store.noted(_note_key(key[:_PREFIX], code)) if isinstance(store, SupportsNotes) else None
+def read_note(store: object, prefix: bytes, code: str) -> Metadata | None:
+    """What a code was made of, if that is still kept; `prefix` is that of the keys of its function."""
+    text = store.noted(_note_key(prefix, code)) if isinstance(store, SupportsNotes) else None
     return None if text is None else read_facts(text) or None
 
 
