@@ -7,6 +7,7 @@
 `executor`     any ``concurrent.futures.Executor``; `polling`: those whose jobs have to be asked
 `dask`         clusters of Dask; `clusters`: those that were opened here
 `ray`          ray; `instances`: the one of this process
+`handles`      what both call the functions under way
 `scattering`   what many batches need, kept near the workers: a `Carrier` for both
 =============  ====================================================================================
 

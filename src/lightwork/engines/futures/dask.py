@@ -12,6 +12,7 @@ from ...system.units import parse_seconds
 from .clusters import CLUSTERS
 from .endings import explained
 from .executor import check_options
+from .handles import Handles
 from .packets import Packet
 from .packing import RemotePacker
 from .scattering import LARGE, ScatteringCarrier
@@ -215,7 +216,7 @@ class DaskSite:
         self._client = client
         self._carrier = carrier
         self._options = options
-        self._tasks: dict[Pending, Any] = {}  # Any: distributed.Future
+        self._tasks = Handles()  # each a distributed.Future
         self._place = _leave_place(self._distributed)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
@@ -224,9 +225,7 @@ class DaskSite:
         task = self._client.submit(function, *lifted, pure=False, **self._options)
         asyncio = on_demand("asyncio")
         pending: Pending = asyncio.run_coroutine_threadsafe(_value(task), self._client.loop.asyncio_loop)
-        self._tasks[pending] = task
-        for ended in [each for each in self._tasks if each.done()]:  # type: ignore[attr-defined]  # a Future
-            del self._tasks[ended]
+        self._tasks.add(pending, task)
         return pending
 
     def _lifted(self, argument: Any) -> Any:  # Any: packets, parts, and futures of Dask
@@ -261,8 +260,7 @@ class DaskSite:
 
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
         """Cancel what has not begun. What runs goes on to its end, unheard."""
-        tasks = [self._tasks[pending] for pending in pendings if pending in self._tasks]
-        self._tasks.clear()
+        tasks = self._tasks.take(pendings)
         if tasks and self._client.status == "running":
             self._client.cancel(tasks)
         self._place()

@@ -12,6 +12,7 @@ from ...system.optional import require
 from ...system.units import parse_bytes
 from .endings import explained
 from .executor import check_options
+from .handles import Handles
 from .instances import INSTANCE, lacking, room
 from .packing import RemotePacker
 from .scattering import ScatteringCarrier
@@ -213,21 +214,18 @@ class RaySite:
     def __init__(self, ray: Any, call: Any) -> None:  # Any: the module; what `ray.remote` has made of `_call`
         self._ray = ray
         self._call = call
-        self._references: dict[Any, Any] = {}  # Any: ray's futures and references
+        self._references = Handles()  # each a ray.ObjectRef
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._see, name="lightwork-ray", daemon=True)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there."""
         reference = self._call.remote(function, *args)
-        pending = reference.future()
-        self._references[pending] = reference
-        for ended in [each for each in self._references if each.done()]:
-            del self._references[ended]
+        pending: Pending = reference.future()
+        self._references.add(pending, reference)
         if self._watch.ident is None:
             self._watch.start()
-        submitted: Pending = pending
-        return submitted
+        return pending
 
     def withdraw(self, pending: Pending) -> bool:
         """Ray does not tell whether a task has begun."""
@@ -265,8 +263,7 @@ class RaySite:
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
         """End tasks that nobody waits for, with their workers."""
         self._over.set()
-        references = [self._references[pending] for pending in pendings if pending in self._references]
-        self._references.clear()
+        references = self._references.take(pendings)
         if self._ray.is_initialized():
             for reference in references:
                 self._ray.cancel(reference, force=True)
@@ -276,7 +273,7 @@ class RaySite:
         while not self._over.wait(_LOOK):
             if not self._ray.is_initialized():
                 gone = EngineError("backend='ray': ray was shut down while a call was going on")
-                for pending in list(self._references):
+                for pending in self._references.pendings():
                     if not pending.done():
                         pending.set_exception(gone)
                 return
