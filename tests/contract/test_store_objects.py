@@ -15,15 +15,6 @@ pytest.importorskip("obstore", reason="object stores are reached through obstore
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is moto's")
-    server = S3Server()
-    server.start()
-    yield server
-    server.kill()
-
-
 @pytest.fixture
 def far(server: S3Server) -> Iterator[ObjectStore]:
     store = ObjectStore(server.url(f"contract/{next(NUMBERS)}"), **server.options)

@@ -29,15 +29,6 @@ pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    """A server for all tests that leave it alone."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.kill()
-
-
 @pytest.fixture
 def url(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """A place in it, which the environment tells of, as users do it."""

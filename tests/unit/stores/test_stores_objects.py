@@ -34,15 +34,6 @@ def store(location: Path) -> Iterator[ObjectStore]:
     store.close()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    pytest.importorskip("moto", reason="the server that speaks the protocol of S3 is moto's")
-    server = S3Server()
-    server.start()
-    yield server
-    server.kill()
-
-
 def _files(location: Path, part: str) -> list[Path]:
     return sorted(path for path in (location / "lightwork-1" / part).rglob("*") if path.is_file())
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,9 @@ from lightwork.errors import CallCancelled, EngineError, InvalidOption, RemoteTr
 
 ray = pytest.importorskip("ray", reason="ray is not installed (lightwork[ray])")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.usefixtures("own_ray")]
 
 _VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable_of_a_test", default="unset")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def running() -> Iterator[None]:
-    """The caller's own ray."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "RAY_AUTH_MODE", "disabled"
-        )  # or it writes a token into the home of whoever runs the tests
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        yield
-        ray.shutdown()
 
 
 @pytest.fixture
