@@ -12,6 +12,7 @@ from typing import Any
 from ..parallel import Capsule, read_capsule
 from ..parallel.capsules import message_of
 from .command import FAILED, OK, Command, Refusal, add_json, refused_path
+from .frames import is_ours, own_frames
 from .naming import error_text
 from .terminal import Terminal
 
@@ -85,23 +86,11 @@ def _error_of(run: Callable[[], object], *, debugs: bool) -> BaseException | Non
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever the task raises is the answer
-        found = exc.with_traceback(_own_frames(exc))
+        found = exc.with_traceback(own_frames(exc, is_ours))
         if debugs:
             pdb.post_mortem(found.__traceback__)
         return found
     return None
-
-
-def _own_frames(exc: BaseException) -> Any:  # Any: a traceback, or none
-    """The traceback from the first frame that is not of lightwork on."""
-    frames = exc.__traceback__
-    while frames is not None and frames.tb_next is not None and _is_ours(frames):
-        frames = frames.tb_next
-    return frames
-
-
-def _is_ours(frame: Any) -> bool:  # Any: a traceback
-    return str(frame.tb_frame.f_globals.get("__name__", "")).startswith("lightwork.")
 
 
 def _told(capsule: Capsule) -> dict[str, Any]:  # Any: what json takes

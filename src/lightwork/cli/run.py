@@ -14,6 +14,7 @@ from ..memory.entries import stats_of
 from ..memory.keeper import Keeper
 from ..system.tally import TALLY, Tally
 from .command import FAILED, OK, USAGE, Command, Refusal, add_json
+from .frames import is_ours, own_frames
 from .naming import error_text
 from .tables import bytes_text, counted, seconds_text
 from .terminal import Terminal
@@ -137,7 +138,7 @@ def _program(given: Namespace, *, alias: bool) -> int:
         print(exc.code, file=sys.stderr)
         return FAILED
     except BaseException as exc:  # noqa: BLE001 - a program may end with anything
-        own = exc.with_traceback(_own_frames(exc))
+        own = exc.with_traceback(own_frames(exc, _is_outer))
         sys.excepthook(type(own), own, own.__traceback__)
         return _INTERRUPTED if isinstance(exc, KeyboardInterrupt) else FAILED
     finally:
@@ -146,17 +147,9 @@ def _program(given: Namespace, *, alias: bool) -> int:
     return OK
 
 
-def _own_frames(exc: BaseException) -> Any:  # Any: a traceback, or none
-    """The traceback from the program's own frames on."""
-    frames = exc.__traceback__
-    while frames is not None and frames.tb_next is not None and _is_outer(frames):
-        frames = frames.tb_next
-    return frames
-
-
 def _is_outer(frame: Any) -> bool:  # Any: a traceback
     name = str(frame.tb_frame.f_globals.get("__name__", ""))
-    return name.startswith("lightwork.") or name == "runpy" or "runpy" in frame.tb_frame.f_code.co_filename
+    return is_ours(frame) or name == "runpy" or "runpy" in frame.tb_frame.f_code.co_filename
 
 
 def _cpu_seconds() -> float:
