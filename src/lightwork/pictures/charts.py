@@ -1,7 +1,9 @@
 """Figures over time, as SVG: lines, or areas one upon the other."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from ..system.units import duration
@@ -116,14 +118,8 @@ def _coloured(series: Sequence[Series]) -> list[tuple[int, Series]]:
 
 def _at(moments: Sequence[tuple[float, float]], moment: float) -> float:
     """The value that holds at a moment, 0 before the first."""
-    low, high = 0, len(moments)
-    while low < high:
-        middle = (low + high) // 2
-        if moments[middle][0] <= moment:
-            low = middle + 1
-        else:
-            high = middle
-    return moments[low - 1][1] if low else 0.0
+    place = bisect_right(moments, moment, key=itemgetter(0))
+    return moments[place - 1][1] if place else 0.0
 
 
 def _line(moments: Sequence[tuple[float, float]], scale: _Scale) -> str:
