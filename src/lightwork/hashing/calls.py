@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidOption
+from ..protocols import FUNCTION_BYTES
 from .dependencies import Dependencies
 from .depends import Dependency, DependsOn
 from .digests import BLAKE3
@@ -153,7 +154,7 @@ class CallKeys:
         self._plain = -1 if ignored or key or opened else self._signature.plain
         self._tracker = Tracker(self._function, track=track, user_code=user_code)
         self.function_id = function_name(self._function)
-        self.prefix = BLAKE3.of(self.function_id.encode())[:8]
+        self.prefix = BLAKE3.of(self.function_id.encode())[:FUNCTION_BYTES]
         facts = (self.function_id, version, tuple(name for _, name in self._kept), key is not None)
         self._head = SCHEME + token_of(facts, path="version")
 

@@ -3,12 +3,20 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..protocols import Entry, Store, SupportsCounters, SupportsNotes, SupportsVerification, Totals
+from ..protocols import (
+    FUNCTION_BYTES,
+    Entry,
+    Store,
+    SupportsCounters,
+    SupportsNotes,
+    SupportsVerification,
+    Totals,
+)
 from ..system.mapped import MAPPINGS
 from .counts import Counts
 from .facts import Metadata, read_facts
 from .history import History, on_the_wall
-from .made import PREFIX, read_note
+from .made import read_note
 from .reasons import how_long
 from .stats import MemoryStats
 
@@ -70,7 +78,8 @@ def entries(store: Store, now: float) -> Iterator[CacheEntry]:
 def facts(store: Store, key: bytes) -> Metadata:
     """What is kept about a record, and about the code that made it; nothing if that is not known."""
     found = _facts(store, key)
-    note = read_note(store, key[:PREFIX], found["code"]) if isinstance(found.get("code"), str) else None
+    code = found.get("code")
+    note = read_note(store, key[:FUNCTION_BYTES], code) if isinstance(code, str) else None
     return {**found, "parts": note} if note else found
 
 

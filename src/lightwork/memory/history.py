@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..protocols import Entry, Store, SupportsNotes
+from ..protocols import FUNCTION_BYTES, Entry, Store, SupportsNotes
 from .course import Marks, thinned
 from .facts import read_facts
-from .made import PREFIX
 
 if TYPE_CHECKING:
     from .entries import CacheEntry
@@ -72,7 +71,7 @@ def histories_of(entries: "Iterable[CacheEntry]", now: float) -> list[FunctionHi
     by_name: dict[str, list[Entry]] = defaultdict(list)
     for one in entries:
         entry = Entry(one.key, one.nbytes, now - one.age, now - one.unused, one.seconds)
-        by_name[one.function or one.key[:PREFIX].hex()].append(entry)
+        by_name[one.function or one.key[:FUNCTION_BYTES].hex()].append(entry)
     return _histories(by_name)
 
 
@@ -84,7 +83,7 @@ def kept_by(store: Store) -> list[FunctionHistory]:
     """
     groups: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in store.scan():
-        groups[entry.key[:PREFIX]].append(entry)
+        groups[entry.key[:FUNCTION_BYTES]].append(entry)
     by_name: dict[str, list[Entry]] = defaultdict(list)
     for prefix, entries in groups.items():
         by_name[_name(store, prefix)] += entries

@@ -10,13 +10,10 @@ from .facts import Metadata, read_facts, write_facts
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey, CallKeys
 
-__all__ = ["PREFIX", "facts_of", "keep_note", "note_of", "read_note"]
+__all__ = ["facts_of", "keep_note", "note_of", "read_note"]
 
 _SHORT = 8
 """Bytes of a digest: two values of one argument pass for equal once in 2^64, in an explanation."""
-
-PREFIX = 8
-"""Bytes of a key that name its function."""
 
 
 def facts_of(keys: "CallKeys", call: "CallKey") -> Metadata:

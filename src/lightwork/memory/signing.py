@@ -20,6 +20,7 @@ from blake3 import blake3
 from ..errors import InvalidOption
 from ..hashing.digests import digest_buffer
 from ..protocols import (
+    KEY_BYTES,
     Buffer,
     Entry,
     Limits,
@@ -36,7 +37,6 @@ __all__ = ["SignedStore", "secret_of", "signed"]
 _SIGNATURE = 32  # bytes
 _SHORTEST = 16  # bytes
 _PURPOSE = "lightwork 1 signatures of kept results"
-_KEY = 32  # bytes
 _MALFORMED = (ValueError, IndexError, OverflowError, MemoryError, struct.error)
 
 
@@ -134,7 +134,7 @@ class SignedStore:
 
     def scan(self, prefix: bytes = b"") -> Iterator[Entry]:
         """All entries; asked for a whole key, only one whose signature is right."""
-        if len(prefix) == _KEY and self.verified(prefix) is None:
+        if len(prefix) == KEY_BYTES and self.verified(prefix) is None:
             return iter(())
         return self._inner.scan(prefix)
 
@@ -143,7 +143,7 @@ class SignedStore:
         self._inner.close()
 
     def _recent(self, prefix: bytes, limit: int) -> Sequence[bytes]:
-        if len(prefix) == _KEY and self.verified(prefix) is None:
+        if len(prefix) == KEY_BYTES and self.verified(prefix) is None:
             return []
         # Those of many are not checked: nothing is done with their facts but to print them.
         inner: Any = self._inner  # Any: a store that keeps notes

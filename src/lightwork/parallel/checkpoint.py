@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import hashing, parallel, parcel, stores
 from ..errors import ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
-from ..protocols import Call, Known, Record, Store
+from ..protocols import FUNCTION_BYTES, Call, Known, Record, Store
 from .failures import add_note, describe, not_a_call
 from .sheet import Sheet
 
@@ -130,7 +130,7 @@ class Checkpoint:
             key += self._seed(index)
         before = self._met.get(key, 0)
         self._met[key] = before + 1
-        return key[:8] + hashing.digests.BLAKE3.of(b"%b%d\n%b" % (_OURS, before, key))[:24]
+        return key[:FUNCTION_BYTES] + hashing.digests.BLAKE3.of(b"%b%d\n%b" % (_OURS, before, key))[:24]
 
     def _register(self, function: Any) -> "tuple[CallKeys, Any]":
         # A function that remembers is the function that it remembers for, and what was said of it.

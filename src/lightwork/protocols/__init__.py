@@ -33,6 +33,8 @@ from .engines import (
     Told,
 )
 from .stores import (
+    FUNCTION_BYTES,
+    KEY_BYTES,
     Buffer,
     Entry,
     IsRemote,
@@ -52,6 +54,8 @@ from .stores import (
 )
 
 __all__ = [
+    "FUNCTION_BYTES",
+    "KEY_BYTES",
     "Batch",
     "Buffer",
     "Call",

@@ -1,9 +1,11 @@
 """What caches and stores agree on: where records live."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
+    "FUNCTION_BYTES",
+    "KEY_BYTES",
     "Buffer",
     "Entry",
     "IsRemote",
@@ -24,6 +26,13 @@ __all__ = [
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 """Bytes that travel beside a skeleton. A memoryview is C-contiguous, 1-d, and of format ``'B'``."""
+
+
+KEY_BYTES: Final = 32
+"""Of the key of a record."""
+
+FUNCTION_BYTES: Final = 8
+"""Of those, the first ones, which name the function that made it."""
 
 
 class Record(NamedTuple):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...errors import InvalidOption
 from ...memory.entries import CacheEntry
+from ...protocols import FUNCTION_BYTES
 from ...system.units import parse_bytes, parse_seconds
 
 __all__ = [
@@ -33,7 +34,6 @@ ORDERS = {
 """What each order puts first: the newest, those used last, the largest, the dearest, and A before B."""
 
 _SHORT = 12
-_FUNCTION = 8  # bytes of a key that are the same for all results of a function
 _LEAST_DIGITS = 4
 
 
@@ -161,7 +161,7 @@ def ordered(entries: Sequence[CacheEntry], given: Namespace) -> list[CacheEntry]
 
 def short(entry: CacheEntry) -> str:
     """The first digits of a key that tell results of one function apart."""
-    return entry.key[_FUNCTION:].hex()[:_SHORT]
+    return entry.key[FUNCTION_BYTES:].hex()[:_SHORT]
 
 
 def find(entries: Iterable[CacheEntry], text: str) -> list[CacheEntry]:
@@ -180,7 +180,7 @@ def find(entries: Iterable[CacheEntry], text: str) -> list[CacheEntry]:
     return [
         entry
         for entry in entries
-        if entry.key[_FUNCTION:].hex().startswith(digits) or entry.key.hex().startswith(digits)
+        if entry.key[FUNCTION_BYTES:].hex().startswith(digits) or entry.key.hex().startswith(digits)
     ]
 
 

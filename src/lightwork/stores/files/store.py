@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...errors import StoreUnavailable
-from ...protocols import Buffer, Entry, Limits, Record
+from ...protocols import KEY_BYTES, Buffer, Entry, Limits, Record
 from ...system.clock import Clock, time_of_day
 from ...system.mapped import read_into_memory
 from .. import eviction
@@ -36,7 +36,6 @@ from .room import Room
 
 __all__ = ["FileStore"]
 
-_KEY = 32
 _MOST_TOUCHED = 1000
 _TOUCH_AGAIN = 60.0
 """Seconds in which further hits do not change a file's time of access: each change is a message to the
@@ -253,7 +252,7 @@ def _files(folder: str, prefix: bytes) -> Iterator[tuple[bytes, str, os.stat_res
                 path = os.path.join(inner, name)
                 with contextlib.suppress(OSError, ValueError):  # removed meanwhile, or a foreign name
                     key, status = bytes.fromhex(function + middle + name), os.stat(path)
-                    if len(key) == _KEY and stat.S_ISREG(status.st_mode):
+                    if len(key) == KEY_BYTES and stat.S_ISREG(status.st_mode):
                         yield key, path, status
 
 

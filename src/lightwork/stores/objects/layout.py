@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...hashing.digests import BLAKE3
-from ...protocols import Entry, Record
+from ...protocols import FUNCTION_BYTES, KEY_BYTES, Entry, Record
 from ..folder import VERSION
 from ..layout import Blob, Layout, Places, decode_body, encode
 
@@ -41,6 +41,7 @@ __all__ = [
     "folder",
     "key_of",
     "name",
+    "version_of",
 ]
 
 RECORDS, BLOBS, NOTES, LEASES, PULSES = (
@@ -48,8 +49,6 @@ RECORDS, BLOBS, NOTES, LEASES, PULSES = (
 )
 
 _HEAD = struct.Struct("<dd")
-_KEY = 32  # bytes
-_FUNCTION = 8  # bytes
 
 
 class Kept(NamedTuple):
@@ -77,7 +76,7 @@ class Kept(NamedTuple):
 
 def name(part: str, key: bytes) -> str:
     """The object of a key in one part of the store, such as `RECORDS`."""
-    return f"{part}/{key[:_FUNCTION].hex()}/{key[_FUNCTION:].hex()}"
+    return f"{part}/{key[:FUNCTION_BYTES].hex()}/{key[FUNCTION_BYTES:].hex()}"
 
 
 def blob_name(key: bytes, blob: Blob) -> str:
@@ -87,7 +86,7 @@ def blob_name(key: bytes, blob: Blob) -> str:
 
 def folder(part: str, prefix: bytes) -> str:
     """The narrowest folder that all objects of the keys with that prefix lie in."""
-    return f"{part}/{prefix[:_FUNCTION].hex()}" if len(prefix) >= _FUNCTION else part
+    return f"{part}/{prefix[:FUNCTION_BYTES].hex()}" if len(prefix) >= FUNCTION_BYTES else part
 
 
 def key_of(part: str, found: str) -> bytes | None:
@@ -97,7 +96,7 @@ def key_of(part: str, found: str) -> bytes | None:
         key = bytes.fromhex("".join(words[:2]))
     except ValueError:
         return None
-    return key if len(key) == _KEY and len(words) >= 2 else None
+    return key if len(key) == KEY_BYTES and len(words) >= 2 else None
 
 
 def encode_object(
@@ -108,6 +107,11 @@ def encode_object(
     return head + encode(key + head, record, places, blobs)
 
 
+def version_of(key: bytes, data: bytes) -> bytes:
+    """`Kept.version` of the object of a key."""
+    return BLAKE3.of(key + data)
+
+
 def decode_object(key: bytes, data: bytes) -> Kept | None:
     """What lies in the object of a key; ``None`` if it is not what was written under it."""
     if len(data) < _HEAD.size:
@@ -116,5 +120,5 @@ def decode_object(key: bytes, data: bytes) -> Kept | None:
     if content is None:
         return None
     written, seconds = _HEAD.unpack_from(data)
-    kept = Kept(BLAKE3.of(key + data), written, seconds, len(data), content)
+    kept = Kept(version_of(key, data), written, seconds, len(data), content)
     return kept._replace(nbytes=len(data) + sum(blob.nbytes for blob in kept.blobs))

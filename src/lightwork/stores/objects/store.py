@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ...errors import StoreUnavailable
 from ...hashing.digests import digest_buffer
-from ...protocols import Buffer, Entry, Record, Store, Totals, Versioned
+from ...protocols import KEY_BYTES, Buffer, Entry, Record, Store, Totals, Versioned
 from ...system.clock import Clock, time_of_day
 from ..layout import OWN_BLOB, Blob, Layout, assemble, place
 from ..opened import shared
@@ -24,6 +24,7 @@ from .layout import (
     folder,
     key_of,
     name,
+    version_of,
 )
 from .leases import BEAT, Leases
 from .link import Found, Link
@@ -34,7 +35,6 @@ Pairs: TypeAlias = "tuple[tuple[str, Any], ...]"  # Any: texts, and bools among 
 """Options in a form that can be compared."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_KEY = 32
 _TRIES = 2  # a record that is replaced while it is read is read once more
 _SLACK = 2.0  # seconds that the times of a server are exact to
 
@@ -142,14 +142,12 @@ class ObjectStore:
         data = encode_object(key, record, places, blobs, written=written, seconds=seconds)
         for blob, view in dict(zip(blobs, views, strict=True)).items():  # equal ones once
             self._link.put(blob_name(key, blob), view)
-        kept = decode_object(key, data)
-        assert kept is not None
         if not self._link.create(name(RECORDS, key), data):
             old = self._kept(key)
             self._link.put(name(RECORDS, key), data)
             if old is not None:
-                self._link.delete([blob_name(key, blob) for blob in old.blobs - kept.blobs])
-        return kept.version
+                self._link.delete([blob_name(key, blob) for blob in old.blobs.difference(blobs)])
+        return version_of(key, data)
 
     def drop(self, keys: Iterable[bytes]) -> int:
         """Remove records; how many there were."""
@@ -214,7 +212,7 @@ class ObjectStore:
         Which those are is told by the server's clock; their order by the clocks of their writers.
         """
         try:
-            keys = [prefix] if len(prefix) == _KEY else self._latest(prefix, limit)
+            keys = [prefix] if len(prefix) == KEY_BYTES else self._latest(prefix, limit)
             found = [kept for kept in self._link.map(self._kept_if_any, keys) if kept is not None]
         except StoreUnavailable:
             return []
@@ -267,7 +265,7 @@ class ObjectStore:
 
     def _pages(self, prefix: bytes) -> Iterator[list[bytes]]:
         """The keys of records with that prefix, as many at once as a server lists."""
-        if len(prefix) == _KEY:
+        if len(prefix) == KEY_BYTES:
             yield [prefix]
             return
         for page in self._link.pages(folder(RECORDS, prefix)):
