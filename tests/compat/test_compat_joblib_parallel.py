@@ -4,6 +4,7 @@ import multiprocessing
 import operator
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,24 @@ def test_the_shared_executor_runs_what_cannot_be_imported() -> None:
     assert list(executor.map(lambda n: n + 1, range(5))) == [1, 2, 3, 4, 5]
     executor.shutdown(wait=True)
     assert Parallel(2)(delayed(lambda n: n + 1)(n) for n in range(2)) == [1, 2]
+
+
+def _pass_or_wait(index: int, gate: Path) -> int:
+    if index == 1:
+        os.close(os.open(gate, os.O_RDONLY))  # a fifo: blocks until the other side opens it
+    return index
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_no_task_waits_behind_a_long_one(tmp_path: Path, backend: str) -> None:
+    """What was queued there goes to others, and is not given back to the worker that it was taken from."""
+    for turn in range(10):
+        gate = tmp_path / f"gate {turn}"
+        os.mkfifo(gate)
+        unordered = Parallel(4, backend, return_as="generator_unordered", pre_dispatch="all", batch_size=1)
+        results = unordered(delayed(_pass_or_wait)(index, gate) for index in range(40))
+        quick = sorted(next(results) for _ in range(39))
+        os.close(os.open(gate, os.O_WRONLY))
+        assert (quick, list(results)) == ([0, *range(2, 40)], [1])

@@ -160,8 +160,10 @@ class Crew:
         """Give what waits to those who have least."""
         depth = 2 if self._mean is not None and self._mean < _SHORT else 1
         while self._waiting:
-            slot = min(range(len(self._loads)), key=self._loads.__getitem__)
-            if self._loads[slot] >= depth or self._aborted:
+            # One that was asked to give work back gets none before it has reported: it has a long task.
+            free = [slot for slot, asked in enumerate(self._asked) if not asked]
+            slot = min(free, key=self._loads.__getitem__, default=None)
+            if slot is None or self._loads[slot] >= depth or self._aborted:
                 return
             job = self._waiting.popleft()
             if job.slot < 0 and not job.future.set_running_or_notify_cancel():
