@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 from growth import Point, disk_of, extrapolate, measure_point
-from harness import Case, Side, size
+from harness import Case, Side, size, whole
 
 import lightwork
 from lightwork.hashing.digests import digest_buffer
@@ -275,7 +275,7 @@ def _scale(scratch: Path, points: list[Point]) -> Iterator[Case]:
             nbytes, inodes = disk_of(scratch / "sizes" / name)
             per_entry[name] = nbytes / CALLS, inodes / CALLS
     note = f"The others with {CALLS:,} entries, and so many times more."
-    for what, place, show in (("disk", 0, size), ("inodes", 1, lambda count: f"{count:,.0f}")):
+    for what, place, show in (("disk", 0, size), ("inodes", 1, whole)):
         yield Case(
             f"{what} taken by {ENTRIES:,} small entries",
             {name: _figure(figures[place] * ENTRIES) for name, figures in per_entry.items()},

@@ -36,6 +36,11 @@ def size(nbytes: float) -> str:
     return f"{nbytes * 1e-9:.3g} GB"
 
 
+def whole(count: float) -> str:
+    """A number of things."""
+    return f"{count:,.0f}"
+
+
 @dataclass(frozen=True)
 class Side:
     """One way to do the work.
