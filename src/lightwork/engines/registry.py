@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from ..errors import InvalidOption
-from ..protocols import Engine
+from ..protocols import Engine, supports
 from ..system.forks import after_fork_in_child
 from ..system.optional import loaded
 
@@ -236,7 +236,7 @@ def register_parallel_backend(name: str, factory: MakeBackend, make_default: boo
 
 def _registered(name: str, make: MakeBackend, options: Mapping[str, Any]) -> Engine:
     made = make(**options)
-    if isinstance(made, Engine) and not isinstance(made, type):
+    if supports(made, Engine) and not isinstance(made, type):
         return made
     if _can(made, "configure") and not isinstance(made, type):
         return _joblib(made, name, lambda: make(**options))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from .. import memory
 from ..errors import UnhashableError
 from ..hashing.signatures import unwrap
-from ..protocols import IsRemote
+from ..protocols import IsRemote, supports
 from ..system.computing import COMPUTING
 from .boarding import board
 from .cached import CachedFunction
@@ -54,7 +54,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         super().__init__(func, keeper, options)
         lead = unwrap(func)
         self._held = (lead.args, lead.kwargs)  # hashed with each call
-        self._is_remote = isinstance(keeper.store, IsRemote)
+        self._is_remote = supports(keeper.store, IsRemote)
         _mark(self)
 
     async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from ..errors import InvalidOption
-from ..protocols import Limits, Store, SupportsLimits
+from ..protocols import Limits, Store, SupportsLimits, supports
 from ..system.figures import whole
 from ..system.units import parse_bytes, parse_seconds
 
@@ -33,7 +33,7 @@ def bounds(
     )
     if limits.max_bytes == 0:
         raise InvalidOption(f"max_bytes={max_bytes!r} leaves room for nothing: give location=None instead")
-    if store is not None and not isinstance(store, SupportsLimits):
+    if store is not None and not supports(store, SupportsLimits):
         raise InvalidOption(
             f"store={store!r} cannot keep max_bytes=, max_items= or max_age=: it is no "
             "lightwork.protocols.SupportsLimits (a bucket is kept small by rules of its own, local copies "

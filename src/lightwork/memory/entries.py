@@ -11,6 +11,7 @@ from ..protocols import (
     SupportsNotes,
     SupportsVerification,
     Totals,
+    supports,
 )
 from ..system.mapped import MAPPINGS
 from .counts import Counts
@@ -86,7 +87,7 @@ def facts(store: Store, key: bytes) -> Metadata:
 def verify(store: Store, now: float) -> Verification:
     """Read every record to its last byte, compare it with its digests, and remove what is damaged."""
     records, nbytes, damaged = 0, 0, []
-    read = store.verified if isinstance(store, SupportsVerification) else store.get
+    read = store.verified if supports(store, SupportsVerification) else store.get
     for entry in store.scan():
         if read(entry.key) is not None:
             records, nbytes = records + 1, nbytes + entry.nbytes
@@ -111,7 +112,7 @@ def stats_of(keeper: "Keeper | None") -> MemoryStats:
 
 
 def _totals(store: Store) -> Totals:
-    if isinstance(store, SupportsCounters):
+    if supports(store, SupportsCounters):
         return store.totals()
     sizes = [entry.nbytes for entry in store.scan()]
     return Totals(len(sizes), sum(sizes))
@@ -131,5 +132,5 @@ def _described(store: Store, entry: Entry, now: float) -> CacheEntry:
 
 
 def _facts(store: Store, key: bytes) -> Metadata:
-    found = store.recent(key, 1) if isinstance(store, SupportsNotes) else ()
+    found = store.recent(key, 1) if supports(store, SupportsNotes) else ()
     return read_facts(found[0]) if found else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import memory, parcel
 from ..errors import EntryMissing
 from ..hashing.files import kept_file
-from ..protocols import Limits, Store, SupportsCounters, SupportsNotes, SupportsVerification
+from ..protocols import Limits, Store, SupportsCounters, SupportsNotes, SupportsVerification, supports
 from .facts import Metadata, read_facts
 from .made import facts_of, note_of, read_note
 from .reasons import Explanation, explain_miss, how_long
@@ -58,7 +58,7 @@ def explain(
     if arrived is not None:
         cause = _evicted(options.limits)
         return Explanation(False, f"its result was kept {how_long(now - arrived)} ago, and is gone: {cause}")
-    if not isinstance(store, SupportsNotes):
+    if not supports(store, SupportsNotes):
         return Explanation(False, f"its result is not kept; {store!r} keeps no notes to tell more from")
     found = _compared(store, keys, call, arguments, now)
     full = _full(store, options.limits)
@@ -83,7 +83,7 @@ def _invalid(facts: Metadata | None, options: "Options", now: float) -> str:
 
 def _unreadable(store: Store, key: bytes) -> str:
     """Why a result that is kept cannot be read; empty if it can."""
-    record = store.verified(key) if isinstance(store, SupportsVerification) else store.get(key)
+    record = store.verified(key) if supports(store, SupportsVerification) else store.get(key)
     if record is None:
         return "and damaged: not all of its bytes are what was kept"
     try:
@@ -117,7 +117,7 @@ def _evicted(limits: Limits | None) -> str:
 
 def _full(store: SupportsNotes, limits: Limits | None) -> str:
     """A word about the results that are not there any more, if there may be such."""
-    if limits is None or not isinstance(store, SupportsCounters):
+    if limits is None or not supports(store, SupportsCounters):
         return ""
     held = store.totals()
     for name, count, most in (
@@ -130,5 +130,5 @@ def _full(store: SupportsNotes, limits: Limits | None) -> str:
 
 
 def _recent(store: object, prefix: bytes, limit: int) -> list[Metadata]:
-    found = store.recent(prefix, limit) if isinstance(store, SupportsNotes) else ()
+    found = store.recent(prefix, limit) if supports(store, SupportsNotes) else ()
     return [facts for facts in map(read_facts, found) if "time" in facts and "duration" in facts]

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import NamedTuple, TypeAlias
 
-from ..protocols import IsRemote, SupportsLease
+from ..protocols import IsRemote, SupportsLease, supports
 from ..system.computing import COMPUTING
 from ..system.forks import after_fork_in_child
 
@@ -70,8 +70,8 @@ class Flights:
     """
 
     def __init__(self, store: object) -> None:
-        self._leases = store if isinstance(store, SupportsLease) else None
-        self.is_remote = isinstance(store, IsRemote)
+        self._leases = store if supports(store, SupportsLease) else None
+        self.is_remote = supports(store, IsRemote)
         self._lock = threading.Lock()
         self._leaders: dict[bytes, _Leader] = {}
         after_fork_in_child(self._renew)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..protocols import FUNCTION_BYTES, Entry, Store, SupportsNotes
+from ..protocols import FUNCTION_BYTES, Entry, Store, SupportsNotes, supports
 from .course import Marks, thinned
 from .facts import read_facts
 
@@ -91,7 +91,7 @@ def kept_by(store: Store) -> list[FunctionHistory]:
 
 
 def _name(store: Store, prefix: bytes) -> str:
-    found = store.recent(prefix, 1) if isinstance(store, SupportsNotes) else ()
+    found = store.recent(prefix, 1) if supports(store, SupportsNotes) else ()
     name = read_facts(found[0]).get("function") if found else None
     return str(name or prefix.hex())
 

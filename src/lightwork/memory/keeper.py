@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import memory, parcel
 from ..errors import EntryMissing, StoreUnavailable, UnpicklableError
-from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix
+from ..protocols import Buffer, Limits, Record, Store, SupportsLimits, SupportsPrefix, supports
 from ..system.forks import after_fork_in_child
 from ..system.optional import loaded
 from .counts import Ledger
@@ -131,7 +131,7 @@ class Keeper:
         """Remove all records whose keys begin with `prefix`; calls that run now will not be kept."""
         self.generation += 1
         self.arrivals.forget(prefix)
-        if isinstance(self.store, SupportsPrefix):
+        if supports(self.store, SupportsPrefix):
             self.store.clear(prefix)
         else:
             self.store.drop([entry.key for entry in self.store.scan(prefix)])

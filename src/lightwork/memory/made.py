@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .. import hashing
-from ..protocols import Store, SupportsNotes
+from ..protocols import Store, SupportsNotes, supports
 from .facts import Metadata, read_facts, write_facts
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def note_of(keys: "CallKeys", call: "CallKey") -> Metadata:
 
 def keep_note(store: Store, keys: "CallKeys", call: "CallKey", code: str) -> None:
     """Keep what a code is made of, unless it is kept already. Raises `StoreUnavailable`."""
-    if isinstance(store, SupportsNotes):
+    if supports(store, SupportsNotes):
         key = _note_key(keys.prefix, code)
         if store.noted(key) is None:
             store.note(key, write_facts(note_of(keys, call)))
@@ -44,7 +44,7 @@ def keep_note(store: Store, keys: "CallKeys", call: "CallKey", code: str) -> Non
 
 def read_note(store: object, prefix: bytes, code: str) -> Metadata | None:
     """What a code was made of, if that is still kept; `prefix` is that of the keys of its function."""
-    text = store.noted(_note_key(prefix, code)) if isinstance(store, SupportsNotes) else None
+    text = store.noted(_note_key(prefix, code)) if supports(store, SupportsNotes) else None
     return None if text is None else read_facts(text) or None
 
 

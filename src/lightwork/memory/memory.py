@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .. import memory, stores
-from ..protocols import Limits, Store, SupportsLimits
+from ..protocols import Limits, Store, SupportsLimits, supports
 from ..system import log
 from .bound import BoundCachedFunction
 from .cached import CachedFunction
@@ -287,7 +287,7 @@ class Memory:
         if self._keeper is None or limits == memory.limits.Limits():
             return
         store = self._keeper.store
-        if isinstance(store, SupportsLimits):
+        if supports(store, SupportsLimits):
             store.trim(**limits._asdict())
         else:
             store.drop(stores.eviction.least_recent(store.scan(), **limits._asdict()))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..hashing.summaries import summarise_call
-from ..protocols import Store, SupportsNotes
+from ..protocols import Store, SupportsNotes, supports
 from .facts import Metadata, read_facts
 from .made import facts_of
 
@@ -77,7 +77,7 @@ def plan(
     is_kept: Callable[[bytes], bool],
 ) -> Plan:
     """What each of `calls` would do. Nothing is run, read or counted."""
-    facts = store.recent(keys.prefix, _COMPARED) if isinstance(store, SupportsNotes) else ()
+    facts = store.recent(keys.prefix, _COMPARED) if supports(store, SupportsNotes) else ()
     kept = [known for known in map(read_facts, facts) if "duration" in known]
     planned, met = [], set[bytes]()
     for args, kwargs in calls:

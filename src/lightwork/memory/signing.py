@@ -29,6 +29,7 @@ from ..protocols import (
     SupportsLimits,
     SupportsNotes,
     SupportsVerification,
+    supports,
 )
 from .notices import Notices
 
@@ -79,9 +80,9 @@ class SignedStore:
         for name in abilities:
             if not hasattr(type(self), name):
                 setattr(self, name, getattr(inner, name))
-        if isinstance(inner, SupportsNotes):
+        if supports(inner, SupportsNotes):
             self.recent = self._recent
-        if isinstance(inner, SupportsLimits):
+        if supports(inner, SupportsLimits):
             self.put_within = self._put_within
 
     def __repr__(self) -> str:
@@ -97,7 +98,7 @@ class SignedStore:
     def verified(self, key: bytes) -> Record | None:
         """As `get`, which reads every byte too. Counts as no use, if the inner store can do so."""
         inner = self._inner
-        return self._checked(key, inner.verified if isinstance(inner, SupportsVerification) else inner.get)
+        return self._checked(key, inner.verified if supports(inner, SupportsVerification) else inner.get)
 
     def _checked(self, key: bytes, read: Callable[[bytes], Record | None]) -> Record | None:
         try:

@@ -8,7 +8,7 @@ made it, and for the one that asks: a shorter ``ttl=`` holds for older results a
 
 import time
 
-from ..protocols import Store, SupportsNotes
+from ..protocols import Store, SupportsNotes, supports
 from ..system.clock import Clock
 from .facts import Metadata, read_facts
 
@@ -79,7 +79,7 @@ def shorter(kept: object, ttl: float | None) -> float | None:
 
 def kept_facts(store: Store, key: bytes) -> Metadata | None:
     """What is kept about one result, without reading it; ``None`` if it is not kept."""
-    if isinstance(store, SupportsNotes):
+    if supports(store, SupportsNotes):
         found = store.recent(key, 1)
         return read_facts(found[0]) if found else None
     record = store.get(key)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from ..protocols import Engine, ForeignWorkers
+from ..protocols import Engine, ForeignWorkers, supports
 
 __all__ = ["BatchSizes", "result_bytes", "sizes_for"]
 
@@ -131,7 +131,7 @@ class BatchSizes:
 
 def sizes_for(engine: Engine, fixed: int | None) -> BatchSizes:
     """The policy for a call on an engine. `fixed`: the size that the user chose."""
-    seconds = engine.batch_seconds if isinstance(engine, ForeignWorkers) else BATCH_SECONDS
+    seconds = engine.batch_seconds if supports(engine, ForeignWorkers) else BATCH_SECONDS
     return BatchSizes(fixed, seconds=seconds)
 
 

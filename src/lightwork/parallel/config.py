@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, SupportsInt
 
 from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
-from ..protocols import Engine, SupportsSubmit
+from ..protocols import Engine, SupportsSubmit, supports
 from ..system import log
 from ..system.figures import whole
 from .options import (
@@ -131,13 +131,13 @@ def _resolve(
         if options and not has_options(backend):
             refuse_unknown(name, options)
         return engine(backend, options)
-    found = None if backend == "auto" or isinstance(backend, Engine) else adopted(backend, options)
+    found = None if backend == "auto" or supports(backend, Engine) else adopted(backend, options)
     if found is not None:
         return found
     refuse_unknown(name, options)
     if backend == "auto":
         return engine("processes" if needs_processes else _by_build(nesting_level()))
-    if isinstance(backend, Engine) and not isinstance(backend, type):
+    if supports(backend, Engine) and not isinstance(backend, type):
         return backend
     raise InvalidOption(
         f"backend={backend!r} is neither the name of a backend nor an Engine, nor an executor"

@@ -28,6 +28,7 @@ from ..protocols import (
     SupportsFlush,
     SupportsMemory,
     Told,
+    supports,
 )
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
@@ -122,8 +123,8 @@ class Driver:
     ) -> None:
         self._tasks = tasks
         self._session = session
-        self._flush = session.flush if isinstance(session, SupportsFlush) else _nothing
-        self._cost = session.cost if isinstance(session, SupportsCost) else _nothing
+        self._flush = session.flush if supports(session, SupportsFlush) else _nothing
+        self._cost = session.cost if supports(session, SupportsCost) else _nothing
         self._flow = flow
         self._on_error = on_error
         self._retry = retry or Retry(0)
@@ -132,7 +133,7 @@ class Driver:
         self._switch.wake = session.wake
         self._errors: list[BaseException] = []  # of failed tasks, for the group
         self._sheet = sheet
-        if isinstance(session, SupportsMemory):
+        if supports(session, SupportsMemory):
             sheet.memory = session.memory
         self._observer = observer
         self._listener = listener

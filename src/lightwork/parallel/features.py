@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import parallel  # parts that only some calls need are loaded by those
-from ..protocols import Engine, ForeignWorkers
+from ..protocols import Engine, ForeignWorkers, supports
 from ..system import log
 from ..system.optional import loaded
 from .around import Around, Feature
@@ -35,7 +35,7 @@ def place(engine: Engine, *, here: bool) -> str:
         return HERE
     if engine.shares_memory:
         return THREADS
-    if isinstance(engine, ForeignWorkers):
+    if supports(engine, ForeignWorkers):
         return CROWDED if engine.is_crowded() else GUESTS
     return PROCESSES
 

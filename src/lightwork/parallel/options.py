@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
 from .. import parallel, stores  # `parallel.arithmetic` is loaded by the first `Parallel`
 from ..errors import InvalidOption
-from ..protocols import Engine, ForeignWorkers
+from ..protocols import Engine, ForeignWorkers, supports
 from ..system.figures import real, whole
 
 __all__ = [
@@ -197,12 +197,12 @@ def parse_mmap_mode(mmap_mode: object) -> bool:
 
 def default_n_jobs(engine: Engine) -> int:
     """The `n_jobs` of a call that names none: whoever gives workers of his own wants them to work."""
-    return -1 if isinstance(engine, ForeignWorkers) else 1
+    return -1 if supports(engine, ForeignWorkers) else 1
 
 
 def refuse_lacking(engine: Engine, option: str, value: object) -> None:
     """Raise `InvalidOption` if workers of the user's own cannot keep an option: a name, or ``name=value``."""
-    reason = engine.lacks.get(option) if isinstance(engine, ForeignWorkers) else None
+    reason = engine.lacks.get(option) if supports(engine, ForeignWorkers) else None
     if reason is not None:
         given = option if "=" in option else f"{option}={value!r}"
         raise InvalidOption(

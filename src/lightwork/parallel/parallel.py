@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, SupportsInt
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp
+from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp, supports
 from ..system import log
 from ..system.computing import COMPUTING
 from ..system.cpu import share_of
@@ -275,7 +275,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         try:
             workers = 1 if self.n_jobs == 1 else self._engine.effective_n_jobs(self.n_jobs)
             is_here = workers == 1 and self._may_run_here()
-            if not is_here and isinstance(self._engine, SupportsWarmUp):
+            if not is_here and supports(self._engine, SupportsWarmUp):
                 self._engine.warm_up()  # before anything else is imported here
             title = repr(self)
             observer = parallel.progress.observers(self.progress, self.verbose, title)
@@ -366,7 +366,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         # In a task a call may have fewer workers than it asked for, and its timeout holds all the same.
         is_bounded = self.timeout is not None and self.n_jobs != 1 and self._engine.name != "sequential"
         needs_process = self.task_timeout is not None or self.capture_output == "fd"
-        is_foreign = isinstance(self._engine, ForeignWorkers)
+        is_foreign = supports(self._engine, ForeignWorkers)
         return not (is_bounded or needs_process or self._workers.need_processes or is_foreign)
 
     def _run_here(self, tasks: Iterable[Call], job: "Job") -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
-from ..protocols import Engine, ForeignWorkers
+from ..protocols import Engine, ForeignWorkers, supports
 from ..system.figures import whole
 from ..system.numeric import NUMERIC
 from ..system.units import parse_bytes
@@ -83,7 +83,7 @@ class Workers(NamedTuple):
         """What is done around tasks in workers of an engine that have `share` cores each."""
         features = []
         # Worker processes of ours are limited from their birth on, those of others if that was asked for.
-        is_named = self.inner is not None and (engine.shares_memory or isinstance(engine, ForeignWorkers))
+        is_named = self.inner is not None and (engine.shares_memory or supports(engine, ForeignWorkers))
         if is_named or (engine.shares_memory and NUMERIC.is_at_hand()):
             features.append(Feature(ThreadLimit(share)))
         if self.initializer is not None:
@@ -138,7 +138,7 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
                     f"{name}={getattr(workers, name)!r} is for worker processes, "
                     f'and backend={engine.name!r} has none: use backend="processes"'
                 )
-    is_foreign = isinstance(engine, ForeignWorkers)
+    is_foreign = supports(engine, ForeignWorkers)
     is_here = n_jobs == 1 and not workers.need_processes
     if threads is not None and (engine.shares_memory or is_foreign or is_here):
         NUMERIC.check(f"inner_max_num_threads={threads}")

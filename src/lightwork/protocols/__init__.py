@@ -1,9 +1,13 @@
 """What the floors agree on, and what others may implement: engines, sessions, runners, stores.
 
-Nothing here does anything. Each protocol has at most five methods; extra abilities are extra protocols,
-found with ``isinstance``. Nothing of lightwork is imported but its errors, and no dataclass defined (they
+Nothing here does anything but `supports`. Each protocol has at most five methods; extra abilities are extra
+protocols, found with it. Nothing of lightwork is imported but its errors, and no dataclass defined (they
 cost up to a millisecond each at import).
 """
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Protocol, TypeGuard, TypeVar
 
 from .engines import (
     Batch,
@@ -97,4 +101,22 @@ __all__ = [
     "Told",
     "Totals",
     "Versioned",
+    "supports",
 ]
+
+_Protocol = TypeVar("_Protocol")
+
+
+def supports(value: object, protocol: Callable[..., _Protocol]) -> TypeGuard[_Protocol]:
+    """Whether `value` has all that `protocol`, a class of those above, asks for.
+
+    As ``isinstance``, which on Python 3.11 looks through the protocol each time: 6 to 20 µs, not 0.5.
+    """
+    return all(map(partial(hasattr, value), _members(protocol)))
+
+
+@cache
+def _members(protocol: type) -> tuple[str, ...]:
+    bases = [base for base in protocol.__mro__ if Protocol in base.__bases__]
+    names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", ()))}
+    return tuple(sorted(name for name in names if not name.startswith("_")))

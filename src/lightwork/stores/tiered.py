@@ -17,7 +17,16 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, cast
 
 from ..errors import StoreUnavailable
-from ..protocols import Entry, Limits, Record, Store, SupportsLimits, SupportsPrefix, SupportsVersions
+from ..protocols import (
+    Entry,
+    Limits,
+    Record,
+    Store,
+    SupportsLimits,
+    SupportsPrefix,
+    SupportsVersions,
+    supports,
+)
 from ..system.clock import Clock
 from .opened import shared
 
@@ -69,7 +78,7 @@ class TieredStore:
         for ability in dir(far):
             if not ability.startswith("_") and not hasattr(type(self), ability):
                 setattr(self, ability, getattr(far, ability))
-        if isinstance(far, SupportsPrefix):
+        if supports(far, SupportsPrefix):
             self._clear_far = far.clear
             self.clear = self._clear
 

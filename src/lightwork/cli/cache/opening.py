@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from ... import stores
 from ...memory import Memory
-from ...protocols import SupportsReach
+from ...protocols import SupportsReach, supports
 from ..command import FAILED, USAGE, Refusal, add_json, refused_path
 
 __all__ = ["add_cache", "folders_of", "opened", "place_of"]
@@ -43,7 +43,7 @@ def opened(given: Namespace, *, trusts: bool = True) -> Memory:
     is_folder = "://" not in location or location.startswith("file:")
     memory = Memory(location, trust_folder=trusts and is_folder, sign=_secret(given.secret))
     store: object = memory.store
-    if isinstance(store, SupportsReach):
+    if supports(store, SupportsReach):
         store.reach()  # else it would look like an empty cache
     return memory
 

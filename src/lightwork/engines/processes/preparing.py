@@ -1,7 +1,7 @@
 """The runner of a session on its way: whole, or without what its worker has had from an earlier session."""
 
 from ...parcel.parcels import Parcel, split
-from ...protocols import Runner, SupportsPreparation
+from ...protocols import Runner, SupportsPreparation, supports
 from .link import WorkerLink
 
 __all__ = ["Preparing"]
@@ -13,10 +13,10 @@ class Preparing:
     def __init__(self, runner: Runner) -> None:
         """Raises `UnpicklableError` for a runner that cannot travel, before any worker begins."""
         self._runner = runner
-        self._digest = runner.preparation if isinstance(runner, SupportsPreparation) else b""
-        self.title = runner.title if isinstance(runner, SupportsPreparation) else ""
+        self._digest = runner.preparation if supports(runner, SupportsPreparation) else b""
+        self.title = runner.title if supports(runner, SupportsPreparation) else ""
         """What the preparation is called in messages; empty if there is none."""
-        light = runner.without_preparation() if isinstance(runner, SupportsPreparation) else runner
+        light = runner.without_preparation() if supports(runner, SupportsPreparation) else runner
         self._light = split(light, by_value=True, path="runner")
         self._whole = None if self._digest else self._light
 

@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn
 
 from ...errors import EngineError
 from ...parcel.parcels import join
-from ...protocols import Call, Run, Runner, SupportsPreparation
+from ...protocols import Call, Run, Runner, SupportsPreparation, supports
 from ...system.computing import WORKER
 from ...system.forks import after_fork_in_child
 from ...system.processes import own_bytes
@@ -156,7 +156,7 @@ class _Worker:
                 apply_change(change, first=self._fresh)
             self._fresh = False
             self._runner = runner = join(skeleton, map(self._segments.private, frame.buffers))
-            if isinstance(runner, SupportsPreparation) and runner.preparation:
+            if supports(runner, SupportsPreparation) and runner.preparation:
                 self._words[STARTED] = time.monotonic_ns()
                 self._words[RUNNING] = PREPARING
             self._run_task = runner.start(self._outgoing.tell)
