@@ -18,8 +18,9 @@ from ..memory import Memory
 from ..parallel import Parallel, delayed
 from ..persistence import dump, load
 from ..system.optional import installed
+from ..system.units import duration
 from .command import OK, USAGE, Command, Refusal, add_json
-from .tables import Column, seconds_text
+from .tables import Column
 from .terminal import Terminal
 
 __all__ = ["BENCH"]
@@ -205,7 +206,7 @@ _COLUMNS = (
 
 
 def _row(timed: Timed) -> tuple[str, ...]:
-    return timed.what, timed.contender, seconds_text(timed.seconds), f"{timed.ratio:.2f}"
+    return timed.what, timed.contender, duration(timed.seconds), f"{timed.ratio:.2f}"
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

@@ -13,10 +13,11 @@ from ..compat.program import run_module, run_script
 from ..memory.entries import stats_of
 from ..memory.keeper import Keeper
 from ..system.tally import TALLY, Tally
+from ..system.units import duration, size
 from .command import FAILED, OK, USAGE, Command, Refusal, add_json
 from .frames import is_ours, own_frames
 from .naming import error_text
-from .tables import bytes_text, counted, seconds_text
+from .tables import counted
 from .terminal import Terminal
 
 __all__ = ["COMPAT", "RUN"]
@@ -185,19 +186,19 @@ def _figures(tally: Tally, seconds: float, cpu: float) -> dict[str, Any]:  # Any
 
 
 def _lines(figures: dict[str, Any]) -> list[str]:  # Any: what json takes
-    took, cpu = seconds_text(figures["seconds"]), seconds_text(figures["cpu_seconds"])
+    took, cpu = duration(figures["seconds"]), duration(figures["cpu_seconds"])
     functions = sorted(figures["functions"].items(), key=lambda item: -item[1].get("saved", 0.0))
     lines = [f"   remembered  {name}: {_counts(counts)}" for name, counts in functions[:_SHOWN]]
     for store in figures["stores"]:
-        size = f"{counted(store['results'], 'result')}, {bytes_text(store['nbytes'])}"
-        lines.append(f"   kept        {size} in {store['store']}")
+        kept = f"{counted(store['results'], 'result')}, {size(store['nbytes'])}"
+        lines.append(f"   kept        {kept} in {store['store']}")
     together = figures["parallel"]
     if together["calls"]:
         many = f"{counted(together['tasks'], 'task')} of {counted(together['calls'], 'call')}"
         failed = f", {together['failed']} failed" if together["failed"] else ""
-        lines.append(f"   shared out  {many}{failed}, in {seconds_text(together['seconds'])}")
+        lines.append(f"   shared out  {many}{failed}, in {duration(together['seconds'])}")
         longest = figures["calls"][0]
-        time_of_it = seconds_text(longest["seconds"])
+        time_of_it = duration(longest["seconds"])
         lines.append(f"   longest     {longest['name']}: {counted(longest['tasks'], 'task')} in {time_of_it}")
     return [
         f"-- lightwork: {took}, {cpu} of processors",
@@ -206,8 +207,8 @@ def _lines(figures: dict[str, Any]) -> list[str]:  # Any: what json takes
 
 
 def _counts(counts: dict[str, Any]) -> str:  # Any: as above
-    saved = f", saved {seconds_text(counts['saved'])}" if counts.get("saved") else ""
-    spent = f" in {seconds_text(counts['seconds'])}" if counts["misses"] else ""
+    saved = f", saved {duration(counts['saved'])}" if counts.get("saved") else ""
+    spent = f" in {duration(counts['seconds'])}" if counts["misses"] else ""
     return f"{counted(counts['hits'], 'hit')}{saved}; {counts['misses']} computed{spent}"
 
 

@@ -62,8 +62,8 @@ def duration(seconds: float) -> str:
 
 
 def size(nbytes: float) -> str:
-    """Bytes in the unit that fits: ``"80 MB"``."""
-    for unit, step in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    """Bytes in the unit that fits, in powers of 1024 as they are read: ``"512 B"``, ``"76.3 MB"``."""
+    for unit, step in (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
         if nbytes >= step:
-            return f"{nbytes / step:.3g} {unit}"
+            return f"{nbytes / step:.3g} {unit}" if nbytes < 1000 * step else f"{nbytes / step:,.0f} {unit}"
     return f"{nbytes:.0f} B"

@@ -2,40 +2,7 @@
 
 import pytest
 
-from lightwork.cli.tables import Column, bytes_text, counted, lines_of, seconds_text, span_text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (1536, "1.5 KB"),
-        (150 << 20, "150 MB"),
-        (5 << 40, "5.0 TB"),
-        (9e18, "8185452 TB"),
-    ],
-)
-def test_sizes(value: float, text: str) -> None:
-    """Units of 1024, three digits where that is enough."""
-    assert bytes_text(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0 µs"),
-        (2.5e-6, "2.5 µs"),
-        (0.0123, "12.3 ms"),
-        (3.4, "3.4 s"),
-        (119, "119 s"),
-        (180, "3.0 min"),
-        (9000, "2.5 h"),
-    ],
-)
-def test_durations(value: float, text: str) -> None:
-    """In the unit in which they are said."""
-    assert seconds_text(value) == text
+from lightwork.cli.tables import Column, counted, lines_of, span_text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from lightwork.parallel.report import Phases, Report
 from lightwork.parallel.sheet import Account, Sheet
 from lightwork.parallel.window import Window
 from lightwork.protocols import Batch, Call, Done, Failed, Returned
-from lightwork.system.units import duration, size
 
 PLACES = [(1, None), (2, "threads"), (2, "processes"), (3, "sequential")]
 
@@ -352,9 +351,9 @@ EVEN = Facts(
     [
         ({}, "ran tasks 95 % of the time"),
         ({"run": 3e-3, "wall": 1.0, "pickling": 3.0}, "take 3 µs each: n_jobs=1 would be as fast"),
-        ({"run": 20.0, "pickling": 20.0, "nbytes": 80_000_000}, "50 % .* sending 80 MB per task: share()"),
+        ({"run": 20.0, "pickling": 20.0, "nbytes": 80 << 20}, "50 % .* sending 80 MB per task: share()"),
         ({"run": 20.0, "pickling": 20.0}, "50 % .* pickling the arguments"),
-        ({"run": 2.0, "transfer": 30.0, "nbytes": 80_000_000}, "75 % .* sending 80 MB per task"),
+        ({"run": 2.0, "transfer": 30.0, "nbytes": 80 << 20}, "75 % .* sending 80 MB per task"),
         ({"run": 16.0, "input": 24.0}, "idled 60 % .* the input generator is slow"),
         ({"run": 2.0, "input": 38.0}, "the input generator is slow"),
         ({"run": 20.0, "idle": 20.0, "tail": 20.0}, "idled 50 % .* begin with the longest"),
@@ -376,19 +375,3 @@ def test_advice_names_the_greatest_loss(changes: dict[str, Any], words: str) -> 
     assert re.search(words.replace("share()", r"share\(\)"), text)
     assert text.endswith(".")
     assert "\n" not in text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 µs"), (3e-6, "3 µs"), (4.2e-3, "4.2 ms"), (12.0, "12 s"), (5e-8, "0.05 µs")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    """Three digits at most, in the unit that fits."""
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("nbytes", "text"), [(0, "0 B"), (80e6, "80 MB"), (1.5e9, "1.5 GB"), (2500, "2.5 kB")]
-)
-def test_sizes(nbytes: float, text: str) -> None:
-    """Likewise."""
-    assert size(nbytes) == text

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from lightwork.errors import InvalidOption
-from lightwork.system.units import parse_bytes, parse_seconds
+from lightwork.system.units import duration, parse_bytes, parse_seconds, size
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,27 @@ def test_a_wrong_span_names_option_and_value(bad: object) -> None:
     """Zero, negative and unreadable spans are refused."""
     with pytest.raises(InvalidOption, match="ttl"):
         parse_seconds(bad, name="ttl")  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 µs"), (3e-6, "3 µs"), (4.2e-3, "4.2 ms"), (12.0, "12 s"), (5e-8, "0.05 µs")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    """Three digits at most, in the unit that fits."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KB"),
+        (80 << 20, "80 MB"),
+        (9e18, "8,185,452 TB"),
+    ],
+)
+def test_sizes_are_written_in_the_units_in_which_they_are_read(nbytes: float, text: str) -> None:
+    """Powers of 1024, three digits where that is enough."""
+    assert size(nbytes) == text

@@ -3,8 +3,9 @@
 import os
 from argparse import ArgumentParser, Namespace
 
+from ...system.units import size
 from ..command import OK, Command
-from ..tables import Column, bytes_text
+from ..tables import Column
 from ..terminal import Terminal
 from .groups import by_function
 from .opening import add_cache, folders_of, opened, place_of
@@ -61,10 +62,10 @@ def _run(given: Namespace, terminal: Terminal) -> int:
         ]
         terminal.write_json({"functions": functions, "results": results, "nbytes": total, "on_disk": taken})
         return OK
-    rows = [(bytes_text(each.nbytes), f"{each.results:,}", each.function) for each in found]
-    terminal.write_table(_COLUMNS, [*rows, (bytes_text(total), f"{results:,}", "together")])
+    rows = [(size(each.nbytes), f"{each.results:,}", each.function) for each in found]
+    terminal.write_table(_COLUMNS, [*rows, (size(total), f"{results:,}", "together")])
     if taken is not None:
-        terminal.write(f"{bytes_text(taken)} on the disk")
+        terminal.write(f"{size(taken)} on the disk")
     return OK
 
 

@@ -4,8 +4,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from ...memory.entries import CacheEntry
+from ...system.units import duration, size
 from ..command import OK, Command
-from ..tables import Column, bytes_text, seconds_text, span_text
+from ..tables import Column, span_text
 from ..terminal import Terminal
 from .opening import add_cache, opened
 from .selection import add_order, add_selection, called, ordered, row_of, selected, selection_of, short
@@ -36,10 +37,10 @@ def rows(entries: Sequence[CacheEntry]) -> list[tuple[str, ...]]:
     return [
         (
             short(entry),
-            bytes_text(entry.nbytes),
+            size(entry.nbytes),
             span_text(entry.age),
             span_text(entry.unused),
-            seconds_text(entry.seconds),
+            duration(entry.seconds),
             called(entry),
         )
         for entry in entries

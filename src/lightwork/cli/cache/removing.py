@@ -4,8 +4,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from ...memory.entries import CacheEntry
+from ...system.units import size
 from ..command import FAILED, OK, USAGE, Refusal
-from ..tables import bytes_text, counted
+from ..tables import counted
 from ..terminal import Terminal
 from .ls import COLUMNS, rows
 from .selection import row_of
@@ -39,7 +40,7 @@ def remove(
         Nobody can be asked, and ``--yes`` was not given.
     """
     nbytes = sum(entry.nbytes for entry in entries)
-    what = f"{counted(len(entries), 'result')} ({bytes_text(nbytes)})"
+    what = f"{counted(len(entries), 'result')} ({size(nbytes)})"
     removed = 0
     if entries and not given.dry_run:
         if not given.yes and not terminal.can_ask:
@@ -59,6 +60,6 @@ def remove(
         terminal.write(f"{what} would go{more}")
     else:
         terminal.write(
-            f"{counted(removed, 'result')} removed ({bytes_text(nbytes)})" if removed else "nothing to remove"
+            f"{counted(removed, 'result')} removed ({size(nbytes)})" if removed else "nothing to remove"
         )
     return OK

@@ -6,8 +6,9 @@ from typing import Any
 
 from ...memory import Memory
 from ...memory.entries import CacheEntry
+from ...system.units import duration, size
 from ..command import OK, USAGE, Command, Refusal
-from ..tables import bytes_text, seconds_text, span_text
+from ..tables import span_text
 from ..terminal import Terminal
 from .opening import add_cache, opened
 from .selection import called, find, row_of, short
@@ -44,9 +45,9 @@ def _lines(entry: CacheEntry, facts: dict[str, Any]) -> list[str]:  # Any: what 
         called(entry),
         f"function  {entry.function or '(not known)'}",
         f"key       {entry.key.hex()}",
-        f"size      {bytes_text(entry.nbytes)}",
+        f"size      {size(entry.nbytes)}",
         f"written   {written}, {span_text(entry.age)} ago; last used {span_text(entry.unused)} ago",
-        f"took      {seconds_text(entry.seconds)}",
+        f"took      {duration(entry.seconds)}",
     ]
     if "ttl" in facts:
         left = facts["ttl"] - entry.age

@@ -5,8 +5,9 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ...system.filesystems import file_system
+from ...system.units import duration, size
 from ..command import OK, Command
-from ..tables import bytes_text, counted, seconds_text, span_text
+from ..tables import counted, span_text
 from ..terminal import Terminal
 from .du import on_disk
 from .groups import by_function
@@ -54,13 +55,13 @@ def _figures(given: Namespace) -> dict[str, Any]:  # Any: what json takes
 
 def _lines(figures: dict[str, Any]) -> list[str]:
     lines = [f"{counted(figures['results'], 'result')} of {counted(figures['functions'], 'function')}"]
-    disk = "" if figures["on_disk"] is None else f", {bytes_text(figures['on_disk'])} on the disk"
-    lines.append(f"size      {bytes_text(figures['nbytes'])}{disk}")
-    lines.append(f"saves     {seconds_text(figures['seconds'])}, by one hit on each")
+    disk = "" if figures["on_disk"] is None else f", {size(figures['on_disk'])} on the disk"
+    lines.append(f"size      {size(figures['nbytes'])}{disk}")
+    lines.append(f"saves     {duration(figures['seconds'])}, by one hit on each")
     if figures["oldest"] is not None:
         oldest, newest, used = (span_text(figures[name]) for name in ("oldest", "newest", "used"))
         lines.append(f"written   between {oldest} and {newest} ago; last used {used} ago")
-        idle = bytes_text(figures["idle_nbytes"])
+        idle = size(figures["idle_nbytes"])
         lines.append(f"idle      {counted(figures['idle_results'], 'result')} ({idle}) unused for 30 days")
     where = f" on {figures['file_system']}" if figures["file_system"] else ""
     return [*lines, f"kept by   {figures['store']}{where}"]

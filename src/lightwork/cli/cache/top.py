@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from ... import memory
 from ...errors import InvalidOption
 from ...memory.entries import CacheEntry
+from ...system.units import duration, size
 from ..command import OK, Command, refused_path
-from ..tables import Column, bytes_text, seconds_text, span_text
+from ..tables import Column, span_text
 from ..terminal import Terminal
 from .groups import FunctionTotals, by_function
 from .opening import add_cache, opened
@@ -48,9 +49,9 @@ def _row(found: FunctionTotals) -> tuple[str, ...]:
     return (
         found.function,
         f"{found.results:,}",
-        bytes_text(found.nbytes),
-        seconds_text(found.seconds),
-        seconds_text(found.worth),
+        size(found.nbytes),
+        duration(found.seconds),
+        duration(found.worth),
         span_text(found.unused),
     )
 

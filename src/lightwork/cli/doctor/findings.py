@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ..tables import bytes_text, seconds_text
+from ...system.units import duration, size
 from .measuring import Folder, Measured
 
 __all__ = ["FINE", "PROBLEM", "WARNING", "Finding", "judge"]
@@ -78,16 +78,16 @@ def _cores(measured: Measured) -> Iterator[Finding]:
 def _memory(measured: Measured) -> Iterator[Finding]:
     if measured.memory is None or measured.available is None:
         return
-    words = f"{bytes_text(measured.available)} available of {bytes_text(measured.memory)}"
+    words = f"{size(measured.available)} available of {size(measured.memory)}"
     limit, usable = measured.memory_limit, measured.memory
     if limit is not None and limit < measured.memory:
-        words, usable = f"{words}; the control group allows {bytes_text(limit)}", limit
+        words, usable = f"{words}; the control group allows {size(limit)}", limit
     each = usable / measured.usable
     if min(measured.available, usable) < _GB / 2:
         advice = "workers may be ended by the system: use a smaller n_jobs=, or max_worker_memory="
         yield Finding("memory", WARNING, words, advice)
     elif each < _GB / 2:
-        advice = f"that is {bytes_text(each)} per core: use a smaller n_jobs= for large tasks"
+        advice = f"that is {size(each)} per core: use a smaller n_jobs= for large tasks"
         yield Finding("memory", WARNING, words, advice)
     else:
         yield Finding("memory", FINE, words)
@@ -121,8 +121,8 @@ def _shared_memory(measured: Measured) -> Iterator[Finding]:
         words = "there is none"
         yield Finding("/dev/shm", WARNING, words, "lightwork needs none; multiprocessing and torch do")
         return
-    size, free = measured.shared_memory
-    words = f"{bytes_text(free)} free of {bytes_text(size)}"
+    whole, free = measured.shared_memory
+    words = f"{size(free)} free of {size(whole)}"
     if free < _SMALL_SHM:
         advice = "lightwork needs none; for multiprocessing and torch start the container with --shm-size=1g"
         yield Finding("/dev/shm", WARNING, words, advice)
@@ -165,7 +165,7 @@ def _cache(cache: Folder) -> Finding:
 
 def _room(folder: Folder) -> str:
     files = f", room for {folder.inodes:,} files" if 0 <= folder.inodes < _FEW_INODES else ""
-    return f"{bytes_text(folder.free)} free on {folder.file_system or 'an unknown file system'}{files}"
+    return f"{size(folder.free)} free on {folder.file_system or 'an unknown file system'}{files}"
 
 
 def _speeds(measured: Measured) -> Iterator[Finding]:
@@ -174,7 +174,7 @@ def _speeds(measured: Measured) -> Iterator[Finding]:
         advice = 'Parallel(backend="threads") needs none'
         yield Finding("workers", PROBLEM, f"they cannot be started: {speeds.worker_error}", advice)
     elif speeds.first_result is not None and speeds.next_result is not None:
-        first, following = seconds_text(speeds.first_result), seconds_text(speeds.next_result)
+        first, following = duration(speeds.first_result), duration(speeds.next_result)
         words = f"two start in {first}, and answer in {following}"
         slow = speeds.first_result > _SLOW_START
         advice = "is the machine busy, or Python on a network disk?" if slow else ""
@@ -193,4 +193,4 @@ def _speeds(measured: Measured) -> Iterator[Finding]:
 
 
 def _rate(rate: float) -> str:
-    return f"{bytes_text(rate)}/s"
+    return f"{size(rate)}/s"

@@ -5,8 +5,8 @@ from typing import Any
 
 from ...errors import CorruptFileError
 from ...persistence import verify
+from ...system.units import size
 from ..command import FAILED, OK, Command, Refusal, add_json, refused_path
-from ..tables import bytes_text
 from ..terminal import Terminal
 
 __all__ = ["VERIFY"]
@@ -39,7 +39,7 @@ def _line(found: dict[str, Any]) -> str:
     if not found["whole"]:
         return f"damaged  {found['error']}"
     unknown = ", but its arrays were mapped for writing and have no checksums" * found["changed_in_place"]
-    return f"whole    {found['path']} ({bytes_text(found['nbytes'])}){unknown}"
+    return f"whole    {found['path']} ({size(found['nbytes'])}){unknown}"
 
 
 def _run(given: Namespace, terminal: Terminal) -> int:
