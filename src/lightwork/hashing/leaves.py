@@ -109,11 +109,14 @@ def is_small_array(value: Any) -> bool:
 
 
 def has_no_state(value: object) -> bool:
-    """Whether an instance is nothing but one of its class, such as a sentinel."""
+    """Whether an instance is nothing but one of its class for ever, such as a sentinel.
+
+    One that has no attributes yet may be given some between two calls.
+    """
     cls = type(value)
     plain = cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__
-    slots = any("__slots__" in vars(base) and vars(base)["__slots__"] for base in cls.__mro__)
-    return plain and not slots and not own_attributes(value) and not cls.__flags__ & 1 << 5
+    room = any("__dict__" in vars(base) or vars(base).get("__slots__") for base in cls.__mro__)
+    return plain and not room and not own_attributes(value) and not cls.__flags__ & 1 << 5
 
 
 def leaves(

@@ -28,6 +28,10 @@ class Plain:
 class Slots:
     __slots__ = ("lr", "unset")
     def __init__(self, lr): self.lr = lr
+class Empty:
+    lr = 1
+class Unfilled:
+    __slots__ = ("lr",)
 class Nested:
     def __init__(self, lr): self.inner = {"a": [Plain(lr)]}
 class Locked:
@@ -88,6 +92,11 @@ def test_a_global_counts_by_its_content(made: str) -> None:
         ("Nested(0.1)", "cfg.inner['a'][0].lr = 0.5"),
         ("types.SimpleNamespace(lr=1)", "cfg.lr = 0.5"),
         ("Plain(2).plain", "cfg.__self__.lr = 0.5"),
+        ("Empty()", "cfg.lr = 0.5"),
+        ("Unfilled()", "cfg.lr = 0.5"),
+        ("types.SimpleNamespace()", "cfg.lr = 0.5"),
+        ("[Empty()]", "cfg[0].lr = 0.5"),
+        ("Empty().__eq__", "cfg.__self__.lr = 0.5"),
         ("np.zeros(8)", "cfg[3] = 1"),
         ("[np.zeros(8), threading.Lock()]", "cfg[0][3] = 1"),
     ],
@@ -98,6 +107,15 @@ def test_a_change_from_outside_is_seen(made: str, change: str) -> None:
     key = keys_of(space)
     first = key()
     exec(change, space)
+    assert key() != first
+
+
+def test_a_captured_instance_that_was_empty_is_looked_at_again() -> None:
+    """As one that had attributes from the beginning."""
+    space = job("cfg = Empty()\ndef make(cfg):\n    def f(): return cfg.lr\n    return f\nf = make(cfg)")
+    key = keys_of(space)
+    first = key()
+    space["cfg"].lr = 0.5
     assert key() != first
 
 
