@@ -343,12 +343,13 @@ def test_retries_are_bounded(shape: dict[str, Any], failing: frozenset[int], tim
 def test_only_errors_that_were_named_are_tried_again() -> None:
     """An error of another class is for good at once; a death is tried again whatever was named."""
     retry = Retry(2, on=OSError)
-    assert not retry.allows(ValueError(), 1, 0)
-    assert retry.allows(OSError(), 2, 0)
-    assert not retry.allows(OSError(), 3, 0)
-    assert retry.allows(DEAD, 0, 2)
-    assert not retry.allows(DEAD, 0, 3)
-    assert retry.allows(DEAD, 2, 1), "the two budgets are apart"
+    assert not retry.allows(ValueError(), 1, 0, crashed=False)
+    assert retry.allows(OSError(), 2, 0, crashed=False)
+    assert not retry.allows(OSError(), 3, 0, crashed=False)
+    assert retry.allows(DEAD, 0, 2, crashed=True)
+    assert not retry.allows(DEAD, 0, 3, crashed=True)
+    assert retry.allows(DEAD, 2, 1, crashed=True), "the two budgets are apart"
+    assert not retry.allows(DEAD, 9, 0, crashed=False), "that of a call that the task made is its own error"
 
 
 def test_the_pause_doubles_and_is_spread() -> None:

@@ -70,6 +70,12 @@ Examine: TypeAlias = Callable[[Sequence[Call], int], None]
 
 _SKIPPED = object()
 
+_READING = 5e-3
+"""Seconds of reading after which what was read is sent, and results are handed on, before more is read."""
+
+_GULP = 16
+"""Tasks that are read without a look at the clock: if the input stalls, those before it wait with it."""
+
 
 class Driver:
     """One parallel call from its first task to its last.
@@ -122,6 +128,8 @@ class Driver:
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
+        self._is_slow = False  # the last read has taken long
+        self._put_off: Read | None = None  # asked for by the flow, and not done before others were heard
         self._session = session
         self._flush = session.flush if supports(session, SupportsFlush) else _nothing
         self._cost = session.cost if supports(session, SupportsCost) else _nothing
@@ -187,7 +195,8 @@ class Driver:
 
         Raises the error of a task if the flow is fatal, `CallCancelled`, and what input or observer raise.
         """
-        events = self._heard(self._session.wait(self._patience(timeout)))
+        put_off, self._put_off = self._put_off, None
+        events = self._heard(self._session.wait(self._patience(timeout) if put_off is None else 0.0))
         cost = self._cost()
         if cost is not None:
             self._flow.weigh(cost)
@@ -206,6 +215,10 @@ class Driver:
         try:
             self._feed([*events, *self._due()] if self._later else events)
         finally:  # an error ends the call; what has ended before it counts all the same
+            self._observe(before)
+        if put_off is not None:
+            before = self._done
+            self._feed([self._read_more(put_off)])
             self._observe(before)
         return bool(events)
 
@@ -264,6 +277,8 @@ class Driver:
                     self._send(action)  # type: ignore[arg-type]  # just tested
                 elif kind is Emit:
                     self._emit(action)  # type: ignore[arg-type]  # just tested
+                elif kind is Read and self._is_slow:
+                    self._put_off = action  # type: ignore[assignment]  # just tested
                 elif kind is Read:
                     following = [self._read_more(action)]  # type: ignore[arg-type]  # just tested
                 else:
@@ -309,20 +324,33 @@ class Driver:
 
     def _read_more(self, action: Read) -> Arrived:
         self._flush()
-        count, start = action.count, self._read
+        start = self._read
         self.reading = True
-        begin = self._sheet.clock()
+        begin, until = self._sheet.clock(), time.monotonic() + _READING
         try:
-            calls = [] if self.cancelled else list(islice(self._tasks, count))
+            calls, exhausted = ([], True) if self.cancelled else self._some(action.count, until)
             recall = self._asked_first(calls)
             if recall is not None:
-                return self._look(recall, chain(calls, self._tasks), action, begin)
+                return self._look(recall, calls, action, begin, until)
         finally:
             self.reading = False
-        exhausted = len(calls) < count
+            self._is_slow = time.monotonic() > until
         self._sheet.read(start, len(calls), begin, exhausted=exhausted)
         self._put(start, checked(calls, start))
         return self._arrived(len(calls), exhausted)
+
+    def _some(self, count: int, until: float) -> tuple[list[Any], bool]:  # Any: they were not looked at yet
+        """Up to `count` tasks, fewer if reading them takes long; and whether there are no more."""
+        calls: list[Any] = []
+        while len(calls) < count:
+            wanted = min(count - len(calls), max(1, len(calls)), _GULP)
+            some = list(islice(self._tasks, wanted))
+            calls += some
+            if len(some) < wanted:
+                return calls, True
+            if time.monotonic() > until:
+                break
+        return calls, False
 
     def _arrived(self, count: int, exhausted: bool, known: Sequence[tuple[int, int]] = ()) -> Arrived:
         self._read += count
@@ -339,9 +367,18 @@ class Driver:
             return self._cached
         return None
 
-    def _look(self, recall: Recall, tasks: Iterator[Call], action: Read, begin: float) -> Arrived:
-        """Read tasks of which some may be known. To look for them is part of reading them."""
-        calls, known, exhausted = read(recall, tasks, self._read, count=action.count, most=action.most)
+    def _look(
+        self, recall: Recall, begun: Sequence[Any], action: Read, begin: float, until: float
+    ) -> Arrived:
+        """Read tasks of which some may be known, after those that were begun with.
+
+        To look for them is part of reading them. Any: they were not looked at yet.
+        """
+        tasks = chain(begun, self._tasks)
+        least, most = len(begun), action.most
+        calls, known, exhausted = read(
+            recall, tasks, self._read, count=action.count, least=least, most=most, until=until
+        )
         self._sheet.read(self._read, len(calls), begin, exhausted=exhausted)
         self._put(self._read, calls)
         ranges = [(start, start + len(values)) for start, values in known]

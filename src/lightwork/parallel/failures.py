@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..protocols import Call
 from .task import Resumed
 
-__all__ = ["Failure", "add_note", "all_of", "brief", "describe", "not_a_call"]
+__all__ = ["Failure", "add_note", "all_of", "brief", "describe", "no_end", "not_a_call"]
 
 _LIMIT = 200  # characters of a note
 _LONG = 1e-3  # seconds of a call that is worth the 10 µs that its arguments take to write down
@@ -71,6 +71,20 @@ def add_note(error: BaseException, note: str) -> None:
     # replaced by ours, so the note is what gets lost.
     with contextlib.suppress(AttributeError, TypeError):
         error.add_note(note)
+
+
+def no_end(error: BaseException) -> None:
+    """Refuse an error of a task that would look like the end of the generator that raises it.
+
+    Raises
+    ------
+    RuntimeError
+        It is a `StopIteration` or `StopAsyncIteration`; caused by it, and with its notes.
+    """
+    if isinstance(error, (StopIteration, StopAsyncIteration)):
+        notes = getattr(error, "__notes__", ())
+        refused = RuntimeError(f"a task raised {type(error).__name__}: {'; '.join(notes) or error}")
+        raise refused from error
 
 
 def all_of(errors: list[BaseException], tasks: int) -> BaseException:

@@ -219,7 +219,7 @@ class Flow:
     def _on_failed(self, event: Failed, actions: list[Action]) -> None:
         losses = self._forget(event.slot, event.index, event.index + 1)
         self._sizes.record(1, event.seconds)
-        self._fail(event.index, event.error, max(losses, 0), actions)
+        self._fail(event.index, event.error, max(losses, 0), actions, crashed=False)
 
     def _on_returned(self, event: Returned) -> None:
         self._asked.discard(event.slot)
@@ -252,10 +252,11 @@ class Flow:
                 if losses < MAX_LOSSES:
                     again.append(_Span(start, stop, losses))
                 else:  # one task: suspects are sent alone
-                    self._fail(start, event.error, losses, actions)
+                    self._fail(start, event.error, losses, actions, crashed=is_crash(event.error))
             elif start <= running < stop:
                 again += [_Span(start, running, history), _Span(running + 1, stop, history)]
-                self._fail(running, event.error, max(history, 0) + is_crash(event.error), actions)
+                crashed = is_crash(event.error)
+                self._fail(running, event.error, max(history, 0) + crashed, actions, crashed=crashed)
             else:
                 again.append(_Span(start, stop, history))
             if self._ended:
@@ -295,14 +296,16 @@ class Flow:
                 self._exclusive = None
         return losses
 
-    def _fail(self, index: int, error: BaseException, losses: int, actions: list[Action]) -> None:
-        """A task has failed, with this error if it is no crash, and with so many lost workers in all."""
-        errors = self._errors.pop(index, 0) + (not is_crash(error))
+    def _fail(
+        self, index: int, error: BaseException, losses: int, actions: list[Action], *, crashed: bool
+    ) -> None:
+        """A task has failed, with this error if its worker has not `crashed`; so many were lost in all."""
+        errors = self._errors.pop(index, 0) + (not crashed)
         attempts = errors + losses
-        if self._retry is not None and self._retry.allows(error, errors, losses):
+        if self._retry is not None and self._retry.allows(error, errors, losses, crashed=crashed):
             self._errors[index] = errors
             self._postponed[index] = losses
-            if ran_out_of_memory(error):
+            if crashed and ran_out_of_memory(error):
                 self._greedy.add(index)
             actions.append(Later(index, attempts))
             return

@@ -13,7 +13,7 @@ from ..protocols import Call, Known, Run
 from .around import Around, entered
 from .cancelling import Switch
 from .driver import OnError, checked
-from .failures import Failure, add_note, all_of, describe, not_a_call
+from .failures import Failure, add_note, all_of, describe, no_end, not_a_call
 from .recall import Recall, asked
 from .retrying import Retry, chance
 from .sheet import Sheet
@@ -136,6 +136,7 @@ def run_lazily(
                 sheet.ran(index, call, begin, error)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
+                    no_end(error)
                     raise
                 errors.append(error)
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
@@ -249,7 +250,7 @@ class _Attempts:
             try:
                 return self._run(index, call)
             except Exception as error:
-                if not self._retry.allows(error, self.made, 0):
+                if not self._retry.allows(error, self.made, 0, crashed=False):
                     raise
             self._switch.sleep(self._retry.pause(self.made, chance()))
 

@@ -9,6 +9,7 @@ The flow hears of what is known when tasks arrive; nothing of it is sent, so tha
 known starts no worker.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -43,8 +44,12 @@ class Answers(NamedTuple):
     """Whether there are no more."""
 
 
-def read(recall: Recall, tasks: Iterator[Call], start: int, *, count: int, most: int) -> Answers:
+def read(
+    recall: Recall, tasks: Iterator[Call], start: int, *, count: int, least: int, most: int, until: float
+) -> Answers:
     """Read tasks and ask for each, until `count` of them are not known, or `most` were read.
+
+    Also until a time (`time.monotonic`), if at least `least` were read by then.
 
     Raises
     ------
@@ -64,9 +69,9 @@ def read(recall: Recall, tasks: Iterator[Call], start: int, *, count: int, most:
         else:
             calls.append(answer)  # type: ignore[arg-type]  # the only kind that is left
             unknown += 1
-            if unknown == count:
-                break
-    return Answers(calls, known, len(calls) < most and unknown < count)
+        if unknown == count or (len(calls) >= least and time.monotonic() > until):
+            return Answers(calls, known, False)
+    return Answers(calls, known, len(calls) < most)
 
 
 def asked(recall: Recall, index: int, call: Any) -> "Known | Call":  # Any: not looked at yet

@@ -23,6 +23,7 @@ from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
 from ..protocols import Session
 from .driver import Driver
+from .failures import no_end
 from .stream import Stream
 
 __all__ = ["Channel", "Chunk", "Results", "no_result", "stream"]
@@ -82,22 +83,31 @@ class Results(Stream[Any]):  # Any: results of users' functions
         self._pump = pump
         self._timeout = timeout
         self._chunk: list[Any] = []  # the next value last
+        self._reading = threading.Lock()
         self._finalizer = weakref.finalize(self, _stop, channel, pump)
 
     def __next__(self) -> Any:
         while not self._chunk:
             if self._over:
                 raise StopIteration
+            if not self._reading.acquire(blocking=False):
+                raise ValueError("another thread waits for the next result of this generator: read it in one")
             try:
                 self._refill()
             except BaseException:
                 self.close()
                 raise
+            finally:
+                self._reading.release()
         channel = self._channel
+        try:
+            value = self._chunk.pop()
+        except IndexError:  # another thread took it meanwhile
+            return next(self)
         channel.consumed += 1
         if channel.starved:
             channel.session.wake()
-        return self._chunk.pop()
+        return value
 
     def close(self) -> None:
         """End the call, and wait until its workers are free again. Safe to call twice.
@@ -144,6 +154,7 @@ class Results(Stream[Any]):  # Any: results of users' functions
         if chunk is None:
             self.close()
         elif isinstance(chunk, BaseException):
+            no_end(chunk)
             raise chunk
         else:
             chunk.reverse()

@@ -32,9 +32,13 @@ class Retry(NamedTuple):
     jitter: float = 0.0
     """Spreads the waiting: up to this share of it is taken off or added, between 0 and 1."""
 
-    def allows(self, error: BaseException, errors: int, crashes: int) -> bool:
-        """Whether a task may run again after so many errors and dead workers, the last one being `error`."""
-        if is_crash(error):
+    def allows(self, error: BaseException, errors: int, crashes: int, *, crashed: bool) -> bool:
+        """Whether a task may run again after so many errors and dead workers, the last one being `error`.
+
+        `crashed`: its own worker died. A `WorkerDied` that the task has raised, from a call of its own, is
+        an error like others.
+        """
+        if crashed:
             return crashes <= self.times
         return errors <= self.times and isinstance(error, self.on)
 

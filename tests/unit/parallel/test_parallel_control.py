@@ -34,6 +34,16 @@ def flaky(folder: Path, number: int, failures: int, error: type[Exception] = Val
     return number
 
 
+class _LostItself(WorkerDied):
+    """As a call inside of a task raises it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, pid=1)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _LostItself, self.args
+
+
 def deadly(folder: Path, number: object, deaths: int) -> object:
     if count(folder, number) <= deaths:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -89,10 +99,21 @@ def test_deaths_and_errors_have_budgets_apart(tmp_path: Path) -> None:
     assert failure.attempts == 3
 
 
+@pytest.mark.parametrize(("backend", "workers"), BACKENDS)
+def test_the_death_of_a_worker_of_its_own_is_an_error_of_the_task(
+    tmp_path: Path, backend: str, workers: int
+) -> None:
+    """It was its nested call that lost a worker; it is tried again as often as after other errors."""
+    call = delayed(flaky)(tmp_path, 1, 9, _LostItself)
+    with pytest.raises(WorkerDied):
+        Parallel(workers, backend, retries=2)([call])
+    assert (tmp_path / "1").stat().st_size == 3
+
+
 def test_attempts_wait_and_others_go_on(tmp_path: Path) -> None:
     """While one task waits for its next attempt, the others run: it ends last."""
     parallel = Parallel(
-        n_jobs=2, retries=Retry(1, backoff=1.0), return_as="generator_unordered", batch_size=1
+        n_jobs=2, retries=Retry(1, backoff=3.0), return_as="generator_unordered", batch_size=1
     )
     calls = [delayed(flaky)(tmp_path, number, int(number == 0)) for number in range(30)]
     order = list(parallel(calls))

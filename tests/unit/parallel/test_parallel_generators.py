@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -221,3 +222,56 @@ def test_failures_do_not_stop_the_reading(on_error: Literal["return"]) -> None:
     results = Parallel(2, "threads", return_as="generator", on_error=on_error)(calls)
     numbers = [result for result in results if isinstance(result, int)]
     assert numbers == list(range(0, 200, 3))
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_a_slow_input_holds_up_no_result(backend: str) -> None:
+    """Tasks leave as they come, and results are handed on between two of them."""
+    read = 0
+
+    def slowly() -> Iterator[Call]:
+        nonlocal read
+        for number in range(60):
+            time.sleep(0.02)  # this is what the input takes
+            read += 1
+            yield delayed(square)(number)
+
+    list(Parallel(2, backend)(delayed(square)(number) for number in range(4)))  # so that workers are there
+    results = Parallel(2, backend, return_as="generator")(slowly())
+    assert next(results) == 0
+    assert read < 20
+    assert list(results) == [number * number for number in range(1, 60)]
+
+
+def end_early(number: int, error: type[Exception]) -> int:
+    if number == 5:
+        raise error
+    return number
+
+
+@pytest.mark.parametrize(("backend", "workers"), [("processes", 2), ("threads", 2), ("sequential", 1)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+def test_a_task_cannot_end_the_generator(
+    backend: str, workers: int, mode: ReturnAs, error: type[Exception]
+) -> None:
+    """Raised by the generator as it is, its error would look like the end, and results would be lost."""
+    results = Parallel(workers, backend, return_as=mode)(delayed(end_early)(i, error) for i in range(9))
+    with pytest.raises(RuntimeError, match=r"raised Stop.*Iteration: task 5: end_early") as caught:
+        list(results)
+    assert isinstance(caught.value.__cause__, error)
+
+
+def test_a_second_thread_that_waits_is_refused() -> None:
+    """It would take what the first has waited for; the first goes on."""
+    gate = threading.Event()
+    results = Parallel(2, "threads", return_as="generator")([delayed(gate.wait)(20), delayed(square)(3)])
+    first: list[object] = []
+    reader = threading.Thread(target=lambda: first.append(next(results)))
+    reader.start()
+    with pytest.raises(ValueError, match="another thread waits"):
+        while not first:  # until the first one waits
+            next(results)
+    gate.set()
+    reader.join()
+    assert [*first, *results] == [True, 9]
