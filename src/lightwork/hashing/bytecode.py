@@ -1,10 +1,9 @@
 """What can be read off a code object: its instructions, and the names outside of it that it uses.
 
-Written for the bytecode of CPython 3.11 to 3.13. That of other versions is not read: there every name that
+Written for the bytecode of CPython 3.11 to 3.14. That of other versions is not read: there every name that
 the code could use counts as used, and none as written to. Keys then change more often than they must (a
-function that counts in a global is computed on each call), but no name is missed. To make 3.14 known:
-``LOAD_FAST_BORROW`` and its pairs load locals, ``LOAD_SMALL_INT`` gives the level of an import,
-``BINARY_OP`` 26 is ``BINARY_SUBSCR``.
+function that counts in a global is computed on each call), but no name is missed. To make 3.15 known: the
+lowest bits of the argument of ``IMPORT_NAME`` say whether it is lazy.
 
 Names that code makes up at run time (dictionaries of handlers, attributes of instances) cannot be seen here.
 """
@@ -29,17 +28,26 @@ __all__ = [
     "uses",
 ]
 
-IS_KNOWN = sys.version_info < (3, 14)
+IS_KNOWN = sys.version_info < (3, 15)
 """Whether the bytecode of this Python can be read."""
 
 _EXTENDED_ARG = opcode.EXTENDED_ARG
 _HAS_NAME = frozenset(opcode.hasname)
 _LOCALS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF"))
+# In 3.14 `x[key]` became an operator like `+`; the number is that of ``NB_SUBSCR`` in its ``opcode.h``.
+_SUBSCRIPT = (opcode.opmap["BINARY_OP"], 26) if "BINARY_SUBSCR" not in opcode.opmap else None
+_NUMBERS = frozenset(("LOAD_CONST", "LOAD_SMALL_INT"))
+# Since 3.14 a load may borrow. The compiler finds out late whether it may, so layout leaves traces in that.
+_BORROWED = {
+    opcode.opmap[title]: opcode.opmap["LOAD_FAST"] for title in ("LOAD_FAST_BORROW",) if title in opcode.opmap
+}
 # From 3.13 on two that stand on one line are one. The first variable is in the upper four bits.
 _PAIRS = {
-    opcode.opmap[f"{one}_{two}"]: (opcode.opmap[one], opcode.opmap[two])
-    for one in ("LOAD_FAST", "STORE_FAST")
-    for two in ("LOAD_FAST", "STORE_FAST")
+    opcode.opmap[f"{one}_{two}"]: tuple(
+        _BORROWED.get(opcode.opmap[each], opcode.opmap[each]) for each in (one, two)
+    )
+    for one in ("LOAD_FAST", "LOAD_FAST_BORROW", "STORE_FAST")
+    for two in ("LOAD_FAST", "LOAD_FAST_BORROW", "STORE_FAST")
     if f"{one}_{two}" in opcode.opmap
 }
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
@@ -157,7 +165,7 @@ def placed(code: CodeType) -> list[Placed]:
             at += 1
         pair = _PAIRS.get(operation)
         if pair is None:
-            found.append((start, at, operation, argument))
+            found.append((start, at, _BORROWED.get(operation, operation), argument))
         else:
             found.append((start, at, pair[0], argument >> 4))
             found.append((start, at, pair[1], argument & 15))
@@ -235,6 +243,8 @@ def _stream(code: CodeType) -> list[Instruction]:
     found = []
     for _, _, operation, argument in placed(code):
         title = opcode.opname[operation]
+        if (operation, argument) == _SUBSCRIPT:
+            title = "BINARY_SUBSCR"
         if title in _LOCALS:
             name = variables[argument]
         else:
@@ -340,7 +350,7 @@ def _owner(
 def _imports(code: CodeType, stream: list[Instruction]) -> Iterator[Import]:
     for at, instruction in enumerate(stream):
         if instruction.title == "IMPORT_NAME" and at >= 2:
-            before = stream[at - 2 : at]
-            if all(each.title == "LOAD_CONST" for each in before):
-                level, names = (code.co_consts[each.argument] for each in before)
-                yield Import(level, instruction.name, tuple(names or ()))
+            level, names = stream[at - 2 : at]
+            if level.title in _NUMBERS and names.title == "LOAD_CONST":
+                number = level.argument if level.title != "LOAD_CONST" else code.co_consts[level.argument]
+                yield Import(number, instruction.name, tuple(code.co_consts[names.argument] or ()))

@@ -24,8 +24,15 @@ __all__ = ["encode_code"]
 
 _HAS_CONST = frozenset(opcode.hasconst)
 _JUMPS = frozenset(opcode.hasjrel)
+_BACKWARD = frozenset(
+    number
+    for number, title in enumerate(opcode.opname)
+    if "BACKWARD" in title or title == "END_ASYNC_FOR"  # a jump since 3.14
+)
 _NOP = opcode.opmap["NOP"]
-_LOAD_CONST = opcode.opmap["LOAD_CONST"]
+_CONSTANTS = frozenset(
+    opcode.opmap[title] for title in ("LOAD_CONST", "LOAD_SMALL_INT") if title in opcode.opmap
+)
 _STORE_NAME = opcode.opmap["STORE_NAME"]
 _VERSION = b"%d.%d" % sys.version_info[:2]
 _FLAGS = 0x3BF
@@ -70,8 +77,7 @@ def _normalised(
         if operation in _HAS_CONST:
             argument = constants.setdefault(argument, len(constants))
         elif operation in _JUMPS:
-            back = "BACKWARD" in opcode.opname[operation]
-            argument = numbers[end - argument if back else end + argument]
+            argument = numbers[end - argument if operation in _BACKWARD else end + argument]
         elif place is not None:
             flags = argument - (place << bytecode.name_shift(operation))
             plain.append(flags)
@@ -86,7 +92,7 @@ def _kept(code: CodeType) -> list[Placed]:
     every = [each for each in placed(code) if each[2] != _NOP]
     noise = set()
     for at, ((_, _, before, _), (_, _, operation, argument)) in enumerate(pairwise(every)):
-        is_store = operation == _STORE_NAME and before == _LOAD_CONST
+        is_store = operation == _STORE_NAME and before in _CONSTANTS
         if is_store and code.co_names[argument] in _CLASS_NOISE:
             noise |= {at, at + 1}
     return [each for at, each in enumerate(every) if at not in noise] if noise else every

@@ -70,7 +70,7 @@ _HOLDERS: dict[type, tuple[str, ...]] = {
     MethodType: ("__func__", "__self__"),
     slice: ("start", "stop", "step"),
 }
-WRAPPER_NOISE = frozenset(WRAPPER_ASSIGNMENTS)
+WRAPPER_NOISE = frozenset((*WRAPPER_ASSIGNMENTS, "__annotations__"))
 """What ``functools.update_wrapper`` copies: where a function stands, how it is written and described."""
 
 _FIXED = (tuple, frozenset)

@@ -73,6 +73,13 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         self._longest = 0.0
         self._noted = (0, "")  # the generation and code whose note is known to be kept
 
+    if sys.version_info >= (3, 14):  # where `update_wrapper` copies what makes them, to be run when needed
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "__annotations__":
+                return self.func.__annotations__
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The result of the function for these arguments, kept or computed now."""
         begun = _clock()

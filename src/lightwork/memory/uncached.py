@@ -1,6 +1,7 @@
 """What `Memory(None)` makes of a function: the same names, and nothing is kept."""
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -27,6 +28,13 @@ class UncachedFunction(Generic[P, R]):
         functools.update_wrapper(self, func, updated=copied)
         self.func = func
         self._calls = 0
+
+    if sys.version_info >= (3, 14):  # where `update_wrapper` copies what makes them, to be run when needed
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "__annotations__":
+                return self.func.__annotations__
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function."""

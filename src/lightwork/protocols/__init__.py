@@ -117,6 +117,6 @@ def supports(value: object, protocol: Callable[..., _Protocol]) -> TypeGuard[_Pr
 
 @cache
 def _members(protocol: type) -> tuple[str, ...]:
+    """All are methods or properties: what is only annotated would not be found."""
     bases = [base for base in protocol.__mro__ if Protocol in base.__bases__]
-    names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", ()))}
-    return tuple(sorted(name for name in names if not name.startswith("_")))
+    return tuple(sorted({name for base in bases for name in vars(base) if not name.startswith("_")}))
