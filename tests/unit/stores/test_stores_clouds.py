@@ -133,7 +133,7 @@ def test_an_object_that_has_gone_does_not_keep_others(script: Script, google: Li
 
 
 def test_of_two_who_write_one_blob_the_second_is_done_too(script: Script, azure: Link) -> None:
-    """The blocks of both are gone when the first has ended; what lies there is what the second had, too."""
+    """When one of them has ended the blocks of the other are gone: as if it had been replaced at once."""
 
     def answer(request: Request) -> Answer:
         return Answer(400, "InvalidBlockList") if "comp=blocklist" in request.path else Answer(201)

@@ -140,16 +140,15 @@ class Link:
     def put(self, name: str, content: "Buffer") -> None:
         """Write an object whole, in place of one of its name.
 
-        One that is larger than a piece must be the same whoever writes it: Azure knows the pieces of an
-        upload by the name and their numbers alone, so those of several hosts may become one object.
+        Of several who write it at once any may have the last word.
         """
 
         def write(store: Any) -> bool:  # Any: see `_open`
             try:
                 self._obstore.put(store, name, content, chunk_size=PIECE, max_concurrency=_AT_ONCE)
             except self._errors.GenericError as exc:
-                # Whoever ended first has used up the pieces of all who write at once: what they had is there.
-                # So it is if the answer to our own end got lost, and it was sent again.
+                # Another's upload of the same name ended and took the pieces of ours with it: ours counts as
+                # written before, and replaced. Or it is our own end, sent again since the answer got lost.
                 if _REPLACED not in str(exc):
                     raise
             return True
