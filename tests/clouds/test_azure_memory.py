@@ -75,7 +75,7 @@ def test_limits_are_refused(url: str) -> None:
     """A container has rules of its own for that."""
     for limit in ({"max_bytes": "1GB"}, {"max_items": 3}, {"max_age": "1d"}):
         with pytest.raises(InvalidOption, match="rules of its own"):
-            Memory(url, **limit)  # type: ignore[arg-type] # one at a time
+            Memory(url, **limit)
 
 
 # One that asks for a call that waits for a line; it says when it computes.
