@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 __all__ = ["AzureServer", "GoogleServer"]
@@ -130,6 +131,15 @@ class AzureServer(_Server):
         """What lies in its container, asked for by Microsoft's own client."""
         with BlobServiceClient(self.address, credential=_KEY, api_version=_VERSION) as client:
             return bytes(client.get_blob_client(_CONTAINER, name).download_blob().readall())
+
+
+    def pending(self, name: str) -> int:
+        """How many blocks of an object have arrived whose upload has not ended."""
+        with BlobServiceClient(self.address, credential=_KEY, api_version=_VERSION) as client:
+            try:
+                return len(client.get_blob_client(_CONTAINER, name).get_block_list("uncommitted")[1])
+            except ResourceNotFoundError:
+                return 0
 
 
 class GoogleServer(_Server):

@@ -1,6 +1,9 @@
 """Records in Azure's blobs, against Azurite."""
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +95,31 @@ def test_of_many_who_write_one_large_blob_all_succeed(link: Link) -> None:
     found = link.read("x", 2 * PIECE)
     assert found is not None
     assert bytes(found) in contents
+
+
+_WRITER = """
+import sys
+from lightwork.stores.objects.link import Link
+Link(sys.argv[1], config={}, client_options={}).put("x", bytes(512 << 20))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_writer_leaves_nothing(azure: AzureServer) -> None:
+    """Half of a large object is not there, and does not keep the next one who writes it."""
+    prefix = f"killed/{next(NUMBERS)}"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, azure.url(prefix)], env={**os.environ, **azure.environment}
+    )
+    while not azure.pending(f"{prefix}/x"):
+        assert writer.poll() is None
+    writer.kill()
+    writer.wait()
+    link = Link(azure.url(prefix), **azure.options)
+    assert link.get("x") is None
+    assert list(link.pages("")) == []
+    link.put("x", b"1" * (2 * PIECE))
+    assert link.get("x") == b"1" * (2 * PIECE)
 
 
 @pytest.mark.slow
