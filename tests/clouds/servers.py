@@ -132,7 +132,6 @@ class AzureServer(_Server):
         with BlobServiceClient(self.address, credential=_KEY, api_version=_VERSION) as client:
             return bytes(client.get_blob_client(_CONTAINER, name).download_blob().readall())
 
-
     def pending(self, name: str) -> int:
         """How many blocks of an object have arrived whose upload has not ended."""
         with BlobServiceClient(self.address, credential=_KEY, api_version=_VERSION) as client:

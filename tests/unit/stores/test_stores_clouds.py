@@ -1,7 +1,7 @@
 """What is sent to Google's and Microsoft's storage, and how their answers are understood.
 
-A script answers, word for word as their references say; servers that keep what they are sent are in
-``tests/clouds``.
+A script answers, with the status and the code that each service has for the case; servers that keep what they
+are sent are in ``tests/clouds``.
 """
 
 import json
