@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ENVIRONMENT = @$(if $(PYTHON),$(PYTHON),$(error no Python 3.11 or newer was found: make PYTHON=/path/to/python3)) tools/environment.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test versions check complete format lint types docs exam wheel compat bench torture clean
+.PHONY: help demo test versions check complete format lint types docs exam wheel compat clouds bench torture clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -61,6 +61,13 @@ compat:  ## run the tests of scikit-learn and three more libraries on joblib and
 	$(ENVIRONMENT) test check compat
 	@$(RUN) tools/libraries.py
 
+clouds: VENV := .venv-clouds
+clouds: RUN := .venv-clouds/bin/python
+clouds:  ## run caches in az:// and gs:// against servers that speak their protocols (needs npm)
+	$(ENVIRONMENT) test clouds
+	@npm install --silent --no-fund --no-audit --no-save --prefix $(VENV)/azurite azurite@3.35.0
+	@$(RUN) -m pytest tests/clouds
+
 wheel:  ## build the wheel, install it elsewhere without extras, and use it
 	$(ENVIRONMENT) test check
 	@$(RUN) tools/check_wheel.py
@@ -74,5 +81,5 @@ torture:  ## the long form of the kill, fork, fill and fuzz tests
 	@LIGHTWORK_TORTURE=long $(RUN) -m pytest tests/torture tests/property --timeout=1800 -o faulthandler_timeout=1700
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .venv-versions .venv-compat build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
+	rm -rf $(VENV) .venv-versions .venv-compat .venv-clouds build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/.digits
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

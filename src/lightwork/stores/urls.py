@@ -47,6 +47,11 @@ def checked_url(url: str) -> str:
         raise InvalidOption(f"location={url!r}: give the whole path of a folder, file:///path/to/folder")
     if parts.scheme != "file" and not parts.netloc:
         raise InvalidOption(f"location={url!r} names no bucket: give {parts.scheme}://bucket/prefix")
+    if ":" in parts.netloc:
+        raise InvalidOption(
+            f"location={url!r}: a bucket has no port; the address of a server stands in the environment, "
+            "or in config="
+        )
     words = [word for word in parts.path.split("/") if word]
     if any(parse.unquote(word) in (".", "..") for word in words):
         raise InvalidOption(f"location={url!r}: leave out '.' and '..'")

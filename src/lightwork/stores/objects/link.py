@@ -4,8 +4,10 @@ obstore does the talking, retries with growing pauses that are partly chance, an
 What still fails is `StoreUnavailable`, and then nobody asks for a while (`rest`).
 """
 
+import contextlib
 import errno
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -33,11 +35,14 @@ is cut off costs no more than a piece. Each has 30 s to itself, unless `client_o
 
 _AT_ONCE = 8  # requests of one call; not measured against a real network
 _PAGE = 1000  # objects in one answer; S3 gives no more
+_BATCH = 256  # objects that one request removes at Azure, which takes no more
 _RETRIES = {
     "max_retries": 3,
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
     "retry_timeout": timedelta(seconds=5),
 }
+_REPLACED = "InvalidBlockList"  # Azure's name for it: blocks of an upload that have gone
+_SAID = re.compile(r"(.*?)<\?xml.*?<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", re.DOTALL)
 
 
 class Found(NamedTuple):
@@ -91,8 +96,8 @@ class Link:
         self._threads = HelperThreads()
         self._threads.limit(_AT_ONCE)
         self._open: Callable[[bool], Any]  # Any: a store of obstore; or None, if there is nothing to read yet
-        self._is_folder = urlsplit(url).scheme == "file"
-        if self._is_folder:
+        self._scheme = urlsplit(url).scheme
+        if self._scheme == "file":
             self._open = _Folder(stores, unquote(urlsplit(url).path), trusted).open
         else:
             opened = self._connected(stores, config, client_options)
@@ -133,10 +138,22 @@ class Link:
         return view if whole else None
 
     def put(self, name: str, content: "Buffer") -> None:
-        """Write an object whole, in place of one of its name."""
-        self._write(
-            lambda store: self._obstore.put(store, name, content, chunk_size=PIECE, max_concurrency=_AT_ONCE)
-        )
+        """Write an object whole, in place of one of its name.
+
+        Of several who write it at once any may have the last word.
+        """
+
+        def write(store: Any) -> bool:  # Any: see `_open`
+            try:
+                self._obstore.put(store, name, content, chunk_size=PIECE, max_concurrency=_AT_ONCE)
+            except self._errors.GenericError as exc:
+                # Another's upload of the same name ended and took the pieces of ours with it: ours counts as
+                # written before, and replaced. Or it is our own end, sent again since the answer got lost.
+                if _REPLACED not in str(exc):
+                    raise
+            return True
+
+        self._write(write)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small object, unless there is one of its name already; whether there was none.
@@ -156,7 +173,7 @@ class Link:
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove objects; those that are not there count as removed."""
-        size = 1 if self._is_folder else _PAGE  # in a folder the first that is missing ends a request
+        size = _BATCH if self._scheme == "az" else _PAGE
         for start in range(0, len(names), size):
             self._ask(partial(self._delete, list(names[start : start + size])))
 
@@ -174,7 +191,16 @@ class Link:
         return self._threads.map(function, items)
 
     def _delete(self, names: list[str], store: Any) -> None:  # Any: see `_open`
-        self._obstore.delete(store, names)
+        try:
+            self._obstore.delete(store, names)
+        except FileNotFoundError:
+            if self._scheme == "az":  # the others of its batch are removed all the same
+                return
+            # In a folder and at Google's the first that is missing ends it, and any may be left. One by one,
+            # since `map` may have called us; only others who remove the same at once make us come here.
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    self._obstore.delete(store, name)
 
     def _connected(
         self, stores: Any, config: Mapping[str, str], client_options: Mapping[str, str | bool]
@@ -229,7 +255,7 @@ class Link:
 
     def _answer(self, request: Callable[[Any], T], store: Any) -> T:  # Any: see `_open`
         """What a request gives. An interrupt (Ctrl-C) does not wait for it: obstore looks for no signals."""
-        return request(store) if self._is_folder else interruptibly(partial(request, store))
+        return request(store) if self._scheme == "file" else interruptibly(partial(request, store))
 
     def _failed(self, code: int, exc: Exception, *, lasted: float = 0.0) -> StoreUnavailable:
         failure = StoreUnavailable(code, f"the cache in {self._url!r} cannot be reached: {_first_line(exc)}")
@@ -287,5 +313,10 @@ RUNTIME = _Runtime()
 
 
 def _first_line(exc: BaseException) -> str:
+    """What went wrong. Of an answer in XML its code and its message, which cutting it short would lose."""
     text = str(exc).partition("\n\nDebug source")[0]
+    said = _SAID.match(text)
+    if said is not None:
+        before, code, message = (" ".join(part.split()) for part in said.groups())
+        return f"{before[:200]} {code}: {message[:200]}"
     return " ".join(text.split())[:300] or type(exc).__name__
