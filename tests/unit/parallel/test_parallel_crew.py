@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lightwork.compat.joblib.crew import Crew
+from lightwork.parallel.crew import Crew
 from lightwork.protocols import Batch, Done, Event, Returned, SessionRequest, Tell
 from lightwork.protocols.engines import Run
 
