@@ -138,6 +138,7 @@ class Crew:
         """``None`` if none runs."""
         self._rests = False
         self._closed = False
+        self._over = threading.Event()
 
     @property
     def error(self) -> BaseException | None:
@@ -202,7 +203,8 @@ class Crew:
         elif not self._is_pump():
             self._session.wake()
             if wait and not (self._member is not None and self._member.is_inside()):
-                pump.join(_PATIENCE if abort else None)
+                # Not `join`, which in some Pythons takes the thread for dead after a Ctrl-C.
+                self._over.wait(_PATIENCE if abort else None)
 
     # -- who waits --------------------------------------------------------------------------------------
 
@@ -292,9 +294,11 @@ class Crew:
                 if broken is not None or not future.cancel():
                     with suppress(InvalidStateError):  # it was cancelled
                         future.set_exception(self._error)
+            self._over.set()
 
     def _assign(self) -> None:
         """Give what waits to those who have least."""
+        self._jobs.ripen()  # here alone: what waits for a worker was offered to all
         while not self._aborted and self._error is None:
             # One that was asked to give work back gets none before it has reported: it has a long task.
             free = [slot for slot, asked in enumerate(self._asked) if not asked]

@@ -121,22 +121,30 @@ class Jobs:
             job.slot = -1
             heappush(self._later, (time.monotonic() + seconds, job))
 
+    def ripen(self) -> None:
+        """Let those wait for a worker whose pause is over."""
+        with self.lock:
+            now = time.monotonic()
+            while self._later and self._later[0][0] <= now:
+                heappush(self._waiting, heappop(self._later)[1])
+
     def pause(self) -> float | None:
         """Seconds until the next of those that pause is due; ``None`` if none does."""
         with self.lock:
-            self._ripen()
             return max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
 
     def next(self, slot: int) -> Job | None:
         """The job that a worker gets now, noted as sent to it."""
         with self.lock:
-            self._ripen()
             while self._waiting:
                 job = heappop(self._waiting)
-                if not job.is_claimed and job.begin():
+                if job.is_claimed:
+                    continue
+                if job.begin():
                     job.slot = slot
                     self._sent[job.index] = job
                     return job
+                job.end()  # it was cancelled
         return None
 
     def claim(self, job: Job) -> bool:
@@ -168,9 +176,3 @@ class Jobs:
             jobs = [*self._sent.values(), *self.unsent()]
             self._waiting, self._later, self._sent = [], [], {}
         return [job for job in jobs if not job.is_claimed]
-
-    def _ripen(self) -> None:
-        """Let those wait for a worker whose pause is over."""
-        now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
-            heappush(self._waiting, heappop(self._later)[1])

@@ -6,14 +6,17 @@ hours, cannot ask for.
 """
 
 import pickle
-from typing import Any
+from typing import Any, Final
 
 from ..errors import UnpicklableError
 from ..parcel.parcels import join, split
-from ..protocols import Call, Run, Tell
+from ..protocols import Buffer, Call, Run, Tell
 from ..system.segments import PublishedMap
 
 __all__ = ["Unsealing", "seal"]
+
+_BESIDE: Final = 64 << 10
+"""Bytes of a buffer that travels beside its call, and is the one thing that ``mmap_mode="r"`` is about."""
 
 
 def seal(call: Call) -> Call:
@@ -44,14 +47,15 @@ def _named(
     return error
 
 
-def _kept(buffer: memoryview) -> pickle.PickleBuffer:
+def _kept(buffer: memoryview) -> pickle.PickleBuffer | bytearray:
     """The bytes as they are now. What `share` has published cannot change, and sessions know it again."""
     if isinstance(buffer.obj, PublishedMap):
         return pickle.PickleBuffer(buffer.obj)
-    return pickle.PickleBuffer(bytearray(buffer))
+    copy = bytearray(buffer)
+    return pickle.PickleBuffer(copy) if len(copy) >= _BESIDE else copy
 
 
-def _sealed(skeleton: bytes, *buffers: memoryview) -> Call:
+def _sealed(skeleton: bytes, *buffers: Buffer) -> Call:
     """The call, rebuilt."""
     call: Call = join(skeleton, buffers)
     return call
