@@ -110,7 +110,8 @@ class Executor(concurrent.futures.Executor):
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
         self._retry = parse_retries(retries)
         self._task_timeout = parse_task_timeout(task_timeout, self._engine)
-        self._asked = checked(wanted, self._engine, self.n_jobs, settings)
+        # Of two or more workers none is the caller's own thread; here the only one is not, either.
+        self._asked = checked(wanted, self._engine, 2, settings)
         self._capture: CaptureOutput = parse_capture(capture_output, self._engine)
         self._context = copy_context()
         self._lock = threading.RLock()
@@ -195,7 +196,7 @@ class Executor(concurrent.futures.Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """As `shutdown`; but an error that ends the program, such as Ctrl-C, ends the calls as well."""
+        """As `shutdown`; but what is no `Exception`, such as Ctrl-C, ends the calls as well."""
         try:
             if error is None or isinstance(error, Exception):
                 self.shutdown()
