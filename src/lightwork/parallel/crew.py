@@ -323,7 +323,8 @@ class Crew:
                 for index, value in enumerate(values, start):
                     self._answered(index).end().set_result(value)
             case Failed(index=index, error=error):
-                self._fail(self._answered(index), error, error)
+                # After an initializer has failed so do the calls of its worker, for no reason of their own.
+                self._fail(self._answered(index), error, self._error or error)
             case Returned(slot=slot, start=start, stop=stop):
                 for index in range(start, stop):
                     self._jobs.add(self._parted(index))

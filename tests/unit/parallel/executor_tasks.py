@@ -91,5 +91,6 @@ def set_ups() -> tuple[int, list[int]]:
     return os.getpid(), list(COUNT)
 
 
-def fail_to_set_up() -> None:
+def fail_to_set_up(gate: str) -> None:
+    through(gate)
     raise ConnectionError("no database")

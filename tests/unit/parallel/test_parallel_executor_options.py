@@ -115,10 +115,11 @@ def test_an_initializer_runs_once_in_each_worker(backend: str) -> None:
 
 
 @BOTH
-def test_a_failing_initializer_breaks_the_executor(backend: str) -> None:
+def test_a_failing_initializer_breaks_the_executor(backend: str, gate: str) -> None:
     """All calls have its error, and no other is taken."""
-    with Executor(1, backend, initializer=tasks.fail_to_set_up) as executor:
+    with Executor(1, backend, initializer=tasks.fail_to_set_up, initargs=(gate,)) as executor:
         futures = [executor.submit(square, x) for x in range(4)]
+        let_through(gate)
         for future in futures:
             with pytest.raises(ConnectionError, match="no database"):
                 future.result(30)
