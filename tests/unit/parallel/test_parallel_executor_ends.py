@@ -193,6 +193,7 @@ def test_many_calls_leave_nothing() -> None:
             assert {future.result(30) for future in futures} == {100}
 
         def figures() -> tuple[int, int, int]:
+            wait_for_pumps()
             gc.collect()
             return len(os.listdir("/proc/self/fd")), threading.active_count(), len(gc.get_objects())
 
