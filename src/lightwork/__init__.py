@@ -3,6 +3,7 @@
 ==================================  =====================================================================
 `Memory`                            a function's results kept on disk; a call made before costs microseconds
 `Parallel`, `delayed`               a loop over all cores, by changing one line
+`Executor`                          single calls, submitted while others run
 `dump`, `load`, `open`              any object in a file, as fast as the disk; or parts of it
 `hash`                              one key for one value, the same in every process
 ==================================  =====================================================================
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .hashing import File, explain_hash, hash, register_hash
     from .memory import MemorizedResult, Memory, expires_after, register_store_backend
     from .parallel import (
+        Executor,
         Failure,
         Parallel,
         Retry,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .system.cpu import cpu_count
 
 _HOMES = {
+    "Executor": "parallel",
     "Failure": "parallel",
     "File": "hashing",
     "MemorizedResult": "memory",
@@ -67,6 +70,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Executor",
     "Failure",
     "File",
     "MemorizedResult",

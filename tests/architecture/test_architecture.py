@@ -185,6 +185,7 @@ def test_the_library_prints_nothing() -> None:
 def test_public_names_are_a_list() -> None:
     """The surface is what is written here: adding a name is a decision, not an accident."""
     assert sorted(lightwork.__all__) == [
+        "Executor",
         "Failure",
         "File",
         "MemorizedResult",

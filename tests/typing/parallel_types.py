@@ -1,8 +1,10 @@
 """What calls of `Parallel` return; checked by mypy and pyright, never run."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, as_completed
 from typing import Any, Literal, assert_type
 
-from lightwork import Failure, Parallel, delayed
+from lightwork import Executor, Failure, Parallel, delayed
 from lightwork.parallel.options import ReturnAs
 from lightwork.parallel.stream import Stream
 
@@ -68,3 +70,18 @@ assert_type(Parallel(on_error="return").map(double, range(3)), list[int | Failur
 
 Parallel(return_as="tuple")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 Parallel(on_error="ignore")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+
+# Single calls: parameters and results are those of the function.
+with Executor(2, "threads", retries=1) as executor:
+    assert_type(executor, Executor)
+    future = executor.submit(half, 3, by=4.0)
+    assert_type(future, Future[float])
+    assert_type(future.result(timeout=1), float)
+    executor.submit(half, "3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    executor.submit(half, 3, to=4.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    assert_type(executor.prioritized(2).submit(double, 3), Future[int])
+    assert_type(executor.map(double, [1, 2], buffersize=1), Iterator[int])
+    for done in as_completed([executor.submit(double, 3)]):
+        assert_type(done, Future[int])
+    Executor(max_workers=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

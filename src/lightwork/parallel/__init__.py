@@ -18,6 +18,9 @@
 `checkpoint`       those that an earlier run has kept
 `capsules`         tasks that failed, in files from which they can be run again
 `sharing`          objects that are sent to each worker once
+`executor`         the class `Executor`: single calls. `crew`: the workers that run them, `jobs`: what they
+                   hold of each, `sealing`: calls as bytes, `mapping`: `Executor.map`
+`requesting`       what `Parallel` and `Executor` ask of engines
 `around`           what a call does around its tasks: layers that `task` enters, and who hears them
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
                    `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
         capsules,
         carried,
         checkpoint,
+        crew,
         descriptors,
         displays,
         driver,
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
         recall,
         records,
         report,
+        requesting,
         results,
         retrying,
         routed_output,
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from .capsules import Capsule, read_capsule
     from .config import effective_n_jobs, parallel_config
     from .contexts import register_context
+    from .executor import Executor
     from .failures import Failure
     from .parallel import Parallel
     from .retrying import Retry
@@ -85,6 +91,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Capsule",
+    "Executor",
     "Failure",
     "Parallel",
     "Retry",
@@ -97,6 +104,7 @@ __all__ = [
     "capsules",
     "carried",
     "checkpoint",
+    "crew",
     "delayed",
     "descriptors",
     "displays",
@@ -118,6 +126,7 @@ __all__ = [
     "records",
     "register_context",
     "report",
+    "requesting",
     "results",
     "retrying",
     "routed_output",
@@ -139,6 +148,7 @@ __getattr__ = on_first_use(
     parts=__all__,
     names={
         "Capsule": "capsules",
+        "Executor": "executor",
         "Failure": "failures",
         "Parallel": "parallel",
         "Retry": "retrying",

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, SupportsInt
 
 from .. import parallel  # its `driver`, `flow` and so on are loaded by the first call
 from ..errors import AlreadyRunning, ParallelError, ParallelWarning
-from ..protocols import Call, Engine, ForeignWorkers, SessionRequest, SupportsSubmit, SupportsWarmUp, supports
+from ..protocols import Call, Engine, ForeignWorkers, SupportsSubmit, SupportsWarmUp, supports
 from ..system import log
-from ..system.computing import COMPUTING
 from ..system.cpu import share_of
 from ..system.optional import loaded
 from .calls import LIST, RAISE, E_co, TypedCalls, W_co
@@ -46,7 +45,6 @@ from .options import (
     read_ahead,
     refuse_memmapping,
 )
-from .task import TaskRunner, nesting_level
 
 if TYPE_CHECKING:
     from .around import Around
@@ -405,8 +403,6 @@ class Parallel(TypedCalls[W_co, E_co]):
         switch, total, watch, recall, check = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
-        inner = self._workers.inner
-        share = inner or share_of(workers)
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
@@ -416,17 +412,19 @@ class Parallel(TypedCalls[W_co, E_co]):
             fatal=self.on_error == "raise",
             retry=self._retry,
         )
-        rules = {} if self._engine.shares_memory else parallel.carried.hash_rules()
+        share = self._workers.inner or share_of(workers)
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
-        layers = [feature.layer for feature in around if feature.layer is not None]
-        runner = TaskRunner(nesting_level() + 1, COMPUTING.get(), rules, layers, share)
-        # Threads have the caller's own objects, whether they may be written to or not.
-        is_read_only = self._read_only and not self._engine.shares_memory
-        asked = {"task_timeout": self.task_timeout, "read_only": is_read_only}
-        options = {name: value for name, value in asked.items() if value}
-        options |= self._workers.options(workers)
-        timed = self._trace is not None
-        session = self._engine.open(SessionRequest(workers, runner, inner, options, timed))
+        request = parallel.requesting.request_for(
+            self._engine,
+            workers,
+            self._workers,
+            around,
+            share=share,
+            task_timeout=self.task_timeout,
+            read_only=self._read_only,
+            timed=self._trace is not None,
+        )
+        session = self._engine.open(request)
         driver = parallel.driver.Driver(
             tasks,
             session,

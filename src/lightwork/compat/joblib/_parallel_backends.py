@@ -15,13 +15,13 @@ from typing import Any
 
 from ...engines.registry import engine
 from ...engines.workers.environment import NUMERIC_LIMITS
+from ...parallel.crew import Crew
 from ...parallel.task import TaskRunner
 from ...protocols import SessionRequest
 from ...system.optional import loaded
 from ._batching import AutoBatchingMixin
 from ._multiprocessing_helpers import mp
 from ._utils import _retrieve_traceback_capturing_wrapped_call, _TracebackCapturingWrapper
-from .crew import Crew
 from .executor import MemmappingExecutor, get_memmapping_executor
 from .externals.loky import cpu_count
 from .externals.loky.process_executor import PLACE, ShutdownExecutorError

@@ -14,6 +14,7 @@ from typing import Any, Final
 from .....engines.registry import engine
 from .....errors import EngineError, RemoteTraceback, WorkerDied
 from .....hashing.digests import BLAKE3
+from .....parallel.crew import Answer, Crew
 from .....parallel.initializing import RemoteInitializer
 from .....parallel.task import Layer, TaskRunner
 from .....parcel.parcels import split
@@ -22,7 +23,6 @@ from .....system.cpu import share_of
 from .....system.optional import installed
 from ..._memmapping_reducer import Results
 from ..._utils import _ExceptionWithTraceback
-from ...crew import Answer, Crew
 from .backend.context import cpu_count
 from .backend.reduction import dumps
 
@@ -211,7 +211,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         try:
             data = dumps((fn, args, kwargs), self.reducers())
         except Exception as error:  # noqa: BLE001 - pickling runs users' code; it is the result of this call
-            failed = Answer()
+            failed: Answer[Any] = Answer()
             problem = pickle.PicklingError("Could not pickle the task to send to the workers.")
             failed.set_exception(_caused(problem, error))
             return failed

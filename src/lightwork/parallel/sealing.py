@@ -1,0 +1,85 @@
+"""A call as bytes, which are what it was when it was submitted, whatever becomes of its arguments.
+
+Workers of executors import this module. In a call of `Parallel` arguments are known again, so that what
+many tasks share travels once; that holds for as long as nobody changes them, which an executor, open for
+hours, cannot ask for.
+"""
+
+import pickle
+from typing import Any, Final
+
+from ..errors import UnpicklableError
+from ..parcel.parcels import join, split
+from ..protocols import Buffer, Call, Run, Tell
+from ..system.segments import PublishedMap
+
+__all__ = ["Unsealing", "seal"]
+
+_BESIDE: Final = 64 << 10
+"""Bytes of a buffer that travels beside its call, and is the one thing that ``mmap_mode="r"`` is about."""
+
+
+def seal(call: Call) -> Call:
+    """The call as one of bytes, for runners that have `Unsealing`.
+
+    Raises
+    ------
+    UnpicklableError
+        A part of it cannot be pickled; the message names it.
+    """
+    function, args, kwargs = call
+    try:
+        parcel = split(call, by_value=True, path="call")
+    except UnpicklableError as error:
+        raise _named(function, args, kwargs, error) from error
+    return _sealed, (parcel.skeleton, *map(_kept, parcel.buffers)), {}
+
+
+def _named(
+    function: object, args: tuple[Any, ...], kwargs: dict[str, Any], error: UnpicklableError
+) -> UnpicklableError:
+    """The error that calls the parts of a call what users call them."""
+    for name, part in {"function": function, "args": args, **kwargs}.items():
+        try:
+            split(part, by_value=True, path=name)
+        except UnpicklableError as named:
+            return named
+    return error
+
+
+def _kept(buffer: memoryview) -> pickle.PickleBuffer | bytearray:
+    """The bytes as they are now. What `share` has published cannot change, and sessions know it again."""
+    if isinstance(buffer.obj, PublishedMap):
+        return pickle.PickleBuffer(buffer.obj)
+    copy = bytearray(buffer)
+    return pickle.PickleBuffer(copy) if len(copy) >= _BESIDE else copy
+
+
+def _sealed(skeleton: bytes, *buffers: Buffer) -> Call:
+    """The call, rebuilt."""
+    call: Call = join(skeleton, buffers)
+    return call
+
+
+class Unsealing:
+    """A `Layer` that rebuilds calls. It must be the outermost: the others know nothing of seals."""
+
+    __slots__ = ()
+
+    def enter(self, inner: Run, tell: Tell) -> Run:
+        """What runs a sealed call."""
+
+        def run(index: int, call: Call) -> Any:  # Any: the result of the user's function
+            rebuild, parts, _ = call
+            try:
+                call = rebuild(*parts)
+            except Exception as error:  # users' code
+                raise UnpicklableError(
+                    f"call {index} cannot be rebuilt in the worker: {type(error).__name__}: {error}"
+                ) from error
+            return inner(index, call)
+
+        return run
+
+    def leave(self) -> None:
+        """Nothing was changed."""
