@@ -21,7 +21,7 @@ from contextvars import Context, ContextVar
 from functools import partial
 from typing import Any, Final
 
-from ..errors import EngineError, WorkerDied
+from ..errors import EngineError
 from ..protocols import (
     Batch,
     Call,
@@ -40,7 +40,7 @@ from ..system.optional import loaded
 from .driver import Listener
 from .initializing import Broken
 from .jobs import Answer, Job, Jobs
-from .retrying import Retry, chance
+from .retrying import Retry, chance, is_crash
 
 __all__ = ["DEPTH", "Answer", "Crew", "Member"]
 
@@ -324,7 +324,7 @@ class Crew:
                     self._answered(index).end().set_result(value)
             case Failed(index=index, error=error):
                 # After an initializer has failed so do the calls of its worker, for no reason of their own.
-                self._fail(self._answered(index), error, self._error or error)
+                self._fail(self._answered(index), error, self._error or error, crashed=False)
             case Returned(slot=slot, start=start, stop=stop):
                 for index in range(start, stop):
                     self._jobs.add(self._parted(index))
@@ -349,18 +349,16 @@ class Crew:
         self._asked[job.slot] = False  # not before: a session that gives nothing back answers at once
         return job
 
-    def _fail(self, job: Job, error: BaseException, reported: BaseException) -> None:
-        if self._may_try_again(job, error):
+    def _fail(self, job: Job, error: BaseException, reported: BaseException, *, crashed: bool) -> None:
+        if self._may_try_again(job, error, crashed):
             self._jobs.postpone(job, self._retry.pause(job.errors + job.crashes, chance()))
         else:
             job.end().set_exception(reported)
 
-    def _may_try_again(self, job: Job, error: BaseException) -> bool:
-        if isinstance(error, WorkerDied):
-            job.crashes += 1
-        else:
-            job.errors += 1
-        return self._retry.allows(error, job.errors, job.crashes)
+    def _may_try_again(self, job: Job, error: BaseException, crashed: bool) -> bool:
+        job.crashes += crashed
+        job.errors += not crashed
+        return self._retry.allows(error, job.errors, job.crashes, crashed=crashed)
 
     def _lose(self, slot: int, running: int | None, error: BaseException) -> None:
         """The worker's task fails. If none ran, all that it had are suspects, and are sent again."""
@@ -369,7 +367,7 @@ class Crew:
             self._parted(job.index)
             job.losses += running is None
             if job.index == running or job.losses >= _MAX_LOSSES:
-                self._fail(job, error, self._explain(error))
+                self._fail(job, error, self._explain(error), crashed=is_crash(error))
             else:
                 self._jobs.add(job)
 
