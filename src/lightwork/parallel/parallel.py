@@ -438,6 +438,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             observer=watch.progress,
             listener=parallel.around.listener(around),
             recall=recall,
+            asks=self._workers.initializer is None or self._engine.shares_memory,
             examine=parallel.features.refusal(),
             check=check,
             total=total,

@@ -248,7 +248,8 @@ def test_a_kept_result_is_that_of_the_content_tasks_were_given(
     """Workers get what was shared, tasks of this process what it is now; the key is of that."""
 
     def run(shared: Any) -> list[int]:
-        return Parallel(2, backend, checkpoint=tmp_path)(kind([delayed(look_up)(shared, "x")]))
+        results: list[int] = Parallel(2, backend, checkpoint=tmp_path)(kind([delayed(look_up)(shared, "x")]))
+        return results
 
     table = {"x": 1}
     shared = share(table)
