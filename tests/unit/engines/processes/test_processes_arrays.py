@@ -219,7 +219,9 @@ def test_a_buffer_that_cannot_be_placed_fails_its_task_alone() -> None:
         assert isinstance(item, memoryview)
         return item
 
-    frame = Frame(STREAM, 0, 1, 0, 3, memoryview(body), [memoryview(item) for item in buffers])
+    frame = Frame(
+        STREAM, 0, 1, 0, 3, memoryview(body), [item for item in buffers if not isinstance(item, int)]
+    )
     take = calls(frame, {0: both}, place)
     with pytest.raises(UnpicklableError, match="no descriptor"):
         take()
