@@ -226,9 +226,16 @@ class CallKeys:
             return {}
         return {_shown(name): values[place] for place, name in self._kept}
 
-    def parts(self, call: "CallKey") -> dict[str, bytes]:
-        """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names."""
-        found = self._tracker.parts(call.met)
+    def code(self) -> bytes:
+        """What `CallKey.code` is for arguments without functions and classes in them."""
+        return self._code([])
+
+    def parts(self, call: "CallKey | None" = None) -> dict[str, bytes]:
+        """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names.
+
+        Without a `call` those of `code`.
+        """
+        found = self._tracker.parts(() if call is None else call.met)
         return found if self.depends is None else {**self.depends.parts(), **found}
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from . import (
         asynchronous,
         backends,
+        basis,
         bounds,
         compression,
         course,
@@ -55,6 +56,7 @@ __all__ = [
     "UncachedFunction",
     "asynchronous",
     "backends",
+    "basis",
     "bounds",
     "compression",
     "course",

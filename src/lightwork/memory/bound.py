@@ -8,6 +8,7 @@ from .facts import Metadata
 from .shelved import AnyResult, MemorizedResult, NotMemorizedResult
 
 if TYPE_CHECKING:
+    from .basis import Basis
     from .cached import CachedFunction
     from .plan import Plan
     from .reasons import Explanation
@@ -82,6 +83,14 @@ class BoundCachedFunction(Generic[S, P, R_co]):
     def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R_co:
         """As `CachedFunction.resume`."""
         return self.__func__.resume(key, (self.__self__, *args), kwargs)
+
+    def basis(self) -> "Basis":
+        """As `CachedFunction.basis`."""
+        return self.__func__.basis()
+
+    def differing(self, basis: "Basis") -> list[str]:
+        """As `CachedFunction.differing`."""
+        return self.__func__.differing(basis)
 
     def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `CachedFunction.check_call_in_cache`."""

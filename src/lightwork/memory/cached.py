@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..hashing.calls import CallKey
     from ..hashing.dependencies import Dependencies
     from ..hashing.depends import DependsOn
+    from .basis import Basis
     from .plan import Plan
     from .reasons import Explanation
     from .stats import CallStats
@@ -98,7 +99,8 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
     def recall(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         """The result of a call as `Known` if it is kept; else the key for `resume`, or ``None``.
 
-        ``None`` also for arguments of more than 256 KiB: `Parallel`, which asks, has workers to hash those.
+        The key is empty if it is to be made anew. ``None`` for arguments of more than 256 KiB: `Parallel`,
+        which asks, has workers to hash those.
         """
         if not memory.sizes.are_small(*args, *kwargs.values(), limit=_SMALL):
             return None
@@ -106,14 +108,22 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         if value is not ABSENT:
             return Known(value)
         # What the key says of functions and classes in the arguments is told by those, where they arrive.
-        return None if call.met else tuple(call[:-1])
+        return () if call.met else tuple(call[:-1])
 
     def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R_co:
         """The result of a call that `recall` gave a key for, without making the key again."""
-        call = self._keys.carried(key)
-        if call is None:  # this process has another version of the code
+        call = self._keys.carried(key) if key else None
+        if call is None:  # or a call before this one has changed what the function holds
             return self(*args, **kwargs)
         return self._miss(call, args, kwargs)
+
+    def basis(self) -> "Basis":
+        """What results depend on beside the arguments, as it is in this process, for `differing`."""
+        return memory.basis.basis_of(self._keys)
+
+    def differing(self, basis: "Basis") -> list[str]:
+        """The names of what is another one here than in the process that made `basis`."""
+        return memory.basis.differing(self._keys, basis)
 
     @overload
     def __get__(self, instance: None, owner: type) -> "CachedFunction[P, R_co]": ...

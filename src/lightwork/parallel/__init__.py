@@ -17,7 +17,7 @@
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
 `capsules`         tasks that failed, in files from which they can be run again
-`sharing`          objects that are sent to each worker once
+`sharing`          objects that are sent to each worker once; `given`: as what they count in keys
 `executor`         the class `Executor`: single calls. `crew`: the workers that run them, `jobs`: what they
                    hold of each, `sealing`: calls as bytes, `mapping`: `Executor.map`
 `requesting`       what `Parallel` and `Executor` ask of engines
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         features,
         flow,
         gauge,
+        given,
         global_seeding,
         hearing,
         loop,
@@ -113,6 +114,7 @@ __all__ = [
     "features",
     "flow",
     "gauge",
+    "given",
     "global_seeding",
     "hearing",
     "loop",

@@ -14,6 +14,7 @@ from .. import hashing, parallel, parcel, stores
 from ..errors import ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
 from ..protocols import FUNCTION_BYTES, Call, Known, Record, Store
 from .failures import add_note, describe, not_a_call
+from .given import Given
 from .sheet import Sheet
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ __all__ = ["Checkpoint", "open_checkpoint"]
 _OURS = b"lightwork checkpoint\n"
 
 
-def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None, sheet: Sheet) -> "Checkpoint":
+def open_checkpoint(
+    path: str, tasks: Iterable[Call], seed: int | None, sheet: Sheet, given: Given
+) -> "Checkpoint":
     """The checkpoint of a call that begins now. With a `seed` it is part of each key.
 
     The tasks of a list are identified here, those of any other input when they are read. The `sheet` hears
-    how long that takes.
+    how long that takes. Shared objects among the arguments count as they are `given`.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def open_checkpoint(path: str, tasks: Iterable[Call], seed: int | None, sheet: S
     # Now, and not after hours of work that could not be kept.
     store.put(hashing.digests.BLAKE3.of(_OURS), Record(b"", [], b"{}"))
     by_index = None if seed is None else partial(parallel.seeding.digest, seed)
-    checkpoint = Checkpoint(store, seed=by_index)
+    checkpoint = Checkpoint(store, given, seed=by_index)
     if isinstance(tasks, list | tuple):
         begin = sheet.clock()
         checkpoint.identify(tasks)
@@ -56,12 +59,15 @@ class Checkpoint:
     ----------
     store
         Where they are kept.
+    given
+        What tasks are given in the place of handles.
     seed
         By the index of a task: what its result depends on beside its call. It is part of its key.
     """
 
-    def __init__(self, store: Store, *, seed: Callable[[int], bytes] | None = None) -> None:
+    def __init__(self, store: Store, given: Given, *, seed: Callable[[int], bytes] | None = None) -> None:
         self._store = store
+        self._given = given
         self._seed = seed
         # By the id of the function, which is kept with it: so nothing else gets that id.
         self._functions: dict[int, tuple[CallKeys, Any]] = {}  # Any: users' functions
@@ -116,7 +122,8 @@ class Checkpoint:
         function, args, kwargs = call
         try:
             keys, _ = self._functions.get(id(function)) or self._register(function)
-            key = keys.key(args, kwargs) + _said_of(function)
+            with self._given.counted():
+                key = keys.key(args, kwargs) + _said_of(function)
         except UnhashableError as error:
             raise UnhashableError(
                 f"{describe(index, call)} cannot be found again in a checkpoint: {error}"

@@ -104,6 +104,9 @@ class Driver:
     recall
         Asked for results before tasks are sent, and told those of tasks that were. Without one, functions
         that remember their results are asked.
+    asks
+        Whether functions that remember are asked where there is no `recall`. Not if what they depend on is
+        set in the workers: then only those can tell what is known.
     examine
         Gets the calls as they are read; what it raises ends the call.
     check
@@ -123,6 +126,7 @@ class Driver:
         observer: Observer | None = None,
         listener: Listener | None = None,
         recall: Recall | None = None,
+        asks: bool = True,
         examine: Examine | None = None,
         check: "MutationCheck | None" = None,
         total: int | None = None,
@@ -146,6 +150,7 @@ class Driver:
         self._observer = observer
         self._listener = listener
         self._recall = recall
+        self._asks = asks
         self._cached = CachedCalls()
         self._examine = examine
         self._check = check
@@ -363,7 +368,7 @@ class Driver:
         if self._recall is not None:
             return self._recall
         first = calls[0] if calls else None
-        if isinstance(first, tuple) and first and self._cached.can_tell(first):
+        if self._asks and isinstance(first, tuple) and first and self._cached.can_tell(first):
             return self._cached
         return None
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..errors import ArgumentChanged
 from ..hashing.values import token_of
 from ..protocols import Call, StatelessCallable
+from .given import Given
 from .task import Resumed
 
 __all__ = ["MutationCheck"]
@@ -27,9 +28,15 @@ class MutationCheck:
 
     An argument is looked at whenever a task that has it is read, and at the end of the call if it still
     exists. Nothing is kept alive for it but what Python cannot refer to weakly: lists, tuples, dicts.
+
+    Parameters
+    ----------
+    copies
+        Whether tasks are given the copies of shared objects, which cannot change, or the objects themselves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, copies: bool) -> None:
+        self._copies = copies
         self._seen: dict[int, _Seen] = {}
 
     def examine(self, calls: Sequence[Call], start: int) -> None:
@@ -42,15 +49,10 @@ class MutationCheck:
         UnhashableError
             One has no content that could be compared; the message names it.
         """
-        for index, call in enumerate(calls, start):
-            for name, value in _arguments(call):
-                place = f"{name} of task {index}"
-                digest = token_of(value, path=place)
-                seen = self._seen.get(id(value))
-                if seen is None:
-                    self._note(value, place, digest)
-                elif seen.digest != digest:
-                    raise _changed(seen.place, f"; it is {place}, too")
+        with Given(copies=self._copies).counted():
+            for index, call in enumerate(calls, start):
+                for name, value in _arguments(call):
+                    self._look(value, f"{name} of task {index}")
 
     def verify(self) -> None:
         """Look at all of them again: the call is at its end.
@@ -60,14 +62,23 @@ class MutationCheck:
         ArgumentChanged
             One is not what it was.
         """
-        for seen in list(self._seen.values()):
-            value = seen.value()
-            if value is not None and token_of(value, path=seen.place) != seen.digest:
-                raise _changed(seen.place, "")
+        with Given(copies=self._copies).counted():
+            for seen in list(self._seen.values()):
+                value = seen.value()
+                if value is not None and token_of(value, path=seen.place) != seen.digest:
+                    raise _changed(seen.place, "")
 
     def let_go(self) -> None:
         """Forget all of them."""
         self._seen.clear()
+
+    def _look(self, value: object, place: str) -> None:
+        digest = token_of(value, path=place)
+        seen = self._seen.get(id(value))
+        if seen is None:
+            self._note(value, place, digest)
+        elif seen.digest != digest:
+            raise _changed(seen.place, f"; it is {place}, too")
 
     def _note(self, value: object, place: str, digest: bytes) -> None:
         key, table = id(value), self._seen

@@ -288,13 +288,15 @@ class Parallel(TypedCalls[W_co, E_co]):
                 watch.sheet.capsules = parallel.capsules.Capsules(self.save_failures, self.seed)
             self._watch = watch
             total = parallel.driver.total_of(iterable)
-            path = self.checkpoint
+            path, copies = self.checkpoint, not (is_here or self._engine.shares_memory)
             recall = (
                 None
                 if path is None
-                else parallel.checkpoint.open_checkpoint(path, tasks, self.seed, watch.sheet)
+                else parallel.checkpoint.open_checkpoint(
+                    path, tasks, self.seed, watch.sheet, parallel.given.Given(copies=copies)
+                )
             )
-            check = parallel.mutations.MutationCheck() if self.check_mutation else None
+            check = parallel.mutations.MutationCheck(copies=copies) if self.check_mutation else None
             job = parallel.calling.Job(switch, total, watch, recall, check)
             result = self._run_here(tasks, job) if is_here else self._share_out(tasks, job, workers)
             if isinstance(result, Generator):
@@ -436,6 +438,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             observer=watch.progress,
             listener=parallel.around.listener(around),
             recall=recall,
+            asks=self._workers.initializer is None or self._engine.shares_memory,
             examine=parallel.features.refusal(),
             check=check,
             total=total,

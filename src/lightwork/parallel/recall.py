@@ -84,7 +84,8 @@ def asked(recall: Recall, index: int, call: Any) -> "Known | Call":  # Any: not 
 class CachedCalls:
     """Asks functions that remember their results (`SupportsRecall`), before their calls are sent.
 
-    What a function says of a call that it does not know travels with the call. A `Recall`.
+    What a function says of a call that it does not know travels with the call; that of a method as the
+    function behind it, with the object in front of the arguments. A `Recall`.
     """
 
     def __init__(self) -> None:
@@ -107,17 +108,21 @@ class CachedCalls:
         args, kwargs = call[1:]
         try:
             answer: object = function.recall(args, kwargs)
+            if isinstance(answer, Known):
+                return answer
+            if not issubclass(self._kind, StatelessCallable):
+                # The object travels with each task, so that none sees what another did to it.
+                function, args = function.__func__, (function.__self__, *args)
+            resumed = None if answer is None else self._resume(function)
         except Exception:  # noqa: BLE001 - users' rules and keys; the error is raised by the task, as its own
             return call
-        if isinstance(answer, Known):
-            return answer
-        # A callable with state travels with each task, so that none sees what another did to it.
-        if answer is None or not issubclass(self._kind, StatelessCallable):
-            return call
+        return call if resumed is None else (resumed, (answer, *args), kwargs)
+
+    def _resume(self, function: SupportsRecall) -> Resumed:
         resumed = self._resumed.get(id(function))
         if resumed is None:
-            resumed = self._resumed[id(function)] = Resumed(function)
-        return resumed, (answer, *args), kwargs
+            resumed = self._resumed[id(function)] = Resumed(function, function.basis())
+        return resumed
 
     def keep(self, start: int, values: Sequence[Any]) -> None:
         """The functions keep their results themselves."""

@@ -25,6 +25,7 @@ from ..errors import InvalidOption
 from ..parcel.parcels import join, split
 from ..protocols import Call, Run, Tell
 from ..system.segments import publish
+from .given import given
 
 __all__ = ["Shared", "SharedValues", "layer", "resolved", "share"]
 
@@ -41,7 +42,7 @@ class Shared(Generic[T]):
     It is pickled as what tells where the object is, to a worker of `Parallel`; anywhere else with its bytes.
     """
 
-    __slots__ = ("__weakref__", "_digest", "_ends", "_name", "_store", "_value")
+    __slots__ = ("__weakref__", "_digest", "_ends", "_is_copy", "_name", "_store", "_value")
 
     def __init__(self, name: bytes, value: Any, store: Any, ends: Sequence[tuple[int, int]]) -> None:
         # Any: the user's value, or _ABSENT; a mapping, or a view on its bytes, or None when it was closed
@@ -49,7 +50,8 @@ class Shared(Generic[T]):
         self._value = value
         self._store = store
         self._ends = ends  # where the skeleton and each buffer lie
-        self._digest = b""
+        self._is_copy = value is _ABSENT  # what it gives is built from the copy
+        self._digest = b""  # of the copy
 
     @property
     def value(self) -> T:
@@ -63,9 +65,7 @@ class Shared(Generic[T]):
         if self._store is None:
             raise ValueError("this shared object was closed: share it again")
         if self._value is _ABSENT:
-            view = memoryview(self._store).toreadonly()
-            skeleton, *buffers = [view[start:stop] for start, stop in self._ends]
-            self._value = join(skeleton, buffers)
+            self._value = self._build()
         value: T = self._value
         return value
 
@@ -98,10 +98,30 @@ class Shared(Generic[T]):
         return _attach, (self._name, tuple(self._ends), given)
 
     def __cache_key__(self) -> tuple[str, bytes]:
-        """As part of a value it counts by the content of its object, which is hashed once."""
-        if not self._digest:
-            self._digest = hashing.values.token_of(self.value, path="shared object")
-        return "shared", self._digest
+        """As part of a value it counts by the content of its object as it is.
+
+        In the keys of a call it counts by the content that the tasks are given, which is hashed once.
+        """
+        value, call = self.value, given()
+        if self._is_copy or (call is not None and call.copies):
+            if not self._digest:
+                # Built for this alone: the object itself may have changed since it was copied.
+                self._digest = _token(value if self._is_copy else self._build())
+            return "shared", self._digest
+        if call is None:
+            return "shared", _token(value)
+        if self._name not in call.digests:
+            call.digests[self._name] = _token(value)
+        return "shared", call.digests[self._name]
+
+    def _build(self) -> Any:  # Any: the user's value
+        view = memoryview(self._store).toreadonly()
+        skeleton, *buffers = [view[start:stop] for start, stop in self._ends]
+        return join(skeleton, buffers)
+
+
+def _token(value: object) -> bytes:
+    return hashing.values.token_of(value, path="shared object")
 
 
 def share(value: T) -> Shared[T]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .. import hashing
+from ..errors import ParallelError
 from ..protocols import Call, Run, StatelessCallable, SupportsRecall, Tell
 from ..system.computing import COMPUTING, SHARE
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ..hashing.registered import Pickled
 
 __all__ = ["Layer", "Preparing", "Resumed", "TaskRunner", "enter", "nesting_level"]
+
+_NAMED = 5
+"""Parts of a function that an error names."""
 
 _LEVEL: ContextVar[int] = ContextVar("lightwork_nesting_level", default=0)
 
@@ -70,16 +74,52 @@ def _run(index: int, call: Call) -> Any:  # Any: the result of the user's functi
 
 
 class Resumed(StatelessCallable):
-    """A function that remembers, called with the key of the call in front, so that nobody hashes twice."""
+    """A function that remembers, called with the key of the call in front, so that nobody hashes twice.
 
-    __slots__ = ("function",)
+    Where it arrives the function may be another one than where its cache was asked: then some results would
+    be those of the one, some those of the other, by what is kept. So it refuses to run there. That is looked
+    at before its first call, since calls may change what a function holds.
+    """
 
-    def __init__(self, function: SupportsRecall) -> None:
+    __slots__ = ("_basis", "_differing", "function")
+
+    def __init__(self, function: SupportsRecall, basis: object) -> None:
         self.function = function
+        self._basis = basis
+        self._differing: Sequence[str] | None = ()  # ``None`` until it was looked at
 
     def __call__(self, key: object, /, *args: Any, **kwargs: Any) -> Any:  # Any: of users' functions
-        """What `function` returns for the arguments after the key."""
+        """What `function` returns for the arguments after the key.
+
+        Raises
+        ------
+        ParallelError
+            The function is another one here.
+        """
+        if self._differing is None:
+            self._differing = self.function.differing(self._basis)
+        if self._differing:
+            raise _is_another(self.function, self._differing)
         return self.function.resume(key, args, kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.function, self._basis)
+
+
+def _arrived(function: SupportsRecall, basis: object) -> Resumed:
+    resumed = Resumed(function, basis)
+    resumed._differing = None
+    return resumed
+
+
+def _is_another(function: object, names: Sequence[str]) -> ParallelError:
+    module, name = getattr(function, "__module__", "?"), getattr(function, "__qualname__", repr(function))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ParallelError(
+        f"{module}.{name}, whose results are kept, is another function in the worker than where its cache "
+        f"was asked: {', '.join(names[:_NAMED])}{more} differ there. Workers import modules as their files "
+        "are, so what a program changes in one afterwards must be an argument, or be set by initializer="
+    )
 
 
 class TaskRunner:

@@ -196,6 +196,12 @@ class SupportsRecall(Protocol):
     def resume(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of a call that `recall` gave a key for, in this process or another."""
 
+    def basis(self) -> Any:
+        """What results depend on beside the arguments, as it is in this process; made of builtin values."""
+
+    def differing(self, basis: Any) -> Sequence[str]:
+        """The names of what is another one here than in the process that made `basis`; none if nothing is."""
+
 
 class SessionRequest(NamedTuple):
     """What a parallel call asks of an engine."""

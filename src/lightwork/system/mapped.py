@@ -45,26 +45,26 @@ class MappingBudget:
             self._most = _allowed()
         return self._most
 
-    def map(self, descriptor: int, nbytes: int) -> mmap.mmap | None:
-        """The first ``nbytes >= 1`` bytes of a file: private, writable; ``None`` beyond the budget.
+    def map(self, descriptor: int, nbytes: int, *, offset: int = 0) -> mmap.mmap | None:
+        """``nbytes >= 1`` bytes of a file from `offset` on: private, writable; ``None`` beyond the budget.
 
-        The caller may close `descriptor` afterwards. Raises `OSError` or `ValueError` if the file is shorter
-        or cannot be mapped.
+        The offset is a multiple of ``mmap.ALLOCATIONGRANULARITY``. The caller may close `descriptor`
+        afterwards. Raises `OSError` or `ValueError` if the file is shorter or cannot be mapped.
         """
         if len(self._live) >= self.most:
             return None
-        mapping = _map_private(descriptor, nbytes)
+        mapping = _map_private(descriptor, nbytes, offset)
         number = id(mapping)
         live = self._live
         live[number] = weakref.ref(mapping, lambda _: live.pop(number, None))
         return mapping
 
 
-def _map_private(descriptor: int, nbytes: int) -> mmap.mmap:
-    protection = mmap.PROT_READ | mmap.PROT_WRITE
+def _map_private(descriptor: int, nbytes: int, offset: int) -> mmap.mmap:
+    flags, protection = mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE
     if sys.version_info >= (3, 13):
-        return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=protection, trackfd=False)
-    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=protection)
+        return mmap.mmap(descriptor, nbytes, flags=flags, prot=protection, offset=offset, trackfd=False)
+    return mmap.mmap(descriptor, nbytes, flags=flags, prot=protection, offset=offset)
 
 
 def fresh_memory(nbytes: int) -> mmap.mmap | bytearray:

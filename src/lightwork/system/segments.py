@@ -27,17 +27,17 @@ def create_segment(name: str) -> int:
     return os.memfd_create(name, os.MFD_CLOEXEC)
 
 
-def write_segment(descriptor: int, parts: Sequence[memoryview]) -> int:
-    """Write `parts` one after the other from the start; the number of bytes written.
+def write_segment(descriptor: int, parts: Sequence[memoryview], *, start: int = 0) -> int:
+    """Write `parts` one after the other from `start` on; where they end.
 
     The file is cut to that length, so what a longer content left behind is gone.
 
     Raises
     ------
     OSError
-        No memory is left for the segment. Its content is undefined then.
+        No memory is left for the segment. Its content from `start` on is undefined then.
     """
-    position = 0
+    position = start
     for part in parts:
         view = part.cast("B")
         while view.nbytes:
@@ -85,9 +85,12 @@ def map_private(descriptor: int, nbytes: int) -> mmap.mmap:
     return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
 
 
-def map_read_only(descriptor: int, nbytes: int) -> mmap.mmap:
-    """A mapping of ``nbytes >= 1`` bytes that cannot be written to."""
-    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+def map_read_only(descriptor: int, nbytes: int, *, offset: int = 0) -> mmap.mmap:
+    """A mapping of ``nbytes >= 1`` bytes that cannot be written to.
+
+    They begin at `offset`, a multiple of ``mmap.ALLOCATIONGRANULARITY``.
+    """
+    return mmap.mmap(descriptor, nbytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ, offset=offset)
 
 
 def map_shared(descriptor: int, nbytes: int) -> mmap.mmap:

@@ -12,6 +12,7 @@ from lightwork.errors import UnhashableError
 from lightwork.hashing.calls import CallKeys
 from lightwork.parallel import Failure
 from lightwork.testing.engines import ScriptedEngine
+from tests.unit.parallel.scripts import run
 
 
 def square(x: int) -> int:
@@ -191,3 +192,123 @@ def test_a_key_from_other_code_is_not_used() -> None:
     assert keys.carried(made) == call
     other = call._replace(code=bytes(32))
     assert keys.carried(tuple(other[:-1])) is None
+
+
+_RATED = """
+    from lightwork import Memory
+    RATE = 1
+    memory = Memory("kept")
+
+    @memory.cache
+    def job(x):
+        return x * RATE
+
+    class Job:
+        @memory.cache
+        def job(self, x):
+            return x * RATE
+
+    def set_rate(rate):
+        global RATE
+        RATE = rate
+"""
+
+
+@pytest.mark.parametrize("job", ["rated.job", "rated.Job().job"])
+def test_a_function_that_is_another_one_in_workers_is_an_error(tmp_path: Path, job: str) -> None:
+    """Workers import its module anew: some results would be of this program's function, some of theirs."""
+    script = f"""
+        import rated
+        from lightwork import Parallel, delayed
+        from lightwork.errors import ParallelError
+        rated.set_rate(7)
+        job = {job}
+        for _ in range(2):
+            try:
+                print(Parallel(2)(delayed(job)(x) for x in (1, 2, 3)))
+            except ParallelError as error:
+                print(error)
+            print(job(1), Parallel(2)([delayed(job)(1)]))
+    """
+    lines = run(tmp_path, script, rated=_RATED)
+    assert lines[1] == lines[3] == "7 [7]"
+    for line in (lines[0], lines[2]):
+        assert line.startswith(f"{job.replace('()', '')}, whose results are kept, is another function")
+        assert "RATE differ there" in line
+
+
+def test_what_an_initializer_sets_is_told_by_the_workers(tmp_path: Path) -> None:
+    """They have what results depend on, so none of what this process knows is taken for theirs."""
+    script = """
+        import rated
+        from lightwork import Parallel, delayed
+        rated.job(1)
+        for rate in (7, 1, 7):
+            run = Parallel(2, initializer=rated.set_rate, initargs=(rate,))
+            print(run(delayed(rated.job)(x) for x in (1, 2, 3)))
+    """
+    assert run(tmp_path, script, rated=_RATED) == ["[7, 14, 21]", "[1, 2, 3]", "[7, 14, 21]"]
+
+
+def test_functions_that_travel_by_value_are_the_same_in_workers(tmp_path: Path) -> None:
+    """Whatever they name, hold or are given: nothing is refused, and the next run finds all results."""
+    script = """
+        import dataclasses, functools, math
+        import numpy as np
+        from lightwork import Memory, Parallel, delayed
+        memory = Memory("kept")
+        RATE, TABLE, SEEN = 2, {"a": [1, 2]}, []
+
+        def helper(x):
+            return x * RATE
+
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            def scaled(self, by):
+                return helper(self.x) * by
+
+        class Model:
+            def __init__(self, by):
+                self.by = by
+            @memory.cache
+            def times(self, x):
+                return helper(x) * self.by
+
+        @memory.cache
+        def plain(x):
+            SEEN.append(x)
+            return helper(x) + len(TABLE["a"]) + int(np.sum([x])) + math.floor(1.5)
+
+        @memory.cache
+        def given(x, what):
+            return what(x) if callable(what) else what.scaled(x)
+
+        def closed(by):
+            seen = []
+            @memory.cache
+            def inner(x):
+                seen.append(x)
+                return x * by
+            return inner
+
+        if __name__ == "__main__":
+            functions = {
+                "plain": plain,
+                "method": Model(3).times,
+                "lambda": functools.partial(memory.cache(lambda x, y: x + y * RATE), y=1),
+                "closed": closed(4),
+                "twice": memory.cache(functools.partial(helper)),
+            }
+            for name, function in functions.items():
+                first = Parallel(2)(delayed(function)(x) for x in range(6))
+                again = Parallel(2)(delayed(function)(x) for x in range(6))
+                print(name, first == again)
+            for what in (helper, lambda x: x + RATE, Point(3), functools.partial(helper), math.floor):
+                calls = [delayed(given)(x, what) for x in range(6)]
+                print(Parallel(2)(calls) == Parallel(2)(calls), given.check_call_in_cache(5, what))
+            print(plain.check_call_in_cache(5), Model.times.check_call_in_cache(Model(3), 5))
+    """
+    lines = run(tmp_path, script)
+    assert lines[:5] == [f"{name} True" for name in ("plain", "method", "lambda", "closed", "twice")]
+    assert lines[5:] == ["True True"] * 6

@@ -19,6 +19,7 @@ from lightwork import File, Memory, Parallel, delayed, task_rng
 from lightwork.errors import InvalidOption, ParallelWarning, StoreUnavailable, UnhashableError
 from lightwork.parallel import Failure
 from lightwork.parallel.checkpoint import Checkpoint
+from lightwork.parallel.given import Given
 from lightwork.protocols import Call, Known
 from lightwork.stores import TransientStore
 from lightwork.testing.engines import ScriptedEngine
@@ -107,7 +108,7 @@ def test_a_seed_is_part_of_the_key() -> None:
     call: Call = (draw, (0,), {})
 
     def checkpoint(seed: bytes) -> Checkpoint:
-        return Checkpoint(store, seed=lambda index: seed + b"%d" % index)
+        return Checkpoint(store, Given(copies=False), seed=lambda index: seed + b"%d" % index)
 
     first = checkpoint(b"1")
     assert first.ask(0, call) is call
@@ -238,13 +239,13 @@ def test_a_value_that_cannot_be_built_again_is_computed(tmp_path: Path) -> None:
     """Its class is gone, say: one warning, and the task runs."""
     store = TransientStore()
     call: Call = (draw, (0,), {})
-    first = Checkpoint(store)
+    first = Checkpoint(store, Given(copies=False))
     first.ask(0, call)
     first.keep(0, [Fragile()])
     Fragile.is_whole = False
     try:
         with pytest.warns(ParallelWarning, match="computed again: ValueError: gone"):
-            assert Checkpoint(store).ask(0, call) is call
+            assert Checkpoint(store, Given(copies=False)).ask(0, call) is call
     finally:
         Fragile.is_whole = True
 

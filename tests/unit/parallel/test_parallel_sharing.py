@@ -18,7 +18,7 @@ import pytest
 import lightwork
 from lightwork import Parallel, delayed, share
 from lightwork.engines.processes.engine import ProcessEngine
-from lightwork.errors import InvalidOption, UnpicklableError
+from lightwork.errors import ArgumentChanged, InvalidOption, UnpicklableError
 from lightwork.parallel.sharing import resolved
 
 BACKENDS = ("processes", "threads", "sequential")
@@ -234,6 +234,74 @@ def test_it_counts_by_its_content(tmp_path: Path) -> None:
         shared = share(np.arange(30_000))
         calls = [delayed(total)(shared, i) for i in range(5)]
         assert Parallel(2, checkpoint=tmp_path)(calls) == [int(np.arange(30_000).sum()) * i for i in range(5)]
+
+
+def look_up(table: dict[str, int], key: str) -> int:
+    return table[key]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", [list, iter])
+def test_a_kept_result_is_that_of_the_content_tasks_were_given(
+    tmp_path: Path, backend: str, kind: Any
+) -> None:
+    """Workers get what was shared, tasks of this process what it is now; the key is of that."""
+
+    def run(shared: Any) -> list[int]:
+        results: list[int] = Parallel(2, backend, checkpoint=tmp_path)(kind([delayed(look_up)(shared, "x")]))
+        return results
+
+    table = {"x": 1}
+    shared = share(table)
+    table["x"] = 2
+    assert run(shared) == ([1] if backend == "processes" else [2])
+    assert run(share({"x": 2})) == [2]
+    assert run(share({"x": 1})) == [1]
+    table["x"] = 3
+    assert run(shared) == ([1] if backend == "processes" else [3])
+
+
+def test_both_kinds_of_engine_find_what_the_other_has_kept(tmp_path: Path) -> None:
+    """An object that has not changed has one key, whoever is given it."""
+    log = tmp_path / "log"
+    for backend in ("processes", "threads"):
+        shared: Any = share({"path": str(log), "array": np.arange(1000), "call": count})
+        assert Parallel(2, backend, checkpoint=tmp_path / "kept")([delayed(count)(shared)]) == [1000]
+    assert log.read_text() == "run\n"
+
+
+def count(table: dict[str, Any]) -> int:
+    with open(table["path"], "a") as file:
+        print("run", file=file)
+    return len(table["array"])
+
+
+def test_outside_of_a_call_it_counts_by_the_object_as_it_is() -> None:
+    """`value` is the object itself here, so a key of the handle has to change with it."""
+    table = {"x": 1}
+    shared = share(table)
+    before = lightwork.hash(shared)
+    table["x"] = 2
+    assert lightwork.hash(shared) == lightwork.hash(share({"x": 2})) != before
+
+
+@pytest.mark.parametrize("backend", ["processes", "threads"])
+def test_what_is_looked_at_for_changes_is_what_tasks_are_given(backend: str) -> None:
+    """The copy that workers get cannot change; the object that threads get can."""
+    table = {"x": 1}
+    shared: Any = share(table)
+
+    def tasks() -> Iterator[Any]:
+        for x in range(1, 9):
+            table["x"] = x
+            yield delayed(look_up)(shared, "x")
+
+    run = Parallel(2, backend, check_mutation=True, batch_size=1, pre_dispatch=1)
+    if backend == "processes":
+        assert run(tasks()) == [1] * 8
+    else:
+        with pytest.raises(ArgumentChanged, match=r"args\[0\] of task 0"):
+            run(tasks())
 
 
 def test_cached_functions_take_shared_objects(tmp_path: Path) -> None:

@@ -98,6 +98,22 @@ VALUES: dict[str, tuple[str, bytes, str]] = {
         ),
         "before its state",
     ),
+    "noted twice": (
+        "an array under two numbers, one of which still means it without a state",
+        pickled(
+            MARK,
+            name("numpy._core.multiarray:_reconstruct"),
+            group(name("numpy:ndarray"), group(number(0)), data(b"b")),
+            REDUCE,
+            MEMO,
+            MEMO,
+            group(number(1), group(number(1)), dtype("u1"), b"\x89", data(b"x")),
+            BUILD,
+            b"h\x00",
+            b"t",
+        ),
+        "before its state",
+    ),
     "small buffer": (
         "an array that is larger than its buffer",
         pickled(

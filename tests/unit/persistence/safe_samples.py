@@ -130,6 +130,10 @@ FRAMES: dict[str, Any] = {
 INDEXES: dict[str, Any] = {
     "days": pd.date_range("2020", periods=3, freq="D", name="d"),
     "month ends": pd.date_range("2020", periods=3, freq="ME"),
+    "business days": pd.bdate_range("2020", periods=3),
+    "late business days": pd.date_range(
+        "2020", periods=3, freq=pd.offsets.BDay(2, offset=datetime.timedelta(hours=3))
+    ),
     "lengths": pd.timedelta_range("1D", periods=3),
     "periods": pd.period_range("2020", periods=2, freq="M"),
     "levels": pd.MultiIndex.from_tuples([(1, "a"), (2, "b")], names=["x", "y"]),

@@ -221,3 +221,15 @@ def test_options_are_checked_before_the_file_is_opened(options: dict[str, Any], 
         load("there-is-no-such-file", **options)
     with pytest.raises(InvalidOption, match=message):
         loads(b"", **options)
+
+
+def test_an_array_that_holds_itself_is_refused_and_not_called_damaged(tmp_path: Path) -> None:
+    """Nothing is wrong with the file: `load` reads it."""
+    array = np.empty(2, object)
+    array[0] = [array]
+    path = tmp_path / "x.lw"
+    dump(array, path)
+    loaded = load(path)
+    assert loaded[0][0] is loaded
+    with pytest.raises(UnsafeFileError, match="array of objects that holds itself"):
+        load(path, safe=True)

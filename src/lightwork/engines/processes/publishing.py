@@ -4,29 +4,35 @@
 
     parent                                              worker
     first sight of a buffer: travels in its frame
-    second sight: written to a segment (memfd) once
-    SEGMENT number, size + descriptor  ─────────────►   kept; mapped anew for each task that is given it
+    second sight: written to a file (memfd) once
+    SEGMENT number, file, place        ─────────────►   kept; mapped anew for each task that is given it
+      + descriptor with the first of a file
     later sights: only the number      ─────────────►
 
 What is published is the content at that moment, for one session; an argument must not change while a call
 runs. A private mapping per hand-out makes every task start from the published bytes: what a task writes
-is seen by nobody, and a result or a global that still refers to a mapping keeps it.
+is seen by nobody, and a result or a global that still refers to a mapping keeps it, and with it the file. So
+each buffer has a file of its own, until there are 64: a call may have thousands of buffers, and a process no
+more than a thousand descriptors. All further ones share the last file.
 """
 
 import errno
+import mmap
 import os
 import pickle
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ...system.segments import PublishedMap, create_segment, write_segment
-from ..workers.wire import NBYTES, Placed
+from ..workers.wire import EXTENT, Placed
 from .sightings import Seen, Sightings, published_map
 
 __all__ = ["SHARED_FROM", "Publisher", "Segment"]
 
 SHARED_FROM: Final = 64 << 10
 """Bytes from which a buffer seen twice is published. Below, a mapping costs more than the bytes."""
+
+_FILES: Final = 64
 
 _FULL = frozenset({errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
@@ -36,11 +42,12 @@ class Segment(NamedTuple):
 
     number: int
     descriptor: int
+    offset: int
     nbytes: int
 
     def body(self) -> bytes:
-        """The body of its SEGMENT frame."""
-        return NBYTES.pack(self.nbytes)
+        """The body of its SEGMENT frame. Its descriptor stays open, so that the number names the file."""
+        return EXTENT.pack(self.descriptor, self.offset, self.nbytes)
 
 
 class Publisher:
@@ -50,6 +57,8 @@ class Publisher:
         self._sightings = Sightings()
         self.segments: dict[int, Segment] = {}
         self._published = 0
+        self._files: list[int] = []  # descriptors of what is published here
+        self._end = 0  # of the last of them
         self._passed_on: dict[int, tuple[PublishedMap, Segment]] = {}  # by the id of the mapping
 
     def place(self, buffer: pickle.PickleBuffer) -> Placed:
@@ -74,20 +83,28 @@ class Publisher:
         seen = self._sightings.recall(placed)
         return placed if seen is None or seen.mark is None else self._number(seen)
 
-    def unknown(self, buffers: Iterable[Placed], known: set[int]) -> Iterator[Segment]:
-        """The segments among buffers whose numbers are not `known` to a worker. Then they are."""
+    def unknown(
+        self, buffers: Iterable[Placed], known: set[int], files: set[int]
+    ) -> Iterator[tuple[Segment, int | None]]:
+        """The segments among buffers whose numbers are not `known` to a worker. Then they are.
+
+        Each with the descriptor of its file, if that is not among the `files` of the worker. Then it is.
+        """
         for item in buffers:
             if isinstance(item, int) and item not in known:
                 known.add(item)
-                yield self.segments[item]
+                segment = self.segments[item]
+                is_new = segment.descriptor not in files
+                files.add(segment.descriptor)
+                yield segment, segment.descriptor if is_new else None
 
     def close(self) -> None:
         """Close all segments. Workers that mapped one keep it."""
-        segments, self.segments = self.segments, {}
-        self._passed_on = {}
+        descriptors = {segment.descriptor for segment in self.segments.values()}
+        self.segments, self._passed_on, self._files = {}, {}, []
         self._sightings.clear()
-        for segment in segments.values():
-            os.close(segment.descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def _number(self, seen: Seen) -> int:
         segment: Segment = seen.mark
@@ -96,26 +113,40 @@ class Publisher:
     def _publish(self, view: memoryview) -> Segment | None:
         """``None`` where there is no room: the buffer then goes on travelling in its frames."""
         try:
-            descriptor = create_segment("lightwork")
+            place = self._append(view) if len(self._files) == _FILES else self._write(view)
         except OSError as error:
             if error.errno in _FULL:
                 return None
             raise
+        return self._add(*place, view.nbytes)
+
+    def _write(self, view: memoryview) -> tuple[int, int]:
+        """Write a buffer to a file of its own: the descriptor, and where the buffer begins."""
+        descriptor = create_segment("lightwork")
         try:
-            write_segment(descriptor, [view])
-        except OSError as error:
+            self._end = write_segment(descriptor, [view])
+        except BaseException:
             os.close(descriptor)
-            if error.errno in _FULL:
-                return None
             raise
-        return self._add(descriptor, view.nbytes)
+        self._files.append(descriptor)
+        return descriptor, 0
+
+    def _append(self, view: memoryview) -> tuple[int, int]:
+        """As `_write`, behind all that the last file has."""
+        descriptor, begin = self._files[-1], self._end + -self._end % mmap.ALLOCATIONGRANULARITY
+        try:
+            self._end = write_segment(descriptor, [view], start=begin)
+        except BaseException:
+            os.ftruncate(descriptor, self._end)
+            raise
+        return descriptor, begin
 
     def _pass_on(self, mapping: PublishedMap, view: memoryview) -> Placed:
         """The number of what was published before, by somebody else."""
         found = self._passed_on.get(id(mapping))
         if found is None:
             try:
-                segment = self._add(os.dup(mapping.descriptor), view.nbytes)
+                segment = self._add(os.dup(mapping.descriptor), 0, view.nbytes)
             except OSError as error:
                 if error.errno in _FULL:
                     return view
@@ -123,8 +154,8 @@ class Publisher:
             found = self._passed_on[id(mapping)] = mapping, segment
         return found[1].number
 
-    def _add(self, descriptor: int, nbytes: int) -> Segment:
-        segment = Segment(self._published, descriptor, nbytes)
+    def _add(self, descriptor: int, offset: int, nbytes: int) -> Segment:
+        segment = Segment(self._published, descriptor, offset, nbytes)
         self._published += 1
         self.segments[segment.number] = segment
         return segment

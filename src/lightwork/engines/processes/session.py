@@ -289,9 +289,10 @@ class ProcessSession:
 
     def _post_segments(self, place: Slot, link: WorkerLink, buffers: Sequence[Placed]) -> None:
         """Let the worker have what was published and it has not yet."""
-        for segment in self._publisher.unknown(buffers, place.segments):
-            frame = make_frame(SEGMENT, self._number, segment.body(), start=segment.number)
-            link.outbox.put(frame, descriptor=segment.descriptor)
+        for segment, descriptor in self._publisher.unknown(buffers, place.segments, place.files):
+            flag = int(descriptor is not None)
+            frame = make_frame(SEGMENT, self._number, segment.body(), flag=flag, start=segment.number)
+            link.outbox.put(frame, descriptor=descriptor)
 
     def _flush(self, place: Slot) -> None:
         link = place.link

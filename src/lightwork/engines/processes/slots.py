@@ -36,6 +36,7 @@ class Slot:
     """
 
     __slots__ = (
+        "files",
         "functions",
         "kept",
         "late",
@@ -64,6 +65,7 @@ class Slot:
         self.late_since = 0.0
         self.functions: set[int] = set()
         self.segments: set[int] = set()
+        self.files: set[int] = set()
         self.silent_since: float | None = None
         self.overdue: Overdue | None = None
         self.waits = False

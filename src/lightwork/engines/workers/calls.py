@@ -1,6 +1,6 @@
 """Tasks in the worker: each call is built from its frame when its turn has come, not before."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import repeat
 from typing import Any, Final
 
@@ -64,15 +64,18 @@ class _StreamCalls:
     ) -> None:
         table, self._pickles = entries(frame.body)
         self._entries = iter(table)
-        self._buffers = _views(frame.buffers, place)
+        self._waiting = list(reversed(frame.buffers))
+        self._place = place
         self._functions = functions
 
     def take(self) -> Call:
         entry = next(self._entries)
-        number = entry[0]
+        number, count, _ = entry
+        # All of them, also if one cannot be placed: the rest must not become those of the next task.
+        buffers = [self._waiting.pop() for _ in range(count)]
         function = None if number == UNSHIPPED else self._functions[number]
         try:
-            value = rebuild(self._pickles, entry, self._buffers)
+            value = rebuild(self._pickles, entry, map(self._place, buffers))
         except Exception as error:  # users' code
             raise _cannot_rebuild("arguments", error) from error
         if isinstance(function, Broken):
@@ -82,10 +85,3 @@ class _StreamCalls:
             return call
         arguments, keywords = value
         return function, arguments, keywords
-
-
-def _views(buffers: Sequence[Placed], place: Callable[[Placed], memoryview]) -> Iterator[memoryview]:
-    """The buffers of a frame in order; nothing here keeps one that was handed out."""
-    waiting = list(reversed(buffers))
-    while waiting:
-        yield place(waiting.pop())

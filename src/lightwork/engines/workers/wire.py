@@ -5,7 +5,7 @@
     parent ──► worker                                     worker ──► parent
     BEGIN     environment, limits, the runner             VALUES   results that are all plain, one pickle
     FUNCTION  one function, once per worker and session   PARCELS  any other results, one pickle each
-    SEGMENT   a published buffer, with its descriptor     ERROR    one task failed
+    SEGMENT   where a published buffer is                  ERROR    one task failed
     COLUMNS   tasks of one function, plain arguments      ENDED    the session is over; modules loaded so far
     STREAM    any other tasks, one pickle each
     END       the session is over                          TOLD     what the runner said of a task
@@ -33,8 +33,8 @@ __all__ = [
     "END",
     "ENDED",
     "ERROR",
+    "EXTENT",
     "FUNCTION",
-    "NBYTES",
     "NUMBER",
     "PARCELS",
     "SCALARS",
@@ -86,8 +86,8 @@ _COUNT = struct.Struct("<Q")
 NUMBER: Final = struct.Struct("<I")
 """What a COLUMNS body begins with: the number of the function."""
 
-NBYTES: Final = struct.Struct("<Q")
-"""The body of a SEGMENT frame."""
+EXTENT: Final = struct.Struct("<QQQ")
+"""The body of a SEGMENT frame: which file, where in it the segment begins, how many bytes it has."""
 
 Placed = memoryview | int
 """A buffer that travels with its frame, or the number of the segment where it was published."""

@@ -173,7 +173,8 @@ class _Worker:
             self._functions[frame.start] = Broken(error)
 
     def _segment(self, frame: Frame) -> None:
-        self._segments.add(frame.start, frame.body, self._inbox.descriptors.popleft())
+        descriptor = self._inbox.descriptors.popleft() if frame.flag else None
+        self._segments.add(frame.start, frame.body, descriptor)
 
     def _end(self, frame: Frame) -> None:
         if self._runner is not None and self._run_task is not None:

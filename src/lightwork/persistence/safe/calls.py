@@ -10,14 +10,13 @@ from .scan import Name
 from .trusted import Trusted
 
 # Any: the values of a file.
-__all__ = ["UNFINISHED", "Calls"]
+__all__ = ["Calls"]
 
 _ITEM = 64  # bytes that an object counts as: it is looked at by itself
 _NUMBER = 8
 _CALL, _HEAVY_CALL = 100, 20_000  # bytes that a call counts as, by the time it takes: 1 µs, 100 µs
 _HEAVY = ("pandas", "scipy", "lightwork.parcel.rebuild_")
 _LEVELS, _FEW = 3, 16  # arguments and states are small containers of large values
-UNFINISHED = "it uses a value before its state is known"
 
 
 class Calls:
@@ -111,10 +110,20 @@ class Calls:
             self._trusted.set_state(target, state)
         return target
 
+    def unfinished(self, value: Later) -> str:
+        """Why a value that has no state yet is not used."""
+        _, name = self._unfinished.get(
+            id(value), (value, "a call")
+        )  # or it was noted twice, and has it since
+        return (
+            f"what {name} makes is used before its state is known, as by an array of objects that holds "
+            "itself: safe=True does not build that"
+        )
+
     def check_finished(self) -> None:
         """Raise one of our errors if a state has never come, or a name is a value that may only be called."""
         if self._unfinished:
-            raise CorruptFileError(UNFINISHED)
+            raise CorruptFileError("it holds a value whose state never comes")
         if self._open:
             raise UnsafeFileError("it holds a function as a value, which may only be called here")
 

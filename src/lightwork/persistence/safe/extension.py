@@ -5,6 +5,7 @@ constructor for: such an array is kept as `Rows` until the frame asks for its co
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -257,8 +258,11 @@ def _offset(name: str) -> Callable[[Kit], Constructor]:
     def constructor(kit: Kit) -> Constructor:
         kind = getattr(kit.pandas.offsets, name)
 
+        # How much later than at midnight a business day begins; at midnight it is no time, not ``None``.
+        kinds = (int, bool, type(None), *((timedelta,) if name == "BusinessDay" else ()))
+
         def call(*arguments: Any) -> Any:
-            return kind(*checked_all(arguments, (int, bool, type(None)), "a frequency"))
+            return kind(*checked_all(arguments, kinds, "a frequency"))
 
         return Constructor(kind, call)
 

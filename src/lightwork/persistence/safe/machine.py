@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...errors import CorruptFileError, LightworkError, UnsafeFileError
-from .calls import UNFINISHED, Calls
+from .calls import Calls
 from .claims import Claims
 from .constructors import Later
 from .keys import Keys
@@ -126,7 +126,8 @@ class Machine:
     def _get(self, index: int) -> None:
         value = self._memo[index]
         if type(value) is Later:
-            raise CorruptFileError(UNFINISHED)
+            # What holds itself is written so, in honest files too.
+            raise UnsafeFileError(self._calls.unfinished(value))
         self._calls.pushed(value)
         self._stack.append(value)
 

@@ -1,7 +1,10 @@
 """Arrays behave the same in a worker as in the caller: writable, private, the same for every task."""
 
+import errno
 import gc
+import mmap
 import os
+import resource
 import weakref
 from collections.abc import Iterator
 from pickle import PickleBuffer
@@ -12,6 +15,10 @@ import pytest
 
 from lightwork.engines.processes import ProcessEngine
 from lightwork.engines.processes.publishing import SHARED_FROM, Publisher
+from lightwork.engines.workers.calls import calls
+from lightwork.engines.workers.channel import Frame
+from lightwork.engines.workers.wire import STREAM, StreamWriter
+from lightwork.errors import UnpicklableError
 from lightwork.protocols import Batch
 from tests.unit.engines.processes.driving import batches, collect, open_session, results, running_engine, task
 
@@ -140,6 +147,87 @@ def test_a_buffer_is_published_at_its_second_sight() -> None:
     assert publisher.place(PickleBuffer(large.data)) == publisher.place(PickleBuffer(large.data)) == 0
     assert all(isinstance(publisher.place(PickleBuffer(small.data)), memoryview) for _ in range(3))
     publisher.close()
+
+
+def descriptors(_: Any = None) -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def total_of(arrays: Any) -> tuple[float, int]:
+    """All of them changed and added up, and the descriptors that are open meanwhile."""
+    for array in arrays:
+        array += 1
+    return float(sum(array[0] for array in arrays)), descriptors()
+
+
+def add_up(arrays: Any) -> tuple[float, int]:
+    return float(sum(array[0] for array in arrays)), descriptors()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_many_arrays_take_few_descriptors(engine: ProcessEngine, read_only: bool) -> None:
+    """More arrays than a process may have descriptors: here and in workers most are left for others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    arrays = [np.full(SHARED_FROM // 8, float(k)) for k in range(300)]
+    expected = sum(range(300)) + (0 if read_only else 300)
+    before = descriptors()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200 + before, hard))
+    try:
+        with running_engine() as limited:
+            session = open_session(limited, **({"read_only": True} if read_only else {}))
+            session.send(0, Batch(0, [task(add_up if read_only else total_of, arrays)] * 3))
+            session.send(0, Batch(3, [task(add_up if read_only else total_of, arrays)] * 3))
+            found = collect(session, 6)
+            here = descriptors() - before
+            session.close(abort=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [total for total, _ in found.values.values()] == [expected] * 6
+    assert max(count for _, count in found.values.values()) < 180
+    assert here < 100
+
+
+def test_all_buffers_beyond_the_first_share_a_file() -> None:
+    """Each at a place that can be mapped; a worker gets each file once."""
+    publisher = Publisher()
+    arrays = [np.full(SHARED_FROM + 8, k % 251, "u1") for k in range(200)]
+    for _ in range(2):
+        placed = [publisher.place(PickleBuffer(array.data)) for array in arrays]
+    assert placed == list(range(200))
+    segments = list(publisher.unknown(placed, set(), set()))
+    assert len({segment.descriptor for segment, _ in segments}) == 64
+    assert sum(descriptor is not None for _, descriptor in segments) == 64
+    for array, (segment, _) in zip(arrays, segments, strict=True):
+        with mmap.mmap(segment.descriptor, segment.nbytes, offset=segment.offset) as mapping:
+            assert mapping[:] == array.tobytes()
+    before = descriptors()
+    publisher.close()
+    assert descriptors() == before - 64
+
+
+def test_a_buffer_that_cannot_be_placed_fails_its_task_alone() -> None:
+    """The next ones get their own buffers, and not those that were left."""
+    writer = StreamWriter(lambda buffer: buffer.raw())
+    for k in range(3):
+        writer.add(((np.full(5000, k), np.full(5000, 10 + k)), {}), function=0)
+    body, buffers = writer.take()
+    placed = iter(range(6))
+
+    def place(item: Any) -> memoryview:
+        if next(placed) == 0:
+            raise OSError(errno.EMFILE, "no descriptor")
+        assert isinstance(item, memoryview)
+        return item
+
+    frame = Frame(
+        STREAM, 0, 1, 0, 3, memoryview(body), [item for item in buffers if not isinstance(item, int)]
+    )
+    take = calls(frame, {0: both}, place)
+    with pytest.raises(UnpicklableError, match="no descriptor"):
+        take()
+    for k in (1, 2):
+        _, (one, two), _ = take()
+        assert (one[0], two[0]) == (k, 10 + k)
 
 
 def test_segments_have_no_name(engine: ProcessEngine) -> None:
