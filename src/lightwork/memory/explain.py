@@ -9,7 +9,7 @@ from ..errors import EntryMissing
 from ..hashing.files import kept_file
 from ..protocols import Limits, Store, SupportsCounters, SupportsNotes, SupportsVerification, supports
 from .facts import Metadata, read_facts
-from .made import facts_of, note_of, read_note
+from .made import facts_of, note_of, paths_of, read_note
 from .reasons import Explanation, explain_miss, how_long
 from .ttl import expiry
 
@@ -98,7 +98,7 @@ def _compared(
 ) -> Explanation:
     """How a call differs from those whose results are kept."""
     kept = _recent(store, keys.prefix, _COMPARED)
-    made = facts_of(keys, call)
+    made = {**facts_of(keys, call), "paths": paths_of(arguments)}
     if arguments and any("leaves" in facts for facts in kept):
         made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens)
     return explain_miss(

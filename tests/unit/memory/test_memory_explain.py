@@ -116,6 +116,34 @@ def test_options_and_files_are_named(memory: Memory, tmp_path: Path) -> None:
     assert change == f"depends_on {File(path)!r} has changed"
 
 
+def test_a_file_that_has_changed_is_named(memory: Memory, tmp_path: Path, monkeypatch: Any) -> None:
+    """Compared with the result for the file of that name; of a file of another name both are told."""
+    monkeypatch.chdir(tmp_path)
+    read = memory.cache(lambda file, x: 1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text(name)
+        read(File(name), 1)
+    (tmp_path / "a.csv").write_text("other")
+    assert read.explain(File("a.csv"), 1).changes == ("file a.csv has changed",)
+    (tmp_path / "d.csv").write_text("d")
+    (change,) = read.explain(File("d.csv"), 1).changes
+    assert change == "argument 'file' has another content: file d.csv now, c.csv then"
+
+
+@pytest.mark.slow
+def test_a_file_inside_of_an_argument_has_no_parts(tmp_path: Path) -> None:
+    """What its key is made of has no name that users know."""
+    path = tmp_path / "a.csv"
+    work = Memory(store=TransientStore()).cache(slow)
+    path.write_text("one")
+    work({"data": File(path)}, File(path))
+    path.write_text("two")
+    assert work.explain({"data": File(path)}, File(path)).changes == (
+        "argument 'config' differs at config['data']",
+        f"file {path} has changed",
+    )
+
+
 def test_a_result_that_is_not_valid_any_more(memory: Memory) -> None:
     """The callback is asked, and named."""
     work = cached(memory, cache_validation_callback=expires_after(seconds=0))
