@@ -42,10 +42,10 @@ class File(os.PathLike[str]):
 
         parse(File("data.csv"))       # computed again when the content has changed
 
-    The path does not count: the same content is the same value, however its path is written, in a copy, and in
-    another folder. A function that looks at the name takes that as an argument of its own. The result of a
-    cached function may hold a `File` too: it is kept with the state that the file has then, and when the file
-    is missing or another one later, the function runs again.
+    The path does not count: the same content is the same value, however its path is written, in a copy, and
+    in another folder. A function that looks at the name takes that as an argument of its own. The result of
+    a cached function may hold a `File` too: it is kept with the state that the file has then, and when the
+    file is missing or another one later, the function runs again.
 
     Parameters
     ----------

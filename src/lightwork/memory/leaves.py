@@ -87,8 +87,8 @@ def _paths(tree: HashNode, most: int) -> dict[str, str]:
                 shared.add(path)
             elif len(found) < most and len(path) <= _LONGEST and node.key is not None:
                 found[path] = node.key[:_DIGITS]
-        # What stands in <...> has no name that users could know: the buffer of a column, say. Nor has what the
-        # key of a file is made of.
+        # What stands in <...> has no name that users could know: the buffer of a column, say. Nor has what
+        # the key of a file is made of.
         opened = (node for node in row if node.type != _FILE)
         row = tuple(child for node in opened for child in node.children if "<" not in child.path)
     return {path: digest for path, digest in found.items() if path not in shared}

@@ -99,6 +99,41 @@ def test_one_result_is_shown_with_what_its_key_is_made_of(tmp_path: Path) -> Non
     assert "keys begin with" in refused(run("cache", "show", "cache", prefix, cwd=tmp_path), 2)
 
 
+SCRIPT = """\
+from pathlib import Path
+from lightwork import File, Memory
+
+memory = Memory("cache")
+
+@memory.cache
+def parse(file):
+    return Path(file).read_text()
+
+if __name__ == "__main__":
+    for name in ("d1.txt", "d2.txt"):
+        Path(name).write_text(name)
+        parse(File(name))
+"""
+
+
+def ran(folder: Path, script: str = "proj.py") -> Path:
+    """A cache that a script has filled, with the results of two files."""
+    (folder / script).write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True, timeout=50)
+    return folder / "cache"
+
+
+def test_results_of_files_are_told_by_their_names(tmp_path: Path) -> None:
+    """In the list, and in all that is known of one of them."""
+    ran(tmp_path)
+    listed = told("ls", "cache", cwd=tmp_path)
+    assert {each["call"] for each in listed} == {"parse(File('d1.txt'))", "parse(File('d2.txt'))"}
+    text = run("cache", "show", "cache", listed[0]["key"], cwd=tmp_path).stdout.decode()
+    (argument,) = [line for line in text.splitlines() if line.startswith("argument")]
+    assert argument.endswith(f", the file {listed[0]['call'][12:18]}")
+
+
 def test_functions_are_ranked_and_summed_up(tmp_path: Path) -> None:
     """`top`, `du` and `stats` agree with what `Memory` tells."""
     cache = filled(tmp_path)
