@@ -15,7 +15,10 @@ from typing import NamedTuple
 from .. import memory
 from .facts import Metadata
 
-__all__ = ["Explanation", "explain_miss", "how_long"]
+__all__ = ["NOTHING_KEPT", "Explanation", "explain_miss", "how_long"]
+
+
+NOTHING_KEPT = "no result of this function is kept"
 
 
 class Explanation(NamedTuple):
@@ -55,7 +58,7 @@ def explain_miss(
     """
     kept = [facts for facts in kept if isinstance(facts.get("args"), dict)]
     if not kept:
-        return Explanation(False, "no result of this function is kept")
+        return Explanation(False, NOTHING_KEPT)
     same_arguments = [facts for facts in kept if facts["args"] == made["args"]]
     if same_arguments:
         found = same_arguments[0]

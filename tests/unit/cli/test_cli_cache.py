@@ -134,6 +134,29 @@ def test_results_of_files_are_told_by_their_names(tmp_path: Path) -> None:
     assert argument.endswith(f", the file {listed[0]['call'][12:18]}")
 
 
+def test_functions_of_scripts_are_explained_by_their_file(tmp_path: Path) -> None:
+    """As the script itself knows them, without its work; a hit is a hit, and moved ones are told."""
+    ran(tmp_path)
+    (listed, *_) = told("ls", "cache", cwd=tmp_path)
+    for name in ("proj.py:parse", f"{tmp_path}/proj.py:parse", listed["function"]):
+        assert told("explain", "cache", name, "File('d2.txt')", cwd=tmp_path)["hit"]
+    (tmp_path / "d1.txt").write_text("new")
+    missed = told("explain", "cache", "proj.py:parse", "File('d1.txt')", cwd=tmp_path)
+    assert missed["changes"] == ["file d1.txt has changed"]
+    assert (tmp_path / "d1.txt").read_text() == "new"
+    missed = told("explain", "cache", "proj:parse", "File('d2.txt')", cwd=tmp_path)
+    assert missed["reason"] == "no result of this function is kept"
+    assert f"results of __main__ {tmp_path.resolve()}/proj.py:parse" in missed["changes"][0]
+    (tmp_path / "bad.py").write_text("1 +")
+    for name, part in (
+        ("__main__:parse", "PATH.py:parse"),
+        ("none.py:parse", "none.py"),
+        ("bad.py:parse", "no Python script"),
+        ("proj.py:nope", "has no nope"),
+    ):
+        assert part in refused(run("cache", "explain", "cache", name, cwd=tmp_path), 2)
+
+
 def test_functions_are_ranked_and_summed_up(tmp_path: Path) -> None:
     """`top`, `du` and `stats` agree with what `Memory` tells."""
     cache = filled(tmp_path)

@@ -64,6 +64,16 @@ def test_nothing_is_kept(memory: Memory) -> None:
     assert "no location" in Memory(None).cache(module_of(CODE).work).explain(1).reason
 
 
+def test_a_function_that_has_moved_is_told(memory: Memory) -> None:
+    """Its results are kept under the name that it had."""
+    cached(memory)(1)
+    module = module_of(CODE)
+    module.work.__module__ = "elsewhere"
+    found = memory.cache(module.work).explain(1)
+    assert found.reason == "no result of this function is kept"
+    assert found.changes[0] == "this one is elsewhere:work; there are results of explained:work"
+
+
 def test_the_argument_that_differs_is_named(memory: Memory) -> None:
     """Compared with the kept call that is nearest."""
     work = cached(memory)

@@ -16,11 +16,13 @@ __all__ = ["EXPLAIN"]
 DETAILS = """\
 Imports FUNCTION, which runs its module, and evaluates the ARGUMENTS with the names of that module; the
 function itself is not run. One that is decorated there is asked as it is, with its options; any other as
-memory.cache would treat it.
+memory.cache would treat it. A function of a script is named by the file of that, which runs but for what
+stands under `if __name__ == "__main__":`.
 
 examples:
   lightwork cache explain cache model:train 3 depth=2
   lightwork cache explain cache model:train "load('a.csv')"
+  lightwork cache explain cache job.py:train 3
 
 Modules of the working directory can be imported. A kept result is unpickled: explain only caches that you
 trust.
@@ -29,7 +31,9 @@ trust.
 
 def _add_arguments(parser: ArgumentParser) -> None:
     add_cache(parser, json="hit or miss, the reason, and what has changed")
-    parser.add_argument("function", metavar="MODULE:FUNCTION", help="whose call it is")
+    parser.add_argument(
+        "function", metavar="MODULE:FUNCTION", help="whose call it is; of a script PATH.py:FUNCTION"
+    )
     parser.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="an expression, or name=expression")
 
 
