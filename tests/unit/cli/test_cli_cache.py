@@ -157,6 +157,20 @@ def test_functions_of_scripts_are_explained_by_their_file(tmp_path: Path) -> Non
         assert part in refused(run("cache", "explain", "cache", name, cwd=tmp_path), 2)
 
 
+def test_a_checkpoint_can_be_looked_at(tmp_path: Path) -> None:
+    """Its tasks are told, counted and removed like results; only `explain` cannot know their input."""
+    (tmp_path / "fn.py").write_text("def sq(x): return x * x\n")
+    code = "import fn; from lightwork import Parallel; Parallel(2, checkpoint='kept').map(fn.sq, range(5))"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=50)
+    listed = told("ls", "kept", cwd=tmp_path)
+    assert {each["call"] for each in listed} == {f"sq({x})" for x in range(5)}
+    assert all(each["seconds"] > 0 for each in listed)
+    assert told("stats", "kept", cwd=tmp_path)["results"] == 5
+    assert "checkpoint" in refused(run("cache", "explain", "kept", "fn:sq", "3", cwd=tmp_path), 2)
+    assert told("rm", "kept", "--function", "sq", "--yes", cwd=tmp_path)["removed"] == 5
+
+
 def test_functions_are_ranked_and_summed_up(tmp_path: Path) -> None:
     """`top`, `du` and `stats` agree with what `Memory` tells."""
     cache = filled(tmp_path)
@@ -316,9 +330,9 @@ def test_on_a_terminal_somebody_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_a_cache_too(tmp_path: Path) -> None:
-    """Its results have no names; the folder inside stands for the location."""
+    """Its results have the names of their tasks; the folder inside stands for the location."""
     lightwork.Parallel(n_jobs=1, checkpoint=tmp_path / "run").map(str, range(3))
-    assert len(told("ls", "run", cwd=tmp_path)) == 4  # and the mark of the checkpoint
+    assert len(told("ls", "run", cwd=tmp_path)) == 3
     assert len(told("ls", "run/lightwork-1", cwd=tmp_path)) == 4
     assert b"(not known)" in run("cache", "top", "run", cwd=tmp_path).stdout
 
