@@ -38,6 +38,7 @@ def note_of(keys: "CallKeys", call: "CallKey") -> Metadata:
         "version": repr(keys.version),
         "parameters": ", ".join(call.names),
         "parts": {name: _short(token) for name, token in keys.parts(call).items()},
+        "untracked": dict(line.split(": ", 1) for line in keys.dependencies().untracked if ": " in line),
     }
 
 

@@ -6,7 +6,8 @@ fingerprint, with what belongs to it. What a code was made of is a note, kept on
     record   {"call": "f(1, y=2)", "args": {"x": "9c0f...", "y": "..."}, "code": "41d0...", "time": ...}
              of slow calls also {"leaves": {"y": {"['lr']": "9c0f31", ...}}}, see `leaves`
              if some are a `File` also {"paths": {"y": "data.csv"}}
-    note     {"python": "3.12", "version": "None", "parameters": "x, y", "parts": {"mod:helper": "77ab..."}}
+    note     {"python": "3.12", "version": "None", "parameters": "x, y", "parts": {"mod:helper": "77ab..."},
+              "untracked": {"TABLE": "a list with too many parts"}}
 """
 
 from collections.abc import Callable, Sequence
@@ -137,9 +138,13 @@ def _changed_code(now: Metadata, then: Metadata | None) -> tuple[str, ...]:
     parts_now, parts_then = now["parts"], then["parts"]
     for name in sorted({*parts_now, *parts_then}):
         if name not in parts_then:
-            changes.append(f"{name} is used now")
+            is_old = name in then.get("untracked", {})
+            changes.append(f"{name} is {'tracked' if is_old else 'used'} now")
         elif name not in parts_now:
-            changes.append(f"{name} is not used any more")
+            cause = now.get("untracked", {}).get(name)
+            changes.append(
+                f"{name} is not tracked any more: {cause}" if cause else f"{name} is not used any more"
+            )
         elif parts_now[name] != parts_then[name]:
             changes.append(f"{name} has changed")
     return tuple(changes or ["something that has no name of its own, such as a function of a library"])

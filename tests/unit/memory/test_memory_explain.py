@@ -114,6 +114,17 @@ def test_a_new_helper_and_a_lost_one_are_named(memory: Memory) -> None:
     assert "LIMIT is not used any more" in changes
 
 
+def test_what_is_used_and_not_tracked_any_more_is_named(memory: Memory) -> None:
+    """With the reason, and the other way round."""
+    large = CODE.replace("LIMIT = 3", "import numpy; LIMIT = numpy.zeros(100_000)")
+    cached(memory)(1)
+    (change,) = cached(memory, large).explain(1).changes
+    assert change.startswith("LIMIT is not tracked any more: a numpy:ndarray, of which")
+    memory.clear(warn=False)
+    cached(memory, large)(1)
+    assert cached(memory).explain(1).changes == ("LIMIT is tracked now",)
+
+
 def test_options_and_files_are_named(memory: Memory, tmp_path: Path) -> None:
     """`version=`, the parameters that count, ``depends_on=``."""
     path = tmp_path / "config"
