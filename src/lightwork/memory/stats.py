@@ -26,8 +26,8 @@ class CallStats(NamedTuple):
 
     causes: Mapping[str, int] = MappingProxyType({})
     """Misses by cause: ``"new"``, nothing was kept for the call; ``"invalid"``, refused by
-    ``cache_validation_callback`` or too old; ``"unreadable"``; ``"asked for"`` with ``.call``. `Memory.cache`'s
-    ``.explain`` tells more of one call."""
+    ``cache_validation_callback`` or too old; ``"unreadable"``; ``"asked for"`` with ``.call``. The
+    ``.explain`` of a cached function tells more of one call."""
 
     saved: float = 0.0
     """Seconds that the calls which were hits took when they were computed."""
