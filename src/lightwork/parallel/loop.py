@@ -142,8 +142,7 @@ def run_lazily(
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
                 if type(known) is not Known:
-                    took = 0.0 if recall is None else sheet.clock() - begin
-                    sheet.passed(index, call, begin)
+                    took = sheet.passed(index, call, begin)
                     if recall is not None:
                         recall.keep(index, [result], took)
             index += 1
