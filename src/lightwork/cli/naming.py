@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import LightworkError
 from .command import USAGE, Refusal
+from .scripts import is_script, load_script
 
 __all__ = ["error_text", "evaluate", "import_module", "imported_object"]
 
@@ -23,12 +24,23 @@ def import_module(name: str) -> ModuleType:
         raise Refusal(f"{name!r} cannot be imported: {error_text(exc)}", USAGE) from exc
 
 
+def _script(name: str) -> ModuleType:
+    try:
+        return load_script(name)
+    except Refusal:
+        raise
+    except (Exception, SystemExit) as exc:  # whatever a script does when it runs
+        raise Refusal(f"{name!r} cannot be loaded: {error_text(exc)}", USAGE) from exc
+
+
 def imported_object(text: str) -> tuple[ModuleType, Any]:
-    """What ``MODULE:NAME`` stands for, and its module. Raises `Refusal`."""
-    name, colon, path = text.partition(":")
+    """What ``MODULE:NAME`` or ``PATH.py:NAME`` stands for, and its module. Raises `Refusal`."""
+    name, colon, path = text.rpartition(":")
     if not (name and colon and path):
-        raise Refusal(f"{text!r}: write MODULE:FUNCTION", USAGE)
-    module = import_module(name)
+        raise Refusal(f"{text!r}: write MODULE:FUNCTION, or PATH.py:FUNCTION for one of a script", USAGE)
+    if name == "__main__":
+        raise Refusal(f"{text!r}: name the script by its file, PATH.py:{path}", USAGE)
+    module = _script(name) if is_script(name) else import_module(name)
     found: Any = module
     for part in path.split("."):
         if not hasattr(found, part):

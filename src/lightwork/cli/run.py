@@ -13,11 +13,10 @@ from ..compat.program import run_module, run_script
 from ..memory.entries import stats_of
 from ..memory.keeper import Keeper
 from ..system.tally import TALLY, Tally
-from ..system.units import duration, size
+from ..system.units import counted, duration, size
 from .command import FAILED, OK, USAGE, Command, Refusal, add_json
 from .frames import is_ours, own_frames
 from .naming import error_text
-from .tables import counted
 from .terminal import Terminal
 
 __all__ = ["COMPAT", "RUN"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Column", "counted", "lines_of", "span_text", "widths_of"]
+__all__ = ["Column", "lines_of", "span_text", "widths_of"]
 
 _SPANS = (("y", 365.25 * 86400.0), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
 
@@ -35,11 +35,6 @@ def lines_of(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: in
         line = "  ".join(parts).rstrip()
         lines.append(line if width is None or len(line) <= width else f"{line[: width - 3]}...")
     return lines
-
-
-def counted(count: int, what: str) -> str:
-    """``"1 result"``, ``"1,200 results"``."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def span_text(seconds: float) -> str:

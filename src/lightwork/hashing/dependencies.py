@@ -9,7 +9,7 @@ class Dependencies(NamedTuple):
     """What the keys of a function depend on beside the arguments. As text, a list of both kinds."""
 
     tracked: list[str]
-    """Functions and classes with their place, and globals that count by their content."""
+    """Functions and classes with their place, and globals that count by their content: constants with it."""
 
     untracked: list[str]
     """What the code names and keys do not depend on, with the reason."""

@@ -42,9 +42,10 @@ class File(os.PathLike[str]):
 
         parse(File("data.csv"))       # computed again when the content has changed
 
-    The key of a call has the path as it was given, and what `by` says. The result of a cached function may
-    hold a `File` too: it is kept with the state that the file has then, and when the file is missing or
-    another one later, the function runs again.
+    The path does not count: the same content is the same value, however its path is written, in a copy, and
+    in another folder. A function that looks at the name takes that as an argument of its own. The result of
+    a cached function may hold a `File` too: it is kept with the state that the file has then, and when the
+    file is missing or another one later, the function runs again.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ class File(os.PathLike[str]):
     by
         ``"content"``: every byte counts; a file that was touched, copied or restored is the same. Digests
         are remembered in this process by device, inode, size and times, so that an unchanged file costs
-        one look at its status. ``"stat"``: size and time of the last change count, nothing is read.
+        one look at its status. ``"stat"``: the path as it was given, size and time of the last change
+        count, nothing is read.
 
     Raises
     ------
@@ -93,15 +95,16 @@ class File(os.PathLike[str]):
             return kept_file, found[-1]
         return File, (self.path, self.by)
 
-    def __cache_key__(self) -> tuple[str, str, bytes]:
-        """What stands for the file in keys: path, way, state.
+    def __cache_key__(self) -> tuple[str | bytes, ...]:
+        """What stands for the file in keys: the way, the state, and where nothing is read the path.
 
         Raises
         ------
         OSError
             The file is missing, no ordinary file, or cannot be read.
         """
-        return self.path, self.by, self.state()
+        # Size and time are no content: files that were unpacked together often agree in both.
+        return (self.by, self.state()) if self.by == "content" else (self.by, self.state(), self.path)
 
     def state(self) -> bytes:
         """What `by` looks at, as it is now. Errors as from `__cache_key__`."""

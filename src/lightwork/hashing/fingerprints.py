@@ -14,6 +14,7 @@ from .dependencies import Dependencies
 from .digests import BLAKE3
 from .installed import installed_library
 from .library import is_users
+from .summaries import summarise
 from .survey import Live, Survey
 from .values import RULES, token_of
 from .walk import Walk, frame
@@ -178,7 +179,8 @@ class Tracker:
             return Dependencies([], ["all code: track='none'"])
         self.fingerprint()
         survey = (self._known or self._survey()).survey
-        return Dependencies(list(survey.tracked), list(survey.untracked))
+        constants = [f"{path} = {summarise(value)}" for (path, _), value in survey.constants.items()]
+        return Dependencies([*survey.tracked, *constants], list(survey.untracked))
 
     def _survey(self) -> Snapshot:
         survey = self._survey_once(_NOTHING)

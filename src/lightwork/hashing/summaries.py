@@ -1,8 +1,11 @@
 """Calls as short texts, for facts and notes. A user's ``__repr__`` is never called: it may be slow."""
 
+import os
 import reprlib
 from collections.abc import Mapping
 from typing import Any
+
+from .files import File
 
 __all__ = ["summarise", "summarise_call"]
 
@@ -14,11 +17,14 @@ _BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", frozenset: "{}
 _LONG = 10**39
 _ITEMS = 6
 _LEVELS = 3
+_PATH = 60
+"""Characters of a path, from its end, where files of one folder differ."""
 
 
 def summarise_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """``name(1, 'a', x=<DataFrame (3, 4)>)``, cut to 200 characters."""
-    name = getattr(function, "__name__", type(function).__name__)
+    """``name(1, 'a', x=<DataFrame (3, 4)>)``, cut to 200 characters; methods as ``Class.method(...)``."""
+    own = getattr(function, "__name__", type(function).__name__)
+    name = str(getattr(function, "__qualname__", own)).rpartition("<locals>.")[2]
     parts = [summarise(value) for value in args]
     parts += [f"{key}={summarise(value)}" for key, value in kwargs.items()]
     text = f"{name}({', '.join(parts)})"
@@ -26,7 +32,7 @@ def summarise_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, An
 
 
 def summarise(value: Any, levels: int = _LEVELS) -> str:
-    """One value: built-in ones as they print (shortened), others by type and shape."""
+    """One value: built-in ones and paths as they print (shortened), others by type and shape."""
     kind = type(value)
     if kind is float or (kind is int and -_LONG < value < _LONG):
         return repr(value)  # what `reprlib` says of them, in a tenth of the time
@@ -34,8 +40,14 @@ def summarise(value: Any, levels: int = _LEVELS) -> str:
         return reprlib.repr(value)
     if kind in _BRACKETS or kind is dict:
         return _container(value, levels)
+    if kind is File or kind.__module__.partition(".")[0] == "pathlib":
+        return f"{kind.__name__}({_end_of(os.fspath(value))!r})"
     shape = getattr(value, "shape", None)
     return f"<{kind.__name__} {shape}>" if type(shape) is tuple else f"<{kind.__name__}>"
+
+
+def _end_of(path: str) -> str:
+    return path if len(path) <= _PATH else f"...{path[3 - _PATH :]}"
 
 
 def _container(value: Any, levels: int) -> str:

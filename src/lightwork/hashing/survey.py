@@ -99,6 +99,8 @@ class Survey:
         Functions whose ``__code__`` and defaults, and cells whose content must stay what they are.
     parts
         Tokens of functions and of values that count, by what people call them; those of `live` are not here.
+    constants
+        Global values that count and cannot change in place, by their names and tokens.
     tracked, untracked
         What was followed and what was not, as texts for people.
     """
@@ -139,6 +141,7 @@ class Survey:
         self.functions: list[FunctionType] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.parts: dict[str, bytes] = {}
+        self.constants: dict[tuple[str, bytes], Any] = {}
         self.tracked: list[str] = []
         self.untracked: list[str] = []
 
@@ -327,7 +330,7 @@ class Survey:
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
         if is_value(value):
-            token = self._part(path, token_of(value, path=path))
+            token = self._constant(path, value, is_held=is_held)
             kind = type(value)  # that of the user's may have methods
             return (
                 token
@@ -420,7 +423,7 @@ class Survey:
         others = [item for item in items if not is_simple(item) and wrapped(item) is None]
         code = [*self._code_of(items, path, is_held=is_held)]
         if plain and is_fixed and not any(map(is_small_array, items)):
-            return self._walk.seal(frame(b"t", [self._part(path, token_of(value, path=path)), *code]))
+            return self._walk.seal(frame(b"t", [self._constant(path, value, is_held=is_held), *code]))
         place = b""
         if is_held:
             place = self._count(Live(path, value, bool(code), is_held=True))
@@ -456,6 +459,13 @@ class Survey:
                 name = class_name(type(live.value))
                 self.tracked.append(f"{live.path} (a {name}, by its content at each call)")
         return b"%d" % place
+
+    def _constant(self, path: str, value: Any, *, is_held: bool) -> bytes:
+        """The token of a value that cannot change in place. What a function holds itself is no global."""
+        token = self._part(path, token_of(value, path=path))
+        if not is_held:
+            self.constants[path, token] = value
+        return token
 
     def _part(self, name: str, token: bytes) -> bytes:
         """Note the token of a part by its name; of several parts of one name the last."""

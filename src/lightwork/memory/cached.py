@@ -420,8 +420,10 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         summary, generation = begun
         changed = self._changed_arguments(call, args, kwargs) if self._options.check_mutation else ""
         made = memory.made.facts_of(self._keys, call)
+        arguments = self._keys.arguments(args, kwargs)
+        if paths := memory.made.paths_of(arguments):
+            made["paths"] = paths
         if seconds >= LEAVES_AFTER:
-            arguments = self._keys.arguments(args, kwargs)
             made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens, seconds=seconds)
         metadata = self._keeper.metadata(self._keys.function_id, summary, seconds, made)
         if self._options.ttl not in (None, float("inf")):

@@ -110,7 +110,7 @@ class Counts:
             self.hits,
             self.misses,
             self.seconds,
-            {"not kept": max(self.misses - sum(causes.values()), 0), **causes},
+            {"new": max(self.misses - sum(causes.values()), 0), **causes},
             self.saved,
             self.hashing,
             self.loading,

@@ -14,6 +14,7 @@ from ..protocols import (
     supports,
 )
 from ..system.mapped import MAPPINGS
+from ..system.units import counted
 from .counts import Counts
 from .facts import Metadata, read_facts
 from .history import History, on_the_wall
@@ -66,7 +67,9 @@ class Verification(NamedTuple):
     """Results that were not, and are removed."""
 
     def __str__(self) -> str:
-        lines = [f"{self.records} results are whole ({self.nbytes} bytes), {len(self.damaged)} were not"]
+        verb, count = "is" if self.records == 1 else "are", len(self.damaged)
+        whole = f"{counted(self.records, 'result')} {verb} whole ({counted(self.nbytes, 'byte')})"
+        lines = [whole + (f", {count:,} {'was' if count == 1 else 'were'} not" if count else "")]
         return "\n".join([*lines, *(f"  removed {entry}" for entry in self.damaged)])
 
 

@@ -9,8 +9,8 @@ from ..errors import EntryMissing
 from ..hashing.files import kept_file
 from ..protocols import Limits, Store, SupportsCounters, SupportsNotes, SupportsVerification, supports
 from .facts import Metadata, read_facts
-from .made import facts_of, note_of, read_note
-from .reasons import Explanation, explain_miss, how_long
+from .made import facts_of, note_of, paths_of, read_note
+from .reasons import NOTHING_KEPT, Explanation, explain_miss, how_long
 from .ttl import expiry
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ __all__ = ["explain"]
 
 _COMPARED = 1000
 """Results that a call is compared with. Reading the facts of so many takes a few milliseconds."""
+
+_NAMED = 3
+"""Functions of the same name that are told."""
 
 _FULL = 0.75
 """Share of its limit at which a cache may have evicted something: what the store needs itself counts too."""
@@ -98,11 +101,27 @@ def _compared(
 ) -> Explanation:
     """How a call differs from those whose results are kept."""
     kept = _recent(store, keys.prefix, _COMPARED)
-    made = facts_of(keys, call)
+    if not kept:
+        return Explanation(False, NOTHING_KEPT, _namesakes(store, keys.function_id))
+    made = {**facts_of(keys, call), "paths": paths_of(arguments)}
     if arguments and any("leaves" in facts for facts in kept):
         made["leaves"] = memory.leaves.leaves_of(arguments, call.tokens)
     return explain_miss(
         made, note_of(keys, call), kept, lambda code: read_note(store, keys.prefix, code), now
+    )
+
+
+def _namesakes(store: SupportsNotes, function_id: str) -> tuple[str, ...]:
+    """Functions of the same name elsewhere that have results: most often this one, before it moved."""
+    own = function_id.rpartition(":")[2]
+    found = {str(facts.get("function", "")) for facts in _recent(store, b"", _COMPARED)} - {function_id}
+    alike = sorted(name for name in found if name.rpartition(":")[2] == own)
+    if not alike:
+        return ()
+    more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+    return (
+        f"this one is {function_id}; there are results of {', '.join(alike[:_NAMED])}{more}",
+        "a function is named by its module, one of a script by the path of that",
     )
 
 

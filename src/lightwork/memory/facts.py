@@ -9,7 +9,8 @@ __all__ = ["LEAVES_AFTER", "TTL", "Metadata", "read_facts", "write_facts"]
 
 Metadata: TypeAlias = dict[str, Any]  # Any: text or number, by name
 """``duration`` (s), ``time`` (s since the epoch), ``function``, ``call`` (at most 200 characters),
-and what the key was made of: ``args`` (digests by name), ``code`` (a number). ``ttl`` (s) if the result
+and what the key was made of: ``args`` (digests by name), ``code`` (a number), ``paths`` (of
+arguments that are a `File`, by name). ``ttl`` (s) if the result
 lives for a span of time only."""
 
 TTL = b'"ttl":'

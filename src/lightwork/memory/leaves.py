@@ -26,6 +26,8 @@ _LONGEST = 80  # characters of a path
 _DIGITS = 6  # of a key: two values of a part pass for equal once in 16 million, in an explanation
 _NAMED = 5  # parts in an explanation
 
+_FILE = "lightwork.hashing.files.File"
+
 _PER_SECOND = 5e6
 """Bytes that are hashed once more for each second that a call took: an estimate, by which numbers take 1 % of
 its time and columns of text 6 %."""
@@ -85,8 +87,10 @@ def _paths(tree: HashNode, most: int) -> dict[str, str]:
                 shared.add(path)
             elif len(found) < most and len(path) <= _LONGEST and node.key is not None:
                 found[path] = node.key[:_DIGITS]
-        # What stands in <...> has no name that users could know: the buffer of a column, say.
-        row = tuple(child for node in row for child in node.children if "<" not in child.path)
+        # What stands in <...> has no name that users could know: the buffer of a column, say. Nor has what
+        # the key of a file is made of.
+        opened = (node for node in row if node.type != _FILE)
+        row = tuple(child for node in opened for child in node.children if "<" not in child.path)
     return {path: digest for path, digest in found.items() if path not in shared}
 
 

@@ -1,16 +1,18 @@
 """What the key of a call was made of, in the short form that is kept to explain later misses."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import hashing
+from ..hashing.files import File
 from ..protocols import Store, SupportsNotes, supports
 from .facts import Metadata, read_facts, write_facts
 
 if TYPE_CHECKING:
     from ..hashing.calls import CallKey, CallKeys
 
-__all__ = ["facts_of", "keep_note", "note_of", "read_note"]
+__all__ = ["facts_of", "keep_note", "note_of", "paths_of", "read_note"]
 
 _SHORT = 8
 """Bytes of a digest: two values of one argument pass for equal once in 2^64, in an explanation."""
@@ -24,6 +26,11 @@ def facts_of(keys: "CallKeys", call: "CallKey") -> Metadata:
     }
 
 
+def paths_of(arguments: Mapping[str, Any]) -> dict[str, str]:  # Any: of users' functions
+    """The paths of the arguments that are files, which their keys do not tell."""
+    return {name: value.path for name, value in arguments.items() if type(value) is File}
+
+
 def note_of(keys: "CallKeys", call: "CallKey") -> Metadata:
     """What the code of a call is made of."""
     return {
@@ -31,6 +38,7 @@ def note_of(keys: "CallKeys", call: "CallKey") -> Metadata:
         "version": repr(keys.version),
         "parameters": ", ".join(call.names),
         "parts": {name: _short(token) for name, token in keys.parts(call).items()},
+        "untracked": dict(line.split(": ", 1) for line in keys.dependencies().untracked if ": " in line),
     }
 
 

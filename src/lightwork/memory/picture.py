@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..pictures import charts, document, parts
 from ..pictures.charts import Series
 from ..pictures.markup import Content, Markup, element
-from ..system.units import duration, size
+from ..system.units import counted, duration, size
 from .history import FunctionHistory, histories_of
 from .stats import CallStats, MemoryStats
 
@@ -24,7 +24,7 @@ def page_of_stats(stats: MemoryStats) -> str:
     """A whole HTML file on a cache and on the calls of this process."""
     histories = _ranked([] if stats.history is None else stats.history.read())
     return document.document(
-        f"{stats.records:,} results, {size(stats.nbytes)}",
+        f"{counted(stats.records, 'result')}, {size(stats.nbytes)}",
         parts.figures(_figures(stats.calls)),
         *_over_time(histories, "Counted in this process: each hit saved what its computation took."),
         parts.section("Functions", _table(histories, stats)),
@@ -62,7 +62,7 @@ def save_page(path: str | os.PathLike[str], page: str) -> None:
 
 def fragment_of(stats: MemoryStats) -> str:
     """What Jupyter shows below a cell: what this process has counted. No store is read for it."""
-    title = f"{stats.records:,} results, {size(stats.nbytes)}"
+    title = f"{counted(stats.records, 'result')}, {size(stats.nbytes)}"
     rows: list[tuple[Content, ...]] = [
         (name, f"{calls.hits:,}", f"{calls.misses:,}", duration(calls.saved), duration(calls.seconds))
         for name, calls in stats.functions.items()

@@ -5,7 +5,9 @@ fingerprint, with what belongs to it. What a code was made of is a note, kept on
 
     record   {"call": "f(1, y=2)", "args": {"x": "9c0f...", "y": "..."}, "code": "41d0...", "time": ...}
              of slow calls also {"leaves": {"y": {"['lr']": "9c0f31", ...}}}, see `leaves`
-    note     {"python": "3.12", "version": "None", "parameters": "x, y", "parts": {"mod:helper": "77ab..."}}
+             if some are a `File` also {"paths": {"y": "data.csv"}}
+    note     {"python": "3.12", "version": "None", "parameters": "x, y", "parts": {"mod:helper": "77ab..."},
+              "untracked": {"TABLE": "a list with too many parts"}}
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +16,10 @@ from typing import NamedTuple
 from .. import memory
 from .facts import Metadata
 
-__all__ = ["Explanation", "explain_miss", "how_long"]
+__all__ = ["NOTHING_KEPT", "Explanation", "explain_miss", "how_long"]
+
+
+NOTHING_KEPT = "no result of this function is kept"
 
 
 class Explanation(NamedTuple):
@@ -54,7 +59,7 @@ def explain_miss(
     """
     kept = [facts for facts in kept if isinstance(facts.get("args"), dict)]
     if not kept:
-        return Explanation(False, "no result of this function is kept")
+        return Explanation(False, NOTHING_KEPT)
     same_arguments = [facts for facts in kept if facts["args"] == made["args"]]
     if same_arguments:
         found = same_arguments[0]
@@ -65,7 +70,9 @@ def explain_miss(
         )
     same_code = [facts for facts in kept if facts.get("code") == made["code"]]
     if same_code:
-        found = max(same_code, key=lambda facts: len(facts["args"].items() & made["args"].items()))
+        found = max(
+            same_code, key=lambda facts: (_agreeing(made, facts, "args"), _agreeing(made, facts, "paths"))
+        )
         reason = f"computed with other arguments only; the nearest is {found.get('call')}"
         return Explanation(False, reason, _changed_arguments(made, found))
     found = kept[0]
@@ -84,11 +91,31 @@ def how_long(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def _agreeing(now: Metadata, then: Metadata, what: str) -> int:
+    """How many arguments are the same ones as far as `what` tells."""
+    return len(now.get(what, {}).items() & then.get(what, {}).items())
+
+
+def _changed_file(name: str, now: Metadata, then: Metadata) -> str:
+    """How an argument differs that is a file both times; empty if it is not."""
+    ours, theirs = (facts.get("paths", {}).get(name) for facts in (now, then))
+    if ours is None or theirs is None:
+        return ""
+    if ours == theirs:
+        return f"file {ours} has changed"
+    return f"argument {name!r} has another content: file {ours} now, {theirs} then"
+
+
 def _changed_arguments(now: Metadata, then: Metadata) -> tuple[str, ...]:
     """Which arguments differ, and where in them as far as their leaves are known."""
     changes: list[str] = []
     for name in dict.fromkeys([*now["args"], *then["args"]]):
-        if now["args"].get(name) != then["args"].get(name):
+        if now["args"].get(name) == then["args"].get(name):
+            continue
+        file = _changed_file(name, now, then)
+        if file:
+            changes.append(file)
+        else:
             ours, theirs = (facts.get("leaves", {}).get(name) for facts in (now, then))
             parts = memory.leaves.differing(name, ours, theirs) if ours and theirs else ()
             changes += parts or [f"argument {name!r} differs"]
@@ -111,9 +138,13 @@ def _changed_code(now: Metadata, then: Metadata | None) -> tuple[str, ...]:
     parts_now, parts_then = now["parts"], then["parts"]
     for name in sorted({*parts_now, *parts_then}):
         if name not in parts_then:
-            changes.append(f"{name} is used now")
+            is_old = name in then.get("untracked", {})
+            changes.append(f"{name} is {'tracked' if is_old else 'used'} now")
         elif name not in parts_now:
-            changes.append(f"{name} is not used any more")
+            cause = now.get("untracked", {}).get(name)
+            changes.append(
+                f"{name} is not tracked any more: {cause}" if cause else f"{name} is not used any more"
+            )
         elif parts_now[name] != parts_then[name]:
             changes.append(f"{name} has changed")
     return tuple(changes or ["something that has no name of its own, such as a function of a library"])

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import memory
+from ..system.units import counted
 
 if TYPE_CHECKING:
     from .history import History
@@ -24,8 +25,9 @@ class CallStats(NamedTuple):
     """Time spent in the function itself."""
 
     causes: Mapping[str, int] = MappingProxyType({})
-    """Misses by cause: ``"not kept"``; ``"invalid"``, refused by ``cache_validation_callback`` or too old;
-    ``"unreadable"``; ``"asked for"`` with ``.call``. `Memory.cache`'s ``.explain`` tells more of one call."""
+    """Misses by cause: ``"new"``, nothing was kept for the call; ``"invalid"``, refused by
+    ``cache_validation_callback`` or too old; ``"unreadable"``; ``"asked for"`` with ``.call``. The
+    ``.explain`` of a cached function tells more of one call."""
 
     saved: float = 0.0
     """Seconds that the calls which were hits took when they were computed."""
@@ -46,10 +48,13 @@ class CallStats(NamedTuple):
     """Results that were returned, and not kept: the cache could not be written, or was cleared meanwhile."""
 
     def __str__(self) -> str:
-        causes = ", ".join(f"{count} {cause}" for cause, count in self.causes.items() if count)
-        unkept = f", {self.unkept} results not kept" if self.unkept else ""
+        found = [(cause, count) for cause, count in self.causes.items() if count]
+        is_one = len(found) == 1 and found[0][1] == self.misses
+        causes = found[0][0] if is_one else ", ".join(f"{count:,} {cause}" for cause, count in found)
+        causes = causes and f" ({causes})"
+        unkept = f", {counted(self.unkept, 'result')} not kept" if self.unkept else ""
         return (
-            f"{self.hits} hits, {self.misses} misses{f' ({causes})' if causes else ''}{unkept}; "
+            f"{counted(self.hits, 'hit')}, {counted(self.misses, 'miss')}{causes}{unkept}; "
             f"saved {self.saved:.3g} s, computed {self.seconds:.3g} s; "
             f"hashing {self.hashing:.3g} s, loading {self.loading:.3g} s, storing {self.storing:.3g} s"
         )
@@ -80,7 +85,7 @@ class MemoryStats(NamedTuple):
     """How all of it grew, which is read from the cache when a page is saved."""
 
     def __str__(self) -> str:
-        lines = [f"{self.records} results, {self.nbytes} bytes", str(self.calls)]
+        lines = [f"{counted(self.records, 'result')}, {counted(self.nbytes, 'byte')}", str(self.calls)]
         return "\n".join([*lines, *(f"  {name}: {stats}" for name, stats in self.functions.items())])
 
     def _repr_html_(self) -> str:

@@ -8,11 +8,13 @@ those of a store: whole or not there, whatever kills a run, and as many runs at 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import hashing, parallel, parcel, stores
 from ..errors import ParallelWarning, StoreUnavailable, UnhashableError, UnpicklableError
 from ..protocols import FUNCTION_BYTES, Call, Known, Record, Store
+from ..system.clock import Clock, time_of_day
+from ..system.optional import on_demand
 from .failures import add_note, describe, not_a_call
 from .given import Given
 from .sheet import Sheet
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "open_checkpoint"]
 
 _OURS = b"lightwork checkpoint\n"
+_TRIAL = hashing.digests.BLAKE3.of(_OURS)
+
+
+class _Sent(NamedTuple):
+    """A task whose result is awaited."""
+
+    key: bytes
+    function: str
+    call: str
 
 
 def open_checkpoint(
@@ -41,8 +52,9 @@ def open_checkpoint(
         See `Checkpoint.ask`.
     """
     store = stores.open_store(path)
-    # Now, and not after hours of work that could not be kept.
-    store.put(hashing.digests.BLAKE3.of(_OURS), Record(b"", [], b"{}"))
+    # Now, and not after hours of work that could not be kept. It is no result, and so does not stay.
+    store.put(_TRIAL, Record(b"", [], b"{}"))
+    store.drop([_TRIAL])
     by_index = None if seed is None else partial(parallel.seeding.digest, seed)
     checkpoint = Checkpoint(store, given, seed=by_index)
     if isinstance(tasks, list | tuple):
@@ -65,15 +77,23 @@ class Checkpoint:
         By the index of a task: what its result depends on beside its call. It is part of its key.
     """
 
-    def __init__(self, store: Store, given: Given, *, seed: Callable[[int], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        given: Given,
+        *,
+        seed: Callable[[int], bytes] | None = None,
+        clock: Clock = time_of_day,
+    ) -> None:
         self._store = store
         self._given = given
+        self._clock = clock
         self._seed = seed
         # By the id of the function, which is kept with it: so nothing else gets that id.
         self._functions: dict[int, tuple[CallKeys, Any]] = {}  # Any: users' functions
         self._met: dict[bytes, int] = {}  # tasks before this one that were the same
         self._identified: list[bytes | None] = []
-        self._sent: dict[int, bytes] = {}
+        self._sent: dict[int, _Sent] = {}
         self._warned = False
 
     def identify(self, tasks: Sequence[Any]) -> None:  # Any: not looked at yet
@@ -102,18 +122,25 @@ class Checkpoint:
                 return Known(parcel.parcels.join(record.skeleton, record.buffers))
             except Exception as error:  # noqa: BLE001 - building a value runs users' code, which may have changed
                 self._warn(f"a kept result cannot be read any more, and is computed again: {_told(error)}")
-        self._sent[index] = key
+        function, args, kwargs = call
+        keys, _ = self._functions[id(function)]
+        self._sent[index] = _Sent(key, keys.function_id, keys.summary(args, kwargs))
         return call
 
-    def keep(self, start: int, values: Sequence[Any]) -> None:
-        """Keep results. One that cannot be kept is computed again by the next run; one warning tells so."""
+    def keep(self, start: int, values: Sequence[Any], seconds: float) -> None:
+        """Keep results. One that cannot be kept is computed again by the next run; one warning tells so.
+
+        `seconds` are what they took together, of which each is said to have taken its share.
+        """
+        share = round(seconds / max(len(values), 1), 9)
         for index, value in enumerate(values, start):
-            key = self._sent.pop(index, None)
-            if key is None:
+            sent = self._sent.pop(index, None)
+            if sent is None:
                 continue
             try:
                 skeleton, buffers = parcel.parcels.split(value, path=f"the result of task {index}")
-                self._store.put(key, Record(skeleton, buffers, b"{}"))
+                facts = _facts(sent, share, self._clock())
+                self._store.put(sent.key, Record(skeleton, buffers, facts), seconds=share)
             except (UnpicklableError, StoreUnavailable) as error:
                 self._warn(f"results are returned, but not kept in the checkpoint: {_told(error)}")
 
@@ -151,6 +178,13 @@ class Checkpoint:
             warnings.warn(message, ParallelWarning, stacklevel=2)
 
 
+def _facts(sent: _Sent, seconds: float, now: float) -> bytes:
+    """What the command line tells of a result."""
+    about = {"duration": seconds, "time": now, "function": sent.function, "call": sent.call}
+    text: str = on_demand("json").dumps({**about, "checkpoint": True}, separators=(",", ":"))
+    return text.encode()
+
+
 def _remembers(function: object) -> bool:
     return hasattr(type(function), "__cache_head__")
 
@@ -165,4 +199,6 @@ def _said_of(function: Any) -> bytes:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, StoreUnavailable):
+        return error.strerror or str(error)
     return f"{type(error).__name__}: {error}"

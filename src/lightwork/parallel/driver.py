@@ -216,7 +216,7 @@ class Driver:
                 self._calls.drop(start, start + count)
                 self._done += count
                 if self._recall is not None:
-                    self._recall.keep(start, values)
+                    self._recall.keep(start, values, event.seconds)
         try:
             self._feed([*events, *self._due()] if self._later else events)
         finally:  # an error ends the call; what has ended before it counts all the same

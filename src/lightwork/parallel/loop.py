@@ -142,9 +142,9 @@ def run_lazily(
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
                 if type(known) is not Known:
-                    sheet.passed(index, call, begin)
+                    took = sheet.passed(index, call, begin)
                     if recall is not None:
-                        recall.keep(index, [result])
+                        recall.keep(index, [result], took)
             index += 1
             if observer is not None:
                 observer(index, total, len(errors))

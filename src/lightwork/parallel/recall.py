@@ -27,8 +27,8 @@ class Recall(Protocol):
     def ask(self, index: int, call: Call) -> "Known | Call":
         """The result of a task, or the call to send. Called once for each task, in the order of the input."""
 
-    def keep(self, start: int, values: Sequence[Any]) -> None:
-        """The results of tasks that were sent, `start` and those that follow it."""
+    def keep(self, start: int, values: Sequence[Any], seconds: float) -> None:
+        """The results of tasks that were sent, `start` and those that follow it; what they took together."""
 
 
 class Answers(NamedTuple):
@@ -124,7 +124,7 @@ class CachedCalls:
             resumed = self._resumed[id(function)] = Resumed(function, function.basis())
         return resumed
 
-    def keep(self, start: int, values: Sequence[Any]) -> None:
+    def keep(self, start: int, values: Sequence[Any], seconds: float) -> None:
         """The functions keep their results themselves."""
 
 

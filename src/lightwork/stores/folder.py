@@ -99,7 +99,7 @@ def check_trust(location: str) -> None:
         return
     raise StoreUnavailable(
         errno.EPERM,
-        f"the cache in {folder!r} is not used, since it {reason}, who could make this program run anything: "
+        f"the folder {folder!r} is not used, since it {reason}, who could make this program run anything: "
         "choose another location, or say Memory(trust_folder=True)",
     )
 

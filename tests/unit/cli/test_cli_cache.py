@@ -99,6 +99,78 @@ def test_one_result_is_shown_with_what_its_key_is_made_of(tmp_path: Path) -> Non
     assert "keys begin with" in refused(run("cache", "show", "cache", prefix, cwd=tmp_path), 2)
 
 
+SCRIPT = """\
+from pathlib import Path
+from lightwork import File, Memory
+
+memory = Memory("cache")
+
+@memory.cache
+def parse(file):
+    return Path(file).read_text()
+
+if __name__ == "__main__":
+    for name in ("d1.txt", "d2.txt"):
+        Path(name).write_text(name)
+        parse(File(name))
+"""
+
+
+def ran(folder: Path, script: str = "proj.py") -> Path:
+    """A cache that a script has filled, with the results of two files."""
+    (folder / script).write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True, timeout=50)
+    return folder / "cache"
+
+
+def test_results_of_files_are_told_by_their_names(tmp_path: Path) -> None:
+    """In the list, and in all that is known of one of them."""
+    ran(tmp_path)
+    listed = told("ls", "cache", cwd=tmp_path)
+    assert {each["call"] for each in listed} == {"parse(File('d1.txt'))", "parse(File('d2.txt'))"}
+    text = run("cache", "show", "cache", listed[0]["key"], cwd=tmp_path).stdout.decode()
+    (argument,) = [line for line in text.splitlines() if line.startswith("argument")]
+    assert argument.endswith(f", the file {listed[0]['call'][12:18]}")
+
+
+def test_functions_of_scripts_are_explained_by_their_file(tmp_path: Path) -> None:
+    """As the script itself knows them, without its work; a hit is a hit, and moved ones are told."""
+    ran(tmp_path)
+    (listed, *_) = told("ls", "cache", cwd=tmp_path)
+    for name in ("proj.py:parse", f"{tmp_path}/proj.py:parse", listed["function"]):
+        assert told("explain", "cache", name, "File('d2.txt')", cwd=tmp_path)["hit"]
+    (tmp_path / "d1.txt").write_text("new")
+    missed = told("explain", "cache", "proj.py:parse", "File('d1.txt')", cwd=tmp_path)
+    assert missed["changes"] == ["file d1.txt has changed"]
+    assert (tmp_path / "d1.txt").read_text() == "new"
+    missed = told("explain", "cache", "proj:parse", "File('d2.txt')", cwd=tmp_path)
+    assert missed["reason"] == "no result of this function is kept"
+    assert f"results of __main__ {tmp_path.resolve()}/proj.py:parse" in missed["changes"][0]
+    (tmp_path / "bad.py").write_text("1 +")
+    for name, part in (
+        ("__main__:parse", "PATH.py:parse"),
+        ("none.py:parse", "none.py"),
+        ("bad.py:parse", "no Python script"),
+        ("proj.py:nope", "has no nope"),
+    ):
+        assert part in refused(run("cache", "explain", "cache", name, cwd=tmp_path), 2)
+
+
+def test_a_checkpoint_can_be_looked_at(tmp_path: Path) -> None:
+    """Its tasks are told, counted and removed like results; only `explain` cannot know their input."""
+    (tmp_path / "fn.py").write_text("def sq(x): return x * x\n")
+    code = "import fn; from lightwork import Parallel; Parallel(2, checkpoint='kept').map(fn.sq, range(5))"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=50)
+    listed = told("ls", "kept", cwd=tmp_path)
+    assert {each["call"] for each in listed} == {f"sq({x})" for x in range(5)}
+    assert all(each["seconds"] > 0 for each in listed)
+    assert told("stats", "kept", cwd=tmp_path)["results"] == 5
+    assert "checkpoint" in refused(run("cache", "explain", "kept", "fn:sq", "3", cwd=tmp_path), 2)
+    assert told("rm", "kept", "--function", "sq", "--yes", cwd=tmp_path)["removed"] == 5
+
+
 def test_functions_are_ranked_and_summed_up(tmp_path: Path) -> None:
     """`top`, `du` and `stats` agree with what `Memory` tells."""
     cache = filled(tmp_path)
@@ -258,11 +330,11 @@ def test_on_a_terminal_somebody_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_a_cache_too(tmp_path: Path) -> None:
-    """Its results have no names; the folder inside stands for the location."""
+    """Its results have the names of their tasks; the folder inside stands for the location."""
     lightwork.Parallel(n_jobs=1, checkpoint=tmp_path / "run").map(str, range(3))
-    assert len(told("ls", "run", cwd=tmp_path)) == 4  # and the mark of the checkpoint
-    assert len(told("ls", "run/lightwork-1", cwd=tmp_path)) == 4
-    assert b"(not known)" in run("cache", "top", "run", cwd=tmp_path).stdout
+    assert len(told("ls", "run", cwd=tmp_path)) == 3
+    assert len(told("ls", "run/lightwork-1", cwd=tmp_path)) == 3
+    assert b"builtins:str" in run("cache", "top", "run", cwd=tmp_path).stdout
 
 
 def test_signed_results_have_names_for_who_knows_the_secret(tmp_path: Path) -> None:

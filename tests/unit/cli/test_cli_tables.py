@@ -2,7 +2,8 @@
 
 import pytest
 
-from lightwork.cli.tables import Column, counted, lines_of, span_text
+from lightwork.cli.tables import Column, lines_of, span_text
+from lightwork.system.units import counted
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,4 @@ def test_columns_stand_below_each_other_and_are_cut() -> None:
 def test_counts() -> None:
     """One thing, or many."""
     assert (counted(1, "task"), counted(1200, "task")) == ("1 task", "1,200 tasks")
+    assert (counted(1, "miss"), counted(2, "miss")) == ("1 miss", "2 misses")

@@ -2,11 +2,13 @@
 
 import functools
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lightwork import File
 from lightwork.errors import InvalidOption, UnhashableError
 from lightwork.hashing.calls import CallKeys
 
@@ -256,3 +258,22 @@ def test_call_keys_travel() -> None:
     """Sent to a worker, they make the same keys there."""
     keys = CallKeys(fixed, ignore=iter(["b"]), version=3, track="self")
     assert pickle.loads(pickle.dumps(keys)).key((1,), {}) == keys.key((1, 2), {})
+
+
+def test_a_summary_names_files_and_the_class_of_a_method() -> None:
+    """So that results of one function can be told apart, of a long path by its end."""
+
+    class Study:
+        def score(self, file: Any) -> None: ...
+
+    def summary(*args: Any) -> str:
+        return CallKeys(Study.score).summary(args, {})
+
+    assert summary(Study(), File("d1.txt")) == "Study.score(<Study>, File('d1.txt'))"
+    assert summary(Study(), [Path("d2.txt")]) == "Study.score(<Study>, [PosixPath('d2.txt')])"
+    long = summary(Study(), File("folder/" * 30 + "d3.txt"))
+    assert "File('..." in long
+    assert long.endswith("folder/d3.txt'))")
+    assert (
+        CallKeys(test_a_summary_names_files_and_the_class_of_a_method).summary((), {}).startswith("test_a_")
+    )

@@ -50,9 +50,21 @@ def test_by_stat_the_time_counts_and_nothing_is_read(tmp_path: Path) -> None:
     assert key_of(file) != before
 
 
-def test_the_path_counts(tmp_path: Path) -> None:
-    """A function may look at the name, so equal files of two names are two values."""
-    assert key_of(write(tmp_path / "a", b"x")) != key_of(write(tmp_path / "b", b"x"))
+def test_the_path_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is written, and in a copy; another content is another key."""
+    monkeypatch.chdir(tmp_path)
+    key = key_of(write(tmp_path / "a", b"x"))
+    write(tmp_path / "b", b"x")
+    assert {key_of(File(path)) for path in ("a", "./a", "b", tmp_path / "b")} == {key}
+    assert key_of(write(tmp_path / "c", b"y")) != key
+
+
+def test_by_stat_the_path_counts_too(tmp_path: Path) -> None:
+    """Size and time alone would take files for each other that were unpacked together."""
+    for name in "ab":
+        write(tmp_path / name, b"x")
+        os.utime(tmp_path / name, (1, 1))
+    assert key_of(File(tmp_path / "a", by="stat")) != key_of(File(tmp_path / "b", by="stat"))
     assert key_of(File(tmp_path / "a")) != key_of(File(tmp_path / "a", by="stat"))
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def test_stats_tell_what_was_saved_and_spent(memory: Memory) -> None:
     assert stats.seconds >= 0.02
     assert 0.02 <= stats.saved <= stats.seconds * 2
     assert min(stats.hashing, stats.loading, stats.storing) > 0
-    assert "2 hits, 2 misses (2 not kept)" in str(stats)
+    assert "2 hits, 2 misses (new)" in str(stats)
 
 
 def test_bytes_of_hits_are_counted(memory: Memory) -> None:
@@ -68,8 +69,26 @@ def test_misses_are_told_by_cause(memory: Memory) -> None:
     accepts[0] = False
     cached(1)
     cached.call(1)
-    assert dict(cached.stats().causes) == {"not kept": 1, "invalid": 1, "unreadable": 0, "asked for": 1}
+    assert dict(cached.stats().causes) == {"new": 1, "invalid": 1, "unreadable": 0, "asked for": 1}
     assert cached.stats()[:2] == (1, 3)
+    assert str(cached.stats()).startswith("1 hit, 3 misses (1 new, 1 invalid, 1 asked for); ")
+
+
+@pytest.mark.filterwarnings("ignore:results are returned")
+def test_what_was_not_kept_is_told_apart_from_what_is_new(tmp_path: Path) -> None:
+    """Each miss has a cause; a result that was not kept is told besides."""
+    cached = Memory(tmp_path).cache(double)
+    cached(1)
+    assert str(cached.stats()).startswith("0 hits, 1 miss (new); ")
+    small = Memory(tmp_path / "small", max_bytes=1).cache(double)
+    small(1)
+    assert str(small.stats()).startswith("0 hits, 1 miss (new), 1 result not kept; ")
+
+
+def test_a_verification_is_told_in_words(memory: Memory) -> None:
+    """What was damaged is told if anything was."""
+    memory.cache(double)(1)
+    assert re.fullmatch(r"1 result is whole \([\d,]+ bytes\)", str(memory.verify()))
 
 
 def test_an_unreadable_result_is_a_cause(tmp_path: Path) -> None:

@@ -30,3 +30,21 @@ def test_dependencies_name_what_counts_and_what_does_not(tmp_path: Path) -> None
     assert [line.split(":")[0] for line in found.untracked] == ["out"]
     assert str(found).splitlines()[0] == "tracked:"
     assert "not tracked:\n  out" in str(found)
+
+
+def test_constants_are_told_with_their_values(tmp_path: Path) -> None:
+    """Those of helpers and classes too; long ones are shortened."""
+    space: dict[str, Any] = {"__name__": "job"}
+    code = """
+FACTOR, NAMES, TEXT, OTHER = 2.0, ("a", "b"), "x" * 1000, 1
+class Model:
+    rate = 3
+def helper(x, y=2): return x * FACTOR * Model.rate
+def f(): return helper(1), NAMES, TEXT
+"""
+    exec(code, space)
+    found = Memory(tmp_path, verbose=0).cache(space["f"]).dependencies()
+    constants = dict(line.split(" = ") for line in found.tracked if " = " in line)
+    assert constants.pop("TEXT").startswith("'xxx")
+    assert constants == {"FACTOR": "2.0", "NAMES": "('a', 'b')", "job:Model.rate": "3"}
+    assert all(len(line) < 100 for line in found.tracked if " = " in line)

@@ -64,6 +64,16 @@ def test_nothing_is_kept(memory: Memory) -> None:
     assert "no location" in Memory(None).cache(module_of(CODE).work).explain(1).reason
 
 
+def test_a_function_that_has_moved_is_told(memory: Memory) -> None:
+    """Its results are kept under the name that it had."""
+    cached(memory)(1)
+    module = module_of(CODE)
+    module.work.__module__ = "elsewhere"
+    found = memory.cache(module.work).explain(1)
+    assert found.reason == "no result of this function is kept"
+    assert found.changes[0] == "this one is elsewhere:work; there are results of explained:work"
+
+
 def test_the_argument_that_differs_is_named(memory: Memory) -> None:
     """Compared with the kept call that is nearest."""
     work = cached(memory)
@@ -104,6 +114,17 @@ def test_a_new_helper_and_a_lost_one_are_named(memory: Memory) -> None:
     assert "LIMIT is not used any more" in changes
 
 
+def test_what_is_used_and_not_tracked_any_more_is_named(memory: Memory) -> None:
+    """With the reason, and the other way round."""
+    large = CODE.replace("LIMIT = 3", "import numpy; LIMIT = numpy.zeros(100_000)")
+    cached(memory)(1)
+    (change,) = cached(memory, large).explain(1).changes
+    assert change.startswith("LIMIT is not tracked any more: a numpy:ndarray, of which")
+    memory.clear(warn=False)
+    cached(memory, large)(1)
+    assert cached(memory).explain(1).changes == ("LIMIT is tracked now",)
+
+
 def test_options_and_files_are_named(memory: Memory, tmp_path: Path) -> None:
     """`version=`, the parameters that count, ``depends_on=``."""
     path = tmp_path / "config"
@@ -114,6 +135,34 @@ def test_options_and_files_are_named(memory: Memory, tmp_path: Path) -> None:
     path.write_text("two")
     (change,) = cached(memory, version=1, **options).explain(1).changes
     assert change == f"depends_on {File(path)!r} has changed"
+
+
+def test_a_file_that_has_changed_is_named(memory: Memory, tmp_path: Path, monkeypatch: Any) -> None:
+    """Compared with the result for the file of that name; of a file of another name both are told."""
+    monkeypatch.chdir(tmp_path)
+    read = memory.cache(lambda file, x: 1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text(name)
+        read(File(name), 1)
+    (tmp_path / "a.csv").write_text("other")
+    assert read.explain(File("a.csv"), 1).changes == ("file a.csv has changed",)
+    (tmp_path / "d.csv").write_text("d")
+    (change,) = read.explain(File("d.csv"), 1).changes
+    assert change == "argument 'file' has another content: file d.csv now, c.csv then"
+
+
+@pytest.mark.slow
+def test_a_file_inside_of_an_argument_has_no_parts(tmp_path: Path) -> None:
+    """What its key is made of has no name that users know."""
+    path = tmp_path / "a.csv"
+    work = Memory(store=TransientStore()).cache(slow)
+    path.write_text("one")
+    work({"data": File(path)}, File(path))
+    path.write_text("two")
+    assert work.explain({"data": File(path)}, File(path)).changes == (
+        "argument 'config' differs at config['data']",
+        f"file {path} has changed",
+    )
 
 
 def test_a_result_that_is_not_valid_any_more(memory: Memory) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -112,10 +113,29 @@ def test_a_seed_is_part_of_the_key() -> None:
 
     first = checkpoint(b"1")
     assert first.ask(0, call) is call
-    first.keep(0, [0.25])
+    first.keep(0, [0.25], 0.0)
     assert checkpoint(b"1").ask(0, call) == Known(0.25)
     assert checkpoint(b"2").ask(0, call) is call
     assert checkpoint(b"1").ask(1, call) is call
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_is_kept_can_be_told(tmp_path: Path, n_jobs: int) -> None:
+    """Function, call and time of each task, and nothing else counts as a result."""
+    Parallel(n_jobs, checkpoint=tmp_path)(delayed(slow)(x) for x in range(3))
+    entries = list(Memory(tmp_path).entries())
+    assert {entry.call for entry in entries} == {"slow(0)", "slow(1)", "slow(2)"}
+    assert {entry.function for entry in entries} == {f"{__name__}:slow"}
+    assert sum(entry.seconds for entry in entries) >= 0.06
+    assert Memory(tmp_path).stats().records == 3
+
+
+def slow(x: int) -> int:
+    """Takes 20 ms, whatever the machine does."""
+    end = time.perf_counter() + 0.02
+    while time.perf_counter() < end:
+        pass
+    return x
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -241,7 +261,7 @@ def test_a_value_that_cannot_be_built_again_is_computed(tmp_path: Path) -> None:
     call: Call = (draw, (0,), {})
     first = Checkpoint(store, Given(copies=False))
     first.ask(0, call)
-    first.keep(0, [Fragile()])
+    first.keep(0, [Fragile()], 0.0)
     Fragile.is_whole = False
     try:
         with pytest.warns(ParallelWarning, match="computed again: ValueError: gone"):
@@ -277,8 +297,10 @@ def test_a_path_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="is a file"):
         Parallel(checkpoint=file)
     log = tmp_path / "log"
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as caught:
         Parallel(2, checkpoint=file / "below")([delayed(note)(str(log), 1)])
+    assert str(caught.value).count("Errno") == 1
+    assert "cache" not in str(caught.value)
     assert ran(log) == []
 
 

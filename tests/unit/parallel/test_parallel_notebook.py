@@ -87,7 +87,7 @@ def test_a_notebook_draws_the_figures_of_a_cache(kernel: Kernel, tmp_path: Path)
     )
     (message,) = shown
     page = message["content"]["data"]["text/html"]
-    assert "1 results, " in page
+    assert "1 result, " in page
     assert "nap</td>" in page
     assert "<script" not in page
     assert kernel.run(f"memory.stats().save({str(tmp_path / 'cache.html')!r})") == []

@@ -4,9 +4,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from ...memory.entries import CacheEntry
-from ...system.units import size
+from ...system.units import counted, size
 from ..command import FAILED, OK, USAGE, Refusal
-from ..tables import counted
 from ..terminal import Terminal
 from .ls import COLUMNS, rows
 from .selection import row_of

@@ -53,7 +53,9 @@ def _lines(entry: CacheEntry, facts: dict[str, Any]) -> list[str]:  # Any: what 
         left = facts["ttl"] - entry.age
         state = f"for {span_text(left)} more" if left > 0 else f"expired {span_text(-left)} ago"
         lines.append(f"lives     {state}")
-    lines += [f"argument  {name}: {digest}" for name, digest in facts.get("args", {}).items()]
+    paths = facts.get("paths", {})
+    for name, digest in facts.get("args", {}).items():
+        lines.append(f"argument  {name}: {digest}{f', the file {paths[name]}' if name in paths else ''}")
     lines += [f"file      {path}" for path, *_ in facts.get("files", ())]
     code = facts.get("parts", {})
     if code:

@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ...system.filesystems import file_system
-from ...system.units import duration, size
+from ...system.units import counted, duration, size
 from ..command import OK, Command
-from ..tables import counted, span_text
+from ..tables import span_text
 from ..terminal import Terminal
 from .du import on_disk
 from .groups import by_function

@@ -328,4 +328,6 @@ def _flush(touched: "collections.deque[tuple[str, float]]") -> None:
 def _unavailable(exc: OSError, location: str) -> StoreUnavailable:
     if isinstance(exc, StoreUnavailable):
         return exc
-    return StoreUnavailable(exc.errno or errno.EIO, f"the cache in {location!r} cannot be written: {exc}")
+    return StoreUnavailable(
+        exc.errno or errno.EIO, f"the folder {location!r} cannot be written: {exc.strerror or exc}"
+    )

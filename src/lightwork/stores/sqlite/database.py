@@ -228,7 +228,7 @@ class Database:
         can_write = os.access(self._folder, os.W_OK) and os.access(self.path, os.W_OK)
         if not can_write and os.path.exists(f"{self.path}-wal"):
             raise StoreUnavailable(
-                f"the cache in {self._location!r} may not be written, and was left with unfinished business "
+                f"the folder {self._location!r} may not be written, and was left with unfinished business "
                 f"({DATABASE}-wal): open it once from an account that may write there"
             )
         mode = "mode=rw" if can_write else "mode=ro&immutable=1"

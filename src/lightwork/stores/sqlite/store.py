@@ -252,4 +252,5 @@ def _unavailable(exc: Exception, location: str) -> StoreUnavailable:
     code = exc.errno if isinstance(exc, OSError) else None
     if isinstance(exc, sqlite3.Error):
         code = _ERRNO.get(getattr(exc, "sqlite_errorcode", 0) & 0xFF)
-    return StoreUnavailable(code or errno.EIO, f"the cache in {location!r} cannot be written: {exc}")
+    reason = (isinstance(exc, OSError) and exc.strerror) or exc  # without the number, which is told anyway
+    return StoreUnavailable(code or errno.EIO, f"the folder {location!r} cannot be written: {reason}")
