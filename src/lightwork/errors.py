@@ -26,6 +26,7 @@
 
     LightworkWarning         (UserWarning)
     ├── CacheWarning                           a result could not be kept or read
+    ├── FileWarning                            a file is not what its name or its checksums promise
     └── ParallelWarning                        a call runs otherwise than it was asked to
 
 Each error is also the built-in a caller would expect, so ``except OSError`` goes on working.
@@ -43,6 +44,7 @@ __all__ = [
     "EngineError",
     "EntryMissing",
     "FileFormatError",
+    "FileWarning",
     "InvalidOption",
     "LightworkError",
     "LightworkWarning",
@@ -205,6 +207,10 @@ class LightworkWarning(UserWarning):
 
 class CacheWarning(LightworkWarning):
     """A result could not be kept or read; the value that was returned is right all the same."""
+
+
+class FileWarning(LightworkWarning):
+    """A file is not what its name or its checksums promise; it was read or written all the same."""
 
 
 class ParallelWarning(LightworkWarning):

@@ -1,5 +1,6 @@
 """`main`: arguments in, exit code out. No input leads to a traceback."""
 
+import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 from .. import cli  # whose parts, the commands, are imported when they are asked for
 from .._version import __version__
 from ..errors import InvalidOption, LightworkError, UnknownFormatError
+from ..system.optional import on_demand
 from .command import EXIT_CODES, FAILED, USAGE, Command, Group, Refusal
 from .terminal import Terminal
 
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal(sys.stdout, sys.stderr, answers=sys.stdin)
     try:
         words = sys.argv[1:] if arguments is None else arguments
-        given = _parser(words[:1]).parse_args(words)
+        given = _parsed(words)
         code = _run(given.command, given, terminal)
         terminal.flush()
     except KeyboardInterrupt:
@@ -78,6 +80,25 @@ def _run(command: Command, given: Namespace, terminal: Terminal) -> int:
     return code
 
 
+def _parsed(words: Sequence[str]) -> Namespace:
+    """What a line says. Its mistakes are told by the parser of the command that was typed."""
+    given, unknown = _parser(words[:1]).parse_known_args(words)
+    if unknown:
+        given.parser.error(_unknown(unknown, given.parser))
+    if not hasattr(given, "command"):
+        given.parser.error("the following arguments are required: COMMAND")
+    return given
+
+
+def _unknown(words: Sequence[str], parser: ArgumentParser) -> str:
+    option = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+    if option is None:
+        return f"unrecognized arguments: {' '.join(words)}"
+    known = re.findall(r"(?<![\w-])--?[\w-]+", parser.format_usage())
+    close = on_demand("difflib").get_close_matches(option, known, 1)
+    return f"there is no option {option}" + "".join(f", did you mean {name}?" for name in close)
+
+
 class _Parser(ArgumentParser):
     """A parser that complains in one line."""
 
@@ -99,6 +120,7 @@ def _parser(first: Sequence[str]) -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lightwork {__version__}")
+    parser.set_defaults(parser=parser)
     names = [name for name in first if name in _COMMANDS] or _COMMANDS
     _add(parser, [_COMMANDS[name]() for name in names], "")
     return parser
@@ -106,8 +128,8 @@ def _parser(first: Sequence[str]) -> ArgumentParser:
 
 def _add(parser: ArgumentParser, commands: Sequence[Command | Group], before: str) -> None:
     """Declare commands below a parser; `before` is what is typed in front of their names."""
-    # Any: argparse has no public name for it
-    below: Any = parser.add_subparsers(metavar="COMMAND", required=True)
+    # Any: argparse has no public name for it. A command is required, but misspelled options are told first.
+    below: Any = parser.add_subparsers(metavar="COMMAND")
     for command in commands:
         details = EXIT_CODES if isinstance(command, Group) else f"{command.details}\n{EXIT_CODES}"
         each = below.add_parser(
@@ -118,6 +140,7 @@ def _add(parser: ArgumentParser, commands: Sequence[Command | Group], before: st
             formatter_class=RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        each.set_defaults(parser=each)
         if isinstance(command, Group):
             _add(each, command.commands, f"{before}{command.name} ")
         else:

@@ -1,15 +1,12 @@
 """Warnings that are given once per cause, at the line of the user's code that made the call."""
 
-import sys
 import threading
-import warnings
 from collections.abc import Hashable
 
 from ..errors import CacheWarning
+from ..system.log import warn_user
 
 __all__ = ["Notices"]
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 class Notices:
@@ -25,16 +22,4 @@ class Notices:
             if cause in self._given:
                 return
             self._given.add(cause)
-        warnings.warn(message, CacheWarning, stacklevel=_level_of_user())
-
-
-def _level_of_user() -> int:
-    """The `stacklevel` at which `warnings.warn` of our caller points to code outside lightwork."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
-        level, frame = level + 1, frame.f_back
-    return level
-
-
-def _is_ours(name: str) -> bool:
-    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")
+        warn_user(message, CacheWarning)

@@ -137,7 +137,7 @@ class Footer(NamedTuple):
     """Length of the whole container."""
 
     changed: bool
-    """Whether raw buffers were mapped for writing later, so that their checksums no longer count."""
+    """Whether raw buffers were mapped for writing later, so that they may differ from their checksums."""
 
 
 def padding(position: int) -> int:

@@ -73,6 +73,8 @@ class Content(NamedTuple):
     skeleton: bytes
     buffers: list[Any]  # Any: numpy arrays where numpy is loaded, else bytearrays; both writable
     facts: dict[str, Any]  # Any: JSON, see `facts`
+    differs: bool = False
+    """Whether raw buffers do not match their checksums, in a file that was mapped for writing."""
 
 
 class Mapped(NamedTuple):
@@ -110,11 +112,8 @@ def read(source: Input, guard: Guard = _OPEN) -> Content:
                 buffers.append(allocate(slot.nbytes))
                 digests.append(_pieces(source, memoryview(buffers[-1]), jobs))
     tail, footer = _back(source, slots, len(skeleton))
-    if not footer.changed:
-        _compare(
-            [place for place, slot in zip(tail.places, slots, strict=True) if not slot.in_blocks], digests
-        )
-    return Content(skeleton, buffers, tail.facts)
+    matches = _matches(tail, digests, binding=not footer.changed)
+    return Content(skeleton, buffers, tail.facts, not matches)
 
 
 def read_mapped(source: Input, guard: Guard = _OPEN) -> Mapped:
@@ -181,7 +180,8 @@ def survey_forwards(source: Input) -> Survey:
 def verify(source: Input) -> Survey:
     """Read a container to its end and compare all of it with its checksums, in the memory of its skeleton.
 
-    Nothing is decompressed. Errors as from `read`.
+    Nothing is decompressed. Errors as from `read`. ``footer.changed`` of the answer tells whether something
+    does not match, and may differ since the file was mapped for writing.
     """
     skeleton, slots = _front(source, _OPEN)
     room = memoryview(bytearray(layout.PIECE))
@@ -196,11 +196,8 @@ def verify(source: Input) -> Survey:
         else:
             digests.append(_digests(source, slot.nbytes, room))
     tail, footer = _back(source, slots, len(skeleton))
-    if not footer.changed:
-        _compare(
-            [place for place, slot in zip(tail.places, slots, strict=True) if not slot.in_blocks], digests
-        )
-    return Survey(tail, footer)
+    matches = _matches(tail, digests, binding=not footer.changed)
+    return Survey(tail, footer._replace(changed=not matches))
 
 
 def _digests(source: Input, nbytes: int, room: memoryview) -> list[bytes]:
@@ -318,10 +315,16 @@ def _back(source: Input, slots: list[layout.Slot], skeleton_nbytes: int) -> tupl
     return tail, footer
 
 
-def _compare(places: Sequence[layout.Place], digests: Sequence[Sequence[bytes]]) -> None:
+def _matches(tail: layout.Tail, digests: Sequence[Sequence[bytes]], *, binding: bool) -> bool:
+    """Whether raw buffers match their checksums. If those are binding, it is an error that they do not."""
+    places = [place for place in tail.places if not place.slot.in_blocks]
     for number, (place, found) in enumerate(zip(places, digests, strict=True)):
-        if place.marks != b"".join(found):
+        if place.marks == b"".join(found):
+            continue
+        if binding:
             raise CorruptFileError(f"buffer {number} (at byte {place.offset}) does not match its checksum")
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------

@@ -34,18 +34,24 @@ class Segments:
         From its tail.
     end
         Position of its tail: no buffer may go beyond.
-    verify
-        Whether the checksums of raw buffers count. Those of blocks always do.
+    binding
+        Whether it is an error that a raw buffer does not match its checksum. For blocks it always is.
+
+    Attributes
+    ----------
+    differs
+        Whether something that was read did not match, and need not.
     """
 
     def __init__(
-        self, source: RandomInput, places: Sequence[layout.Place], *, end: int, verify: bool = True
+        self, source: RandomInput, places: Sequence[layout.Place], *, end: int, binding: bool = True
     ) -> None:
         self.slots = [place.slot for place in places]
         self._source = source
         self._places = places
         self._blocks = _Blocks(source, places)
-        self._verify = verify
+        self.differs = False
+        self._binding = binding
         self._verified: set[tuple[int, int]] = set()
         # Locks would be held for ever in a fork; this cache needs none.
         self._recent = lru_cache(_RECENT)(self._blocks.decoded)
@@ -113,7 +119,7 @@ class Segments:
         piece = start // layout.PIECE
         begin = piece * layout.PIECE
         nbytes = min(layout.PIECE, self.slots[number].nbytes - begin)
-        known = not self._verify or (number, piece) in self._verified
+        known = (number, piece) in self._verified
         if not known and len(out) < nbytes:
             digest = xxh3_128()
             for at in range(0, nbytes, layout.CHUNK):
@@ -128,10 +134,12 @@ class Segments:
     def _compare(self, number: int, piece: int, digest: bytes) -> None:
         place = self._places[number]
         if place.marks[piece * layout.DIGEST : (piece + 1) * layout.DIGEST] != digest:
-            raise CorruptFileError(
-                f"buffer {number} does not match its checksum (8 MiB from byte "
-                f"{place.offset + piece * layout.PIECE} on)"
-            )
+            if self._binding:
+                raise CorruptFileError(
+                    f"buffer {number} does not match its checksum (8 MiB from byte "
+                    f"{place.offset + piece * layout.PIECE} on)"
+                )
+            self.differs = True
         self._verified.add((number, piece))
 
 

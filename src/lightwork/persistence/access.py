@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import parcel
 from ..errors import InvalidOption, UnknownFormatError, UnpicklableError
-from .joining import Wanted, joined, named
+from .joining import Wanted, joined, named, tell_differing
 from .mapping import turned
 
 if TYPE_CHECKING:
@@ -76,12 +76,13 @@ class Access:
         self.path = path
         self.nbytes = outer.footer.total
         self.segments = parcel.segments.Segments(
-            source, outer.tail.places, end=outer.footer.tail, verify=not outer.footer.changed
+            source, outer.tail.places, end=outer.footer.tail, binding=not outer.footer.changed
         )
         self.outline: Any = parcel.outline.outline(outer.skeleton, len(outer.tail.places))
         self._source = source
         self._facts = outer.tail.facts
         self._wanted = wanted
+        self._told = False
         self._dtypes: dict[int, Any] = {}
 
     def load(self, part: Any) -> Any:
@@ -94,6 +95,7 @@ class Access:
         skeleton, numbers = piece
         with named(repr(self.path)):
             buffers = self.segments.whole(numbers, parcel.reader.allocator(skeleton))
+        self._tell()
         content = parcel.reader.Content(skeleton, buffers, self._facts)
         return joined(content, self._wanted, repr(self.path))
 
@@ -116,11 +118,18 @@ class Access:
                 order=at.order,
                 positions=positions,
             )
+        self._tell()
         return self.turned(found)
 
     def turned(self, array: Any) -> Any:
         """A new array, in the byte order that `load` would give it."""
         return turned(array) if self._wanted.native else array
+
+    def _tell(self) -> None:
+        """Once, that what was read may be damaged."""
+        if self.segments.differs and not self._told:
+            self._told = True
+            tell_differing(repr(self.path))
 
 
 def access(path: str, wanted: Wanted) -> tuple[Access, OpenFile]:

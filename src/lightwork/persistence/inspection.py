@@ -53,7 +53,8 @@ class Inspection(NamedTuple):
     skeleton_nbytes: int
     segments: tuple[Segment, ...]
     changed_in_place: bool
-    """Whether arrays were mapped for writing, so that they have no checksums any more."""
+    """From `inspect`: whether arrays were mapped for writing, so that they may differ from their checksums.
+    From `verify`: whether they do differ, by a change or by damage."""
 
     compressor: str = ""
     """What the whole file is compressed with, if it is."""
@@ -73,7 +74,7 @@ class Inspection(NamedTuple):
         if self.compressor:
             lines[0] += f", compressed as a whole ({self.compressor})"
         if self.changed_in_place:
-            lines.append("its arrays were mapped for writing: they have no checksums any more")
+            lines.append("its arrays were mapped for writing: their checksums are those of what was dumped")
         return "\n".join(lines)
 
 
@@ -99,8 +100,9 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
 def verify(path: str | os.PathLike[str]) -> Inspection:
     """Read a file that `dump` wrote to its last byte and compare all of it with its checksums.
 
-    Nothing is unpickled, and no more memory is taken than the pickle without its arrays has. Arrays that were
-    mapped for writing have no checksums any more: ``changed_in_place`` of what is returned tells so.
+    Nothing is unpickled, and no more memory is taken than the pickle without its arrays has. Arrays that
+    differ since they were mapped for writing are no error, since a change and damage look the same:
+    ``changed_in_place`` of what is returned tells so.
 
     Raises
     ------

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import parcel
-from ..errors import FileFormatError, LightworkError
+from ..errors import FileFormatError, FileWarning, LightworkError
+from ..system.log import warn_user
 from .mapping import join_native
 from .options import MmapMode
 from .ways import TRUSTED, Way
@@ -13,7 +14,7 @@ from .ways import TRUSTED, Way
 if TYPE_CHECKING:
     from ..parcel.reader import Content
 
-__all__ = ["Wanted", "explained", "explained_foreign", "joined", "named"]
+__all__ = ["Wanted", "explained", "explained_foreign", "joined", "named", "tell_differing"]
 
 
 class Wanted(NamedTuple):
@@ -28,10 +29,21 @@ class Wanted(NamedTuple):
 
 def joined(content: "Content", wanted: Wanted, name: str) -> Any:  # Any: the user's value
     """The value. Errors of unpickling get a note that tells of versions."""
+    if content.differs:
+        tell_differing(name)
     with explained(content.facts, name), named(name):
         if wanted.native:
             return join_native(content, wanted.way.join)
         return wanted.way.join(None, content.skeleton, content.buffers)
+
+
+def tell_differing(name: str) -> None:
+    """Warn that nobody can tell whether the arrays of a file are what was written to them."""
+    warn_user(
+        f"{name} was mapped for writing, and its arrays do not match their checksums any more: what was "
+        "written to them cannot be told from damage; dump its value again to give it new checksums",
+        FileWarning,
+    )
 
 
 @contextmanager

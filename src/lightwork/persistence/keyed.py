@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
+from .. import parcel
 from ..errors import InvalidOption
-from .access import access
+from .access import Access, access
 from .joining import Wanted
-from .views import Parts
+from .views import Parts, entries_of, type_name
 
 __all__ = ["load_keys"]
+
+_TABLES = ("pandas", "polars", "pyarrow", "xarray")  # what they are made of is no key that anybody has given
 
 
 # Any: the user's keys and values.
@@ -28,6 +31,7 @@ def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any
         raise InvalidOption(f"keys={keys!r} is one key: give a list of them, keys=[{keys!r}]")
     names = list(keys)
     opened, file = access(path, wanted)
+    _check_kind(opened)
     parts = Parts(opened, opened.outline)
     try:
         found = [parts.part(key) for key in names]
@@ -36,3 +40,22 @@ def load_keys(path: str | None, keys: Iterable[Any], wanted: Wanted) -> dict[Any
     values = opened.load(found)
     file.close()
     return dict(zip(names, values, strict=True))
+
+
+def _check_kind(opened: Access) -> None:
+    """Refuse what has no parts that a user knows."""
+    part, name = opened.outline, repr(opened.path)
+    known = "keys= are of a dictionary, list or object"
+    if parcel.outline.array_at(part) is not None:
+        raise InvalidOption(
+            f"{known}, and {name} holds an array: lightwork.open({name})[0] "
+            'reads a row, load(..., mmap_mode="r") maps it'
+        )
+    kind = type_name(part)
+    if kind.partition(".")[0] in _TABLES:
+        raise InvalidOption(
+            f"{known}, and {name} holds a {kind}, which is loaded whole; to "
+            "load some columns of a table, dump a dictionary of them: {key: table[key] for key in table}"
+        )
+    if not isinstance(part, dict | list | tuple) and not entries_of(part):
+        raise InvalidOption(f"{known}, and {name} holds a value of type {kind}: load it whole")

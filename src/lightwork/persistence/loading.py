@@ -37,8 +37,8 @@ def load(
 
     Reads files of ours, also compressed as a whole, files of joblib 0.8 to 1.6 (joblib is not needed), and
     plain pickles. Every byte of our own is compared with its checksum before anything is unpickled, except
-    for mapped arrays, which are not read. Unpickling runs what the file says: load files that you do not
-    trust with ``safe=True``.
+    for mapped arrays, which are not read. Arrays that differ after they were mapped for writing give a
+    `FileWarning`. Unpickling runs what the file says: load files that you do not trust with ``safe=True``.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def load(
         of one dumped value; the next `load` finds the next value.
     mmap_mode
         Leave the arrays of an uncompressed file where they are, as ``numpy.memmap``: ``"r"`` read-only;
-        ``"r+"``, ``"w+"`` changes go to the file (which loses the checksums of its arrays); ``"c"`` changes
-        are private. Nothing may truncate the file while they live; `dump` to its path makes a new one.
+        ``"r+"``, ``"w+"`` changes go to the file, whose checksums do not follow; ``"c"`` changes are private.
+        Nothing may truncate the file while they live; `dump` to its path makes a new one.
     ensure_native_byte_order
         Whether numeric arrays of the other byte order are turned round; ``"auto"``: unless mapped.
     keys
@@ -193,7 +193,9 @@ def _check_end(size: int, end: int) -> None:
 def _load_mapped(file: BinaryIO, path: str, mode: MmapMode, way: Way) -> Any:  # Any: the user's value
     with named(repr(path)):
         mapped = _read_mapped(file, path, way)
-    if mode in ("r+", "w+") and not mapped.footer.changed:
+    # Before there is a mapping, for a crash, and for good: forks and other processes may map the file too,
+    # and nobody can tell when the last of them has written. What was not changed still matches.
+    if mode in ("r+", "w+") and mapped.places and not mapped.footer.changed:
         footer = mapped.footer._replace(changed=True)
         content = parcel.layout.pack_footer(footer)
         os.pwrite(file.fileno(), content, footer.total - len(content))

@@ -19,6 +19,7 @@ __all__ = [
     "is_for_text",
     "native_byte_order",
     "path_of",
+    "promised_format",
 ]
 
 Compress: TypeAlias = "bool | int | str | tuple[str, int | None] | None"
@@ -52,7 +53,7 @@ def chosen_compression(
     compress
         ``False`` or 0: none, unless the name has an ending. ``True`` or ``None``: the method of the ending,
         else byte shuffle and zstd (for joblib zlib). 1 to 9: the same at that level. A method, or a tuple of
-        a method and a level (0: none, whatever the ending; ``None``: the method's default).
+        a method and a level (0: none; ``None``: the method's default).
     name
         The file's name, ``None`` for a file object.
     file_format
@@ -61,7 +62,7 @@ def chosen_compression(
     Raises
     ------
     InvalidOption
-        No such form, method or level.
+        No such form, method or level, or not what the ending of the name promises.
     """
     known = [known for known, _ in COMPRESSORS]
     method, level = parcel.asked.method_and_level(compress, known)
@@ -72,12 +73,27 @@ def chosen_compression(
             level = None if ending else 0
     if method not in parcel.codecs.CODECS and method not in COMPRESSORS:
         raise parcel.asked.unknown_method(method, known)
+    named = name is not None and method in COMPRESSORS and COMPRESSORS.has_ending(method, name)
+    if ending is not None and (level == 0 or not named):
+        raise InvalidOption(
+            f"{name!r} promises a file of {ending}, and compress={compress!r} would write another: leave the "
+            "method out, or give the file another name"
+        )
     if level == 0:
         return None
     if file_format == "joblib" and method == "zstd" and COMPRESSORS.is_built_in(method):
         raise InvalidOption(_ZSTD_FOR_JOBLIB)
     in_blocks = method in parcel.codecs.CODECS and COMPRESSORS.is_built_in(method)
-    return Compression(method, level, file_format == "joblib" or method == ending or not in_blocks)
+    return Compression(method, level, file_format == "joblib" or named or not in_blocks)
+
+
+def promised_format(name: str) -> Literal["joblib", "pickle"] | None:
+    """The format that the ending of a file's name promises, if that is none of ours."""
+    ending = COMPRESSORS.by_ending(name)
+    plain = name.removesuffix(COMPRESSORS[ending].extension) if ending else name
+    if plain.endswith(".joblib"):
+        return "joblib"
+    return "pickle" if plain.endswith((".pkl", ".pickle")) else None
 
 
 def checked_protocol(protocol: int | None, file_format: FileFormat = "lightwork") -> int:

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from .. import parcel, persistence
-from ..errors import InvalidOption, UnpicklableError
+from ..errors import FileWarning, InvalidOption, UnpicklableError
 from ..system.atomic import atomic_writer
+from ..system.log import warn_user
 from . import compressors
 from .compressors.registry import COMPRESSORS
 from .options import (
@@ -22,6 +23,7 @@ from .options import (
     chosen_compression,
     is_for_text,
     path_of,
+    promised_format,
 )
 
 if TYPE_CHECKING:
@@ -80,11 +82,10 @@ def dump(
     filename
         A path, or an object with ``write`` for bytes: a file, a pipe, `io.BytesIO`.
     compress
-        0 or ``False``: none, so that arrays can be mapped by `load`. ``True``: byte shuffle and zstd, by
-        several threads. 1 to 9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``,
-        ``"bz2"``, ``"lzma"``: in blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the file
-        as a whole), or a tuple ``(method, level)``. Unless level 0 is given with a method, a path that ends
-        in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4`` or ``.zst`` is what its name promises.
+        0 or ``False``: none, so that `load` can map arrays. ``True``: byte shuffle and zstd, by threads. 1 to
+        9: the same at that level. A method (``"zstd"``, ``"lz4"``, ``"zlib"``, ``"bz2"``, ``"lzma"``: in
+        blocks; ``"gzip"``, ``"xz"``, and those of `register_compressor`: the whole file), or ``(method,
+        level)``. A path in ``.gz``, ``.z``, ``.bz2``, ``.lzma``, ``.xz``, ``.lz4``, ``.zst`` is what it says.
     protocol
         The pickle protocol of joblib's format: 0 to 5, -1 for the highest, ``None`` for that of `pickle`.
         Our own format always has protocol 5; what means the same is accepted.
@@ -92,7 +93,7 @@ def dump(
         ``"cloudpickle"`` takes lambdas, closures and classes of ``__main__`` along, to be loaded anywhere.
     format
         ``"joblib"`` writes what joblib 1.2 and later load: without `pickler`, without checksums, and at the
-        speed of a pickler in Python, as joblib does.
+        speed of a pickler in Python. Without it names such as ``x.joblib``, ``x.pkl`` give a `FileWarning`.
 
     Returns
     -------
@@ -116,6 +117,7 @@ def dump(
         write(value, sink)
         return None
     _check_target(path)
+    _tell_promise(path, format)
     _write_to(path, value, write)
     return [path]
 
@@ -192,6 +194,19 @@ def _by_value(pickler: str | None) -> bool:
     if pickler not in (None, "cloudpickle"):
         raise InvalidOption(f"pickler={pickler!r} is not known: give None or 'cloudpickle'")
     return pickler is not None
+
+
+def _tell_promise(path: str, file_format: FileFormat) -> None:
+    """Warn of a name by which others will take a file of our own format for one of theirs."""
+    promised = promised_format(path)
+    if promised is None or file_format != "lightwork":
+        return
+    readers = "joblib" if promised == "joblib" else "pickle and joblib"
+    warn_user(
+        f'{path!r} gets lightwork\'s own format, which {readers} cannot read: dump(..., format="joblib") '
+        "writes what joblib reads; a name that ends in '.lw' keeps this warning away",
+        FileWarning,
+    )
 
 
 def _check_sink(file: Any) -> None:  # Any: whatever the caller gave

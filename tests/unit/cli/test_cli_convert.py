@@ -35,9 +35,9 @@ def test_a_file_of_joblib_becomes_one_of_ours(tmp_path: Path, compress: Any) -> 
 
 
 def test_ours_becomes_a_file_of_joblib(tmp_path: Path) -> None:
-    """Which joblib itself reads."""
+    """By the name, and joblib itself reads it."""
     lightwork.dump(VALUE, tmp_path / "new.lw", compress=True)
-    done = run("convert", "new.lw", "old.joblib", "--format", "joblib", "--json", cwd=tmp_path)
+    done = run("convert", "new.lw", "old.joblib", "--json", cwd=tmp_path)
     told = json.loads(done.stdout)
     assert (told["format"], told["bytes"]["target"]) == ("joblib", (tmp_path / "old.joblib").stat().st_size)
     assert same(joblib.load(tmp_path / "old.joblib"))
@@ -52,6 +52,41 @@ def test_it_can_be_compressed(tmp_path: Path, options: list[str]) -> None:
     assert lightwork.inspect(tmp_path / "c.lw").segments == () or (tmp_path / "c.lw").stat().st_size < 6000
     assert same(lightwork.load(tmp_path / "c.lw"))
     assert same(lightwork.loads(gzip.decompress((tmp_path / "whole.lw.gz").read_bytes())))
+
+
+def test_the_name_of_the_target_is_kept_as_a_promise(tmp_path: Path) -> None:
+    """A pickle is refused and another format is written only if it was asked for."""
+    lightwork.dump(VALUE, tmp_path / "x.lw")
+    said = refused(run("convert", "x.lw", "x.pkl", cwd=tmp_path), 2)
+    assert "--format joblib" in said
+    assert "promises a file of gzip" in refused(
+        run("convert", "x.lw", "x.lw.gz", "--compress", "zlib", cwd=tmp_path), 2
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["x.lw"]
+    done = run("convert", "x.lw", "x.joblib", "--format", "lightwork", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert lightwork.inspect(tmp_path / "x.joblib").segments
+
+
+def test_an_option_does_not_swallow_the_source(tmp_path: Path) -> None:
+    """The line tells where the option may stand."""
+    said = refused(run("convert", "--compress", "x.lw", "y.lw", cwd=tmp_path), 2)
+    assert "'x.lw' is no method" in said
+    assert "behind SOURCE and TARGET" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["cache", "ls", "cache", "--srot", "size"], "did you mean --sort? (see lightwork cache ls --help)"),
+        (["--versoin"], "did you mean --version? (see lightwork --help)"),
+        (["cache", "--jsno"], "there is no option --jsno (see lightwork cache --help)"),
+        (["cache"], "COMMAND (see lightwork cache --help)"),
+    ],
+)
+def test_a_misspelled_option_is_told_where_it_stands(line: list[str], told: str, tmp_path: Path) -> None:
+    """With the nearest one, and the help of the command that was typed."""
+    assert told in refused(run(*line, cwd=tmp_path), 2)
 
 
 def test_what_has_moved_is_renamed(tmp_path: Path) -> None:

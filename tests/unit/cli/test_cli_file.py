@@ -1,11 +1,13 @@
 """``lightwork file ...`` as a real process."""
 
+import ast
 import json
 import pickle
 from pathlib import Path
 
 import joblib
 import numpy as np
+import packaging.version
 import pytest
 
 import lightwork
@@ -62,6 +64,31 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
     assert run("file", "verify", "good", cwd=tmp_path).returncode == 0
     refused(run("file", "verify", "missing", cwd=tmp_path), 2)
     refused(run("file", "verify", "text", cwd=tmp_path), 2)
+
+
+def test_files_of_others_do_not_hide_the_damage_of_the_next(tmp_path: Path) -> None:
+    """Each file is looked at, and the worst decides on the exit code."""
+    (tmp_path / "text").write_text("text")
+    lightwork.dump(VALUE, tmp_path / "bad")
+    content = bytearray((tmp_path / "bad").read_bytes())
+    content[-3000] ^= 1
+    (tmp_path / "bad").write_bytes(content)
+    done = run("file", "verify", "text", "missing", "bad", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 2
+    assert b"cannot read 'text'" in done.stderr
+    assert b"damaged  cannot read 'bad'" in done.stdout
+
+
+def test_libraries_can_be_trusted(tmp_path: Path) -> None:
+    """The refusal names the option that there is."""
+    lightwork.dump(ast.Name("x"), tmp_path / "x")
+    assert "ast" in refused(run("file", "diff", "x", "x", "--safe", cwd=tmp_path), 1)
+    lightwork.dump(packaging.version.Version("1.0"), tmp_path / "x")
+    assert "--trusted NAME" in refused(run("file", "diff", "x", "x", "--safe", cwd=tmp_path), 1)
+    line = ["file", "diff", "x", "x", "--trusted", "packaging"]
+    assert "--trusted needs --safe" in refused(run(*line, cwd=tmp_path), 2)
+    assert run(*line, "--safe", cwd=tmp_path).returncode == 0
 
 
 def test_values_are_compared_part_by_part(tmp_path: Path) -> None:

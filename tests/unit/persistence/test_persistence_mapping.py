@@ -1,13 +1,16 @@
 """`mmap_mode`: arrays that stay in the file."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import lightwork
 from lightwork import dump, inspect, load
-from lightwork.errors import CorruptFileError, InvalidOption
+from lightwork.errors import CorruptFileError, FileWarning, InvalidOption
+from lightwork.persistence import verify
 from tests.unit.parcel.parcel_samples import ARRAYS
 
 VALUE = {"small": np.arange(5), "large": np.arange(50_000.0).reshape(100, 500).T, "text": "x"}
@@ -43,11 +46,42 @@ def test_shared_changes_reach_the_file(path: Path, mode: Any) -> None:
     found["large"][3, 4] = -1.0
     found["large"].flush()
     del found
-    again = load(path)
+    with pytest.warns(FileWarning, match=r"x\.lw' was mapped for writing.* dump its value again") as given:
+        again = load(path)
+    assert [warning.filename for warning in given] == [__file__]
     assert again["small"].tolist() == [17, 1, 2, 3, 4]
     assert again["large"][3, 4] == -1.0
     assert inspect(path).changed_in_place
-    assert "no checksums" in str(inspect(path))
+    assert "mapped for writing" in str(inspect(path))
+    dump(again, path)
+    load(path)
+
+
+def test_what_was_mapped_and_not_changed_is_still_checked(path: Path) -> None:
+    """Nothing is said of a file that is as it was; later damage is told, by every way of reading."""
+    del load(path, mmap_mode="r+")["large"]
+    load(path)
+    load(path, keys=["large"])
+    assert not verify(path).changed_in_place
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    for ways in (load, partial(load, safe=True), partial(load, keys=["large"])):
+        with pytest.warns(FileWarning, match="cannot be told from damage"):
+            ways(path)
+    with lightwork.open(path) as file:
+        with pytest.warns(FileWarning, match="cannot be told from damage"):
+            file["large"][0]
+        file["large"][1]
+    assert verify(path).changed_in_place
+
+
+def test_a_value_without_arrays_keeps_its_checksums(tmp_path: Path) -> None:
+    """There is nothing to write to."""
+    dump([1, 2], tmp_path / "x")
+    before = (tmp_path / "x").read_bytes()
+    load(tmp_path / "x", mmap_mode="r+")
+    assert (tmp_path / "x").read_bytes() == before
 
 
 def test_private_changes_stay_private(path: Path) -> None:

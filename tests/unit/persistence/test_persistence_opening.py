@@ -18,7 +18,13 @@ import pytest
 
 import lightwork
 from lightwork import dump, load
-from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError, UnpicklableError
+from lightwork.errors import (
+    CorruptFileError,
+    FileWarning,
+    InvalidOption,
+    UnknownFormatError,
+    UnpicklableError,
+)
 from lightwork.parcel import outline
 from lightwork.persistence import LazyArray, OpenedFile, Parts
 from lightwork.persistence.dtypes import array_facts
@@ -264,10 +270,11 @@ def test_a_file_that_is_cut_while_it_is_open_is_an_error(path: Path) -> None:
 
 
 def test_arrays_that_were_mapped_for_writing_can_be_read(tmp_path: Path) -> None:
-    """They have no checksums any more, as for `load`."""
+    """With a warning, as for `load`."""
     dump(VALUE, tmp_path / "x")
     load(tmp_path / "x", mmap_mode="r+")["train"][0, 0] = -1.0
-    assert lightwork.open(tmp_path / "x")["train"][0, 0] == -1.0
+    with pytest.warns(FileWarning, match="mapped for writing"):
+        assert lightwork.open(tmp_path / "x")["train"][0, 0] == -1.0
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -475,3 +482,18 @@ def test_a_table_of_a_hostile_file_runs_nothing(tmp_path: Path) -> None:
     assert shown
     assert not mark.exists()
     assert CANARY not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (np.arange(6).reshape(2, 3), r"holds an array: lightwork\.open\('.*x'\)\[0\] reads a row"),
+        (pd.DataFrame({"a": [1.0]}), "holds a pandas.DataFrame, .*dump a dictionary of them"),
+        (5, "holds a value of type int: load it whole"),
+    ],
+)
+def test_keys_of_what_has_none_tell_what_can_be_done(tmp_path: Path, value: Any, told: str) -> None:
+    """Not what the library keeps an object in."""
+    dump(value, tmp_path / "x")
+    with pytest.raises(InvalidOption, match=told):
+        load(tmp_path / "x", keys=["a"])

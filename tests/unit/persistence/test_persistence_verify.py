@@ -62,7 +62,7 @@ def test_little_memory_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_mapped_for_writing_tells_so(tmp_path: Path) -> None:
-    """Its arrays have no checksums any more."""
+    """If they differ: they may be damaged."""
     lightwork.dump(np.arange(100_000), tmp_path / "x")
     lightwork.load(tmp_path / "x", mmap_mode="r+")[0] = 7
     assert verify(tmp_path / "x").changed_in_place

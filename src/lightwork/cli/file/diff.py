@@ -29,14 +29,24 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("one", metavar="ONE", help="a file that lightwork.load reads")
     parser.add_argument("other", metavar="OTHER", help="another one")
     parser.add_argument("--safe", action="store_true", help="load both with safe=True")
+    parser.add_argument(
+        "--trusted",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --safe: a package, module or type whose objects are built too; may be repeated",
+    )
     parser.add_argument("--depth", type=int, default=10, metavar="N", help="deepest parts (default 10)")
     add_json(parser, "keys of both values, and what differs")
 
 
 def _tree(path: str, given: Namespace) -> HashNode:
     try:
-        value = load(path, safe=given.safe)
-    except (InvalidOption, UnsafeFileError):
+        value = load(path, safe=given.safe, trusted=given.trusted)
+    except UnsafeFileError as exc:
+        way = " (here: --trusted NAME)" if "trusted=[" in str(exc) else ""
+        raise Refusal(f"{exc}{way}") from exc
+    except InvalidOption:
         raise
     except Exception as exc:  # unpickling runs what the file says
         raise refused_path(path, exc) from exc
@@ -51,6 +61,8 @@ def _tree(path: str, given: Namespace) -> HashNode:
 def _run(given: Namespace, terminal: Terminal) -> int:
     if given.depth < 0:
         raise Refusal(f"--depth={given.depth}: give 0 or more", USAGE)
+    if given.trusted and not given.safe:
+        raise Refusal("--trusted needs --safe: without it everything is trusted", USAGE)
     one, other = _tree(given.one, given), _tree(given.other, given)
     found = [] if one.key is not None and one.key == other.key else one.differences(other)
     if given.json:

@@ -3,16 +3,17 @@
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ...errors import CorruptFileError
+from ...errors import CorruptFileError, InvalidOption, UnknownFormatError
 from ...persistence import verify
 from ...system.units import size
-from ..command import FAILED, OK, Command, Refusal, add_json, refused_path
+from ..command import FAILED, OK, USAGE, Command, Refusal, add_json, refused_path
 from ..terminal import Terminal
 
 __all__ = ["VERIFY"]
 
 DETAILS = """\
-Reads each file to its last byte. Nothing is unpickled. Exit code 1 if one is damaged.
+Reads each file to its last byte. Nothing is unpickled. All files are looked at, whatever is found. Exit code
+1 if one is damaged, 2 if one cannot be read or is none of lightwork.
 
 examples:
   lightwork file verify backups/*.lw
@@ -25,11 +26,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _look(path: str) -> dict[str, Any]:  # Any: what json takes
-    """What is found in one file. Raises `Refusal` or an error of lightwork for what is no file of ours."""
+    """What is found in one file. Raises `Refusal` for what is no file of ours."""
     try:
         found = verify(path)
     except CorruptFileError as exc:
         return {"path": path, "whole": False, "error": str(exc)}
+    except (UnknownFormatError, InvalidOption) as exc:  # its message names the path
+        raise Refusal(str(exc), USAGE) from exc
     except OSError as exc:
         raise refused_path(path, exc) from exc
     return {"path": path, "whole": True, "nbytes": found.nbytes, "changed_in_place": found.changed_in_place}
@@ -38,7 +41,10 @@ def _look(path: str) -> dict[str, Any]:  # Any: what json takes
 def _line(found: dict[str, Any]) -> str:
     if not found["whole"]:
         return f"damaged  {found['error']}"
-    unknown = ", but its arrays were mapped for writing and have no checksums" * found["changed_in_place"]
+    unknown = (
+        ", but its arrays differ from what was dumped: changed in place, or damaged"
+        * found["changed_in_place"]
+    )
     return f"whole    {found['path']} ({size(found['nbytes'])}){unknown}"
 
 

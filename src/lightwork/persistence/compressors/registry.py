@@ -105,10 +105,13 @@ class Compressors:
 
     def by_ending(self, path: str) -> str | None:
         """The name of the compressor that the ending of a file name asks for; the last registered wins."""
-        found = (
-            name for name, one in self._by_name.items() if one.extension and path.endswith(one.extension)
-        )
+        found = (name for name in self._by_name if self.has_ending(name, path))
         return next(reversed([*found]), None)
+
+    def has_ending(self, name: str, path: str) -> bool:
+        """Whether a file name ends as those of the compressor `name` do."""
+        extension = self._by_name[name].extension
+        return bool(extension) and path.endswith(extension)
 
     def by_prefix(self, head: bytes) -> str | None:
         """The name of the compressor whose files begin like `head`; the first registered wins."""

@@ -20,6 +20,7 @@ import pytest
 from lightwork import dump, dumps, inspect, load, loads, register_compressor
 from lightwork.errors import (
     CorruptFileError,
+    FileWarning,
     InvalidOption,
     MissingDependency,
     UnknownFormatError,
@@ -64,10 +65,39 @@ def test_a_name_with_an_ending_gets_what_it_promises(ending: str, compress: Any,
     check(loads(path.read_bytes()))
 
 
-def test_level_zero_with_a_method_overrides_the_ending(tmp_path: Path) -> None:
-    """As in joblib."""
-    dump([1], tmp_path / "x.gz", ("gzip", 0))
-    assert (tmp_path / "x.gz").read_bytes().startswith(MAGIC)
+def test_level_zero_with_a_method_is_no_compression(tmp_path: Path) -> None:
+    """As in joblib, except where the name promises another file."""
+    dump([1], tmp_path / "x", ("gzip", 0))
+    assert (tmp_path / "x").read_bytes().startswith(MAGIC)
+
+
+@pytest.mark.parametrize(
+    ("name", "compress"),
+    [("x.gz", "zlib"), ("x.csv.gz", ("zstd", 3)), ("x.xz", "lzma"), ("x.bz2", "gzip"), ("x.gz", ("gzip", 0))],
+)
+@pytest.mark.parametrize("form", ["lightwork", "joblib"])
+def test_a_name_that_promises_another_method_is_refused(
+    tmp_path: Path, name: str, compress: Any, form: Any
+) -> None:
+    """Other programs go by the name. Nothing is written."""
+    with pytest.raises(
+        InvalidOption, match=r"x[.].* promises a file of .* compress=.* give the file another name"
+    ):
+        dump([1], tmp_path / name, compress, format=form)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["x.joblib", "x.pkl", "x.pickle", "x.joblib.gz"])
+def test_a_name_that_promises_another_format_warns(tmp_path: Path, name: str) -> None:
+    """The way out is told, at the line of the caller; with it there is no warning."""
+    with pytest.warns(
+        FileWarning, match=rf"{name}' gets lightwork's own.* joblib cannot.*format=.joblib"
+    ) as given:
+        dump([1], tmp_path / name)
+    assert [warning.filename for warning in given] == [__file__]
+    assert load(tmp_path / name) == [1]
+    dump([1], tmp_path / name, format="joblib")
+    dump([1], tmp_path / "joblib")
 
 
 @pytest.mark.parametrize(("method", "prefix"), [("gzip", b"\x1f\x8b"), ("xz", b"\xfd7zXZ")])
@@ -84,11 +114,11 @@ def test_methods_that_are_file_formats_compress_as_a_whole(
 @pytest.mark.parametrize("method", ["zstd", "lz4", "zlib", "bz2", "lzma"])
 @pytest.mark.parametrize("level", [None, 1, 9])
 def test_methods_of_blocks_stay_in_the_container(method: str, level: int | None, tmp_path: Path) -> None:
-    """Each block with its checksum, whatever the ending but their own."""
-    dump(VALUE, tmp_path / "x.gz", (method, level))
-    assert (tmp_path / "x.gz").read_bytes().startswith(MAGIC)
-    assert inspect(tmp_path / "x.gz").segments[0].blocks
-    check(load(tmp_path / "x.gz"))
+    """Each block with its checksum, unless the ending is their own."""
+    dump(VALUE, tmp_path / "x.lw", (method, level))
+    assert (tmp_path / "x.lw").read_bytes().startswith(MAGIC)
+    assert inspect(tmp_path / "x.lw").segments[0].blocks
+    check(load(tmp_path / "x.lw"))
 
 
 @pytest.mark.parametrize("ending", OPENERS)
