@@ -9,6 +9,7 @@ from .dependencies import Dependencies
 from .depends import Dependency, DependsOn
 from .digests import BLAKE3
 from .fingerprints import Tracker
+from .forwards import handed_on
 from .names import function_name
 from .rules import SCALARS
 from .signatures import Signature, read_signature, unwrap
@@ -145,7 +146,7 @@ class CallKeys:
         self._signature, self._fallback = _signatures(self._function)
         self._key = key
         self.version = version
-        ignored = _checked_ignore(ignore, self._signature, key)
+        ignored = _checked_ignore(ignore, self._signature, self._function, key)
         self._names = names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
         # The class of an object is code that its methods use, also where the object does not count.
@@ -305,25 +306,34 @@ def _is_method(function: Any) -> bool:
 def _signatures(function: Any) -> tuple[Signature, Signature | None]:
     """The signature that calls are bound to, and the one that is left if they do not fit it.
 
-    A wrapper that takes ``*args, **kwargs`` and names what it wraps (``functools.wraps``) is bound like
-    that, so that parameters keep their names.
+    A wrapper that provably hands on what it gets (see `handed_on`) is bound like what it wraps, so that
+    parameters keep their names. Any other one may tell ``f(1)`` from ``f(1, b=2)``: there calls count as
+    they are written.
     """
     outer = read_signature(function)
     inner = function
-    while (wrapped := getattr(inner, "__wrapped__", None)) is not None and set(outer.names) <= {"*", "**"}:
+    while (wrapped := handed_on(inner)) is not None:
         inner = wrapped
-        if read_signature(inner).names != outer.names:
-            return read_signature(inner), outer
-    return outer, None
+    signature = read_signature(inner)
+    return (outer, None) if signature.names == outer.names else (signature, outer)
 
 
-def _checked_ignore(ignore: tuple[str, ...], signature: Signature, key: object) -> frozenset[str]:
+def _checked_ignore(
+    ignore: tuple[str, ...], signature: Signature, function: Any, key: object
+) -> frozenset[str]:
     for name in ignore:
         if name not in signature.names:
             raise InvalidOption(
                 f"ignore names {name!r}, which is no parameter of {signature.title}: it has "
-                f"{', '.join(signature.names) or 'none'}"
+                f"{', '.join(signature.names) or 'none'}{_advice(function)}"
             )
     if ignore and key is not None:
         raise InvalidOption("ignore= and key= exclude each other: let key= leave out what shall be ignored")
     return frozenset(ignore)
+
+
+def _advice(function: Any) -> str:
+    """What to do about a decorator that hides the names of parameters."""
+    if getattr(function, "__wrapped__", None) is None:
+        return ""
+    return "; its decorator may change what it passes on: cache what is below the decorator, or use key="
