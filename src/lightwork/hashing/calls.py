@@ -72,7 +72,8 @@ class CallKeys:
         What of the code is part of the key: ``"deep"`` the function and all user code and simple globals
         that it names, ``"self"`` the function alone, ``"none"`` nothing but `version`.
     key
-        ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key.
+        ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key. Its code is
+        part of the key as that of `function` is.
     user_code
         Names of packages that are followed with ``track="deep"`` although they are installed ones.
     depends_on
@@ -102,6 +103,7 @@ class CallKeys:
         "_hides_owner",
         "_kept",
         "_key",
+        "_key_tracker",
         "_lead",
         "_made_from",
         "_names",
@@ -154,6 +156,8 @@ class CallKeys:
         opened = self._lead.args or self._lead.kwargs
         self._plain = -1 if ignored or key or opened else self._signature.plain
         self._tracker = Tracker(self._function, track=track, user_code=user_code)
+        follows = key is not None and track != "none"
+        self._key_tracker = Tracker(key, track=track, user_code=user_code) if follows else None
         self.function_id = function_name(self._function)
         self.prefix = BLAKE3.of(self.function_id.encode())[:FUNCTION_BYTES]
         facts = (self.function_id, version, tuple(name for _, name in self._kept), key is not None)
@@ -212,10 +216,11 @@ class CallKeys:
     def dependencies(self) -> Dependencies:
         """What code and globals are tracked, and what is named but not tracked, with the reason."""
         found = self._tracker.dependencies()
-        if self.depends is None:
-            return found
-        more = [text for text in self.depends.texts() if text not in found.tracked]
-        return found._replace(tracked=[*found.tracked, *more])
+        if self._key_tracker is not None:
+            found = found.joined(self._key_tracker.dependencies())
+        if self.depends is not None:
+            found = found.joined(Dependencies(self.depends.texts(), []))
+        return found
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that count, by the `CallKey.names`; nothing if ``key=`` stands for them."""
@@ -230,6 +235,8 @@ class CallKeys:
     def parts(self, call: "CallKey") -> dict[str, bytes]:
         """Tokens of the functions, values and files that stand behind `CallKey.code`, by their names."""
         found = self._tracker.parts(call.met)
+        if self._key_tracker is not None:
+            found = {**self._key_tracker.parts(), **found}
         return found if self.depends is None else {**self.depends.parts(), **found}
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -238,6 +245,8 @@ class CallKeys:
 
     def _code(self, met: list[Any]) -> bytes:
         code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
+        if self._key_tracker is not None:
+            code = BLAKE3.of(code + self._key_tracker.fingerprint())
         return code if self.depends is None else BLAKE3.of(code + self.depends.token())
 
     def _bound_tokens(

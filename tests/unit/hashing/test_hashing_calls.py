@@ -373,6 +373,33 @@ def test_a_key_function_stands_for_the_arguments() -> None:
     assert keys.key((3,), {}) == keys.key((13, 5), {}) != keys.key((4,), {})
 
 
+def _by_first(a: Any, b: Any = 2) -> Any:
+    return a
+
+
+def _by_both(a: Any, b: Any = 2) -> Any:
+    return 0 * b + a
+
+
+def test_the_code_of_a_key_function_counts_as_the_function_itself_does() -> None:
+    """One that was repaired does not find what was kept under the old one; ``track="none"`` means both."""
+
+    def tolerant(digits: int) -> Any:
+        return lambda a, b=2: round(a, digits)
+
+    makers = [_by_first, _by_both, tolerant(1), tolerant(2), functools.partial(_by_first, b=1), abs, str]
+    keys = [CallKeys(fixed, key=make) for make in makers]
+    assert len({each.key((1,), {}) for each in keys}) == len(keys)
+    assert CallKeys(fixed, key=tolerant(1)).key((1,), {}) == keys[2].key((1,), {})
+    selves = [CallKeys(fixed, key=make, track="self").key((1,), {}) for make in makers[:4]]
+    assert len(set(selves)) == 4
+    hands = [CallKeys(fixed, key=make, track="none").key((1,), {}) for make in makers[:2]]
+    assert len(set(hands)) == 1
+    assert any("_by_both" in line for line in keys[1].dependencies().tracked)
+    call = keys[1].call((1,), {})
+    assert any("_by_both" in name for name in keys[1].parts(call))
+
+
 def test_a_summary_never_calls_a_foreign_repr() -> None:
     """Built-in values as they print, others by type and shape, 200 characters in all."""
 
