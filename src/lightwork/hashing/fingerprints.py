@@ -14,7 +14,8 @@ from .dependencies import Dependencies
 from .digests import BLAKE3
 from .installed import installed_library
 from .library import is_users
-from .survey import Live, Survey
+from .live import Live
+from .survey import Survey
 from .values import RULES, token_of
 from .walk import Walk, frame
 

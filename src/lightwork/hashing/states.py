@@ -48,7 +48,7 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
     """The attributes of an instance of a user's class, a dataclass or a plain namespace.
 
     ``None`` for anything else, and for what may hold more than attributes (subclasses of what is written
-    in C). What a ``cached_property`` has left is no part of it.
+    in C).
     """
     cls = type(value)
     if not _is_opened(cls, packages):
@@ -64,9 +64,7 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
                 except AttributeError:  # a slot that was never filled
                     continue
     noise = WRAPPER_NOISE if "__wrapped__" in found else ()
-    return {
-        name: held for name, held in found.items() if name not in noise and not _is_kept_property(cls, name)
-    }
+    return {name: held for name, held in found.items() if name not in noise}
 
 
 def _is_opened(cls: type, packages: frozenset[str]) -> bool:
@@ -93,10 +91,6 @@ def _dict_of(descriptor: Any, value: Any) -> dict[str, Any]:
         return {}
     held = descriptor.__get__(value)
     return held if type(held) is dict else {}
-
-
-def _is_kept_property(cls: type, name: str) -> bool:
-    return any(type(vars(base).get(name)) is cached_property for base in cls.__mro__)
 
 
 def is_simple(value: Any) -> bool:
@@ -127,7 +121,7 @@ def changed_by(cls: type, called: frozenset[str]) -> str | None:
 
 def _inner(name: str, held: Any) -> dict[str, FunctionType]:
     """The function behind a property or a wrapped method."""
-    if type(held) is cached_property:  # what it leaves is not counted
+    if type(held) is cached_property:  # it runs once, and what it leaves counts from then on
         return {}
     parts = wrapped(held) or []
     return {name: parts[0]} if parts and type(parts[0]) is FunctionType else {}

@@ -9,10 +9,10 @@ tracked code itself changes, modules imported inside functions whose source cann
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..errors import UnhashableError
 from .bytecode import own_uses, uses
 from .leaves import (
     has_no_state,
@@ -21,53 +21,26 @@ from .leaves import (
     is_small_array,
     is_value,
     leaves,
+    may_change,
     own_attributes,
     wrapped,
 )
 from .library import is_library_file, is_users
+from .live import Live
 from .members import class_members, field_members, makes, own_names, place_of
 from .names import class_name, function_name, is_importable
+from .objects import given_to
 from .sources import source_token
 from .states import Outline, changed_by, is_simple, is_written_in_c
 from .values import token_of
 from .walk import Walk, frame
 
-__all__ = ["Live", "Survey"]
+__all__ = ["Survey"]
 
 _ABSENT: Any = object()
 _MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
 
 _RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
-
-
-class Live(NamedTuple):
-    """A value that can change in place, to be hashed at each call. `path` names it in errors."""
-
-    path: str
-    value: Any
-    holds_code: bool = False
-    """Whether functions or classes in it were followed, so that another content needs another survey."""
-
-    outline: Outline | None = None
-    """Reduces a value that only counts in part, or that holds objects."""
-
-    is_held: bool = False
-    """Held by a function itself: it has a content, or calls fail. Globals without one are not tracked."""
-
-    @property
-    def identity(self) -> tuple[int, bool, bool]:
-        """Tells it from others: one value may be met under many names."""
-        return id(self.value), self.outline is None, self.is_held
-
-    def token(self) -> bytes:
-        """Stands for the content as it is now."""
-        if self.is_held:
-            return token_of(self.value, path=self.path)
-        value = self.value
-        try:
-            return token_of(value if self.outline is None else self.outline.of(value), path=self.path)
-        except (UnhashableError, RecursionError):  # it became another thing since the survey
-            return b"-"
 
 
 class Survey:
@@ -327,13 +300,7 @@ class Survey:
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
         if is_value(value):
-            token = self._part(path, token_of(value, path=path))
-            kind = type(value)  # that of the user's may have methods
-            return (
-                token
-                if not self._is_users(kind)
-                else self._walk.seal(frame(b"v", [token, self._number(kind)]))
-            )
+            return self._refer_value(value, path, is_held=is_held)
         if issubclass(type(value), ModuleType):
             return self._refer_met_module(value)
         if is_code(value):
@@ -342,6 +309,31 @@ class Survey:
         if parts is not None:
             return self._refer_wrapper(value, parts, path, is_held=is_held)
         return self._refer_object(value, path, is_held=is_held)
+
+    def _refer_value(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """Something fixed, as far as its type says so; one of the user's types may have methods."""
+        if may_change(value):
+            token = self._count(Live(path, value, is_held=is_held))
+        else:
+            token = self._part(path, token_of(value, path=path))
+        if not self._is_users(type(value)):
+            return token
+        return self._walk.seal(
+            frame(b"v", [token, self._number(type(value)), *self._given_to(value, path, is_held=is_held)])
+        )
+
+    def _given_to(self, value: Any, path: str, *, is_held: bool) -> Iterator[bytes]:
+        """What a member of an enumeration holds that can change. What it may be given is watched."""
+        if not issubclass(type(value), Enum) or id(value) in self._inside:
+            return
+        self._inside.add(id(value))
+        self.spaces.append(vars(value))
+        if not is_value(value._value_) or may_change(value._value_):
+            yield self._refer(value._value_, f"{path}.value", is_held=is_held)
+        for name, held in given_to(value).items():
+            yield self._walk.token(name)
+            yield self._refer_name(vars(value), name, held, f"{path}.{name}")
+        self._inside.discard(id(value))
 
     def _refer_wrapper(self, value: Any, parts: list[Any], path: str, *, is_held: bool) -> bytes:
         """Something that holds others: those, and itself if it is the user's. Some hold themselves."""
@@ -419,7 +411,7 @@ class Survey:
         items, is_fixed = ([], False) if found is None else found
         others = [item for item in items if not is_simple(item) and wrapped(item) is None]
         code = [*self._code_of(items, path, is_held=is_held)]
-        if plain and is_fixed and not any(map(is_small_array, items)):
+        if plain and is_fixed and not any(is_small_array(item) or may_change(item) for item in items):
             return self._walk.seal(frame(b"t", [self._part(path, token_of(value, path=path)), *code]))
         place = b""
         if is_held:
@@ -444,6 +436,7 @@ class Survey:
             elif is_value(item):
                 if self._is_users(type(item)):
                     yield self._number(type(item))
+                    yield from self._given_to(item, path, is_held=is_held)
             elif not is_code(item) and wrapped(item) is not None:
                 yield self._refer(item, path, is_held=is_held)
 
