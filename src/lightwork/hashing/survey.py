@@ -8,12 +8,14 @@ and other large objects, open things, names that are made up at run time, contai
 tracked code itself changes, modules imported inside functions whose source cannot be found.
 """
 
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from .bytecode import own_uses, uses
+from .late import as_written, names_read, names_written
 from .leaves import (
     has_no_state,
     is_code,
@@ -197,13 +199,50 @@ class Survey:
                 )
             yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
-            token = source_token(self._walk, statement, namespace, self._packages, self._codes)
+            imported: dict[str, tuple[CodeType, ...]] = {}
+            token = source_token(self._walk, statement, namespace, self._packages, self._codes, imported)
+            read = could_be.union(
+                statement.names, *(names_read(code) for codes in imported.values() for code in codes)
+            )
+            for name, codes in imported.items():
+                yield from self._late_module(name, codes, read, function)
             if token is None:
                 self.untracked.append(
                     f"{statement.module}, imported inside {function.__qualname__}: no source"
                 )
             else:
                 yield token
+
+    def _late_module(
+        self, name: str, codes: tuple[CodeType, ...], read: frozenset[str], function: FunctionType
+    ) -> Iterator[bytes]:
+        """What a module that a function imports holds beside what its source says, once it is loaded."""
+        told = f"{name} (a module, by its source; imported inside {function.__qualname__})"
+        if told not in self.tracked:
+            self.tracked.append(told)
+        module = sys.modules.get(name)
+        if module is None:
+            self.absent.append((sys.modules, name))
+            return
+        self._watch(sys.modules, name, module)
+        space = vars(module)
+        self.spaces.append(space)
+        for code in codes:
+            self.written.update(place_of(space, written) for written in names_written(code))
+        same = as_written(module, codes)
+        for each in sorted(own_names(module) & read):
+            value = space[each]
+            if each not in same:
+                path = f"{name}.{each}"
+                yield frame(b".", [self._walk.temporary(path), self._refer_name(space, each, value, path)])
+                continue
+            self._watch(space, each, value)
+            if type(value) is FunctionType:
+                self.functions.append(value)
+            elif type(value) is type:
+                self.spaces.append(vars(value))
+                for member, held in class_members(value).items():
+                    self._watch(value, member, held)
 
     def _attributes(self, function: FunctionType) -> Iterator[bytes]:
         """What was stored in the function itself, unless code that is tracked does so."""

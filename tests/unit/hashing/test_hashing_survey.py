@@ -236,3 +236,88 @@ def test_a_late_module_that_is_edited_after_it_was_loaded_keeps_its_code(
     reloaded = key(function)
     assert reloaded not in (first, edited)
     assert key(write().f) == reloaded
+
+
+SETTINGS = """
+import math
+FACTOR, OTHER = 2, 3
+RATE = 0.5
+TABLE = {"a": [1]}
+CALLS = []
+def scale(x=1): return x * RATE
+def count(): CALLS.append(1)
+class Kind:
+    size = 1
+    def name(self): return math.sqrt(FACTOR)
+"""
+LATE = (
+    "def f():\n    from . import settings\n    settings.count()\n    return settings.FACTOR, settings.scale()"
+)
+LATE += ", settings.Kind().name(), settings.TABLE\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "settings.FACTOR = 5",
+        "settings.RATE = 5",
+        "settings.TABLE['a'].append(2)",
+        "settings.TABLE = {}",
+        "settings.scale = lambda x=1: 7",
+        "settings.scale.__defaults__ = (8,)",
+        "settings.scale.__code__ = (lambda x: 9).__code__",
+        "settings.Kind.name = lambda self: 1",
+        "settings.Kind.more = 1",
+        "settings.math = settings",
+    ],
+)
+def test_what_a_late_module_holds_counts(write: Callable[..., ModuleType], change: str) -> None:
+    """What its names stand for once it is loaded, as it does for a module that is imported at the top."""
+    main = write(settings=SETTINGS, main=LATE)
+    keys = CallKeys(main.f)
+    keys.key((), {})
+    assert any("surveyed.settings" in line for line in keys.dependencies().tracked)
+    main.f()
+    first = keys.key((), {})
+    main.f()
+    assert keys.key((), {}) == first
+    exec(change, {"settings": sys.modules["surveyed.settings"]})
+    assert keys.key((), {}) != first
+    assert any("surveyed.settings" in line for line in keys.dependencies().tracked)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from . import late\n    return late.g()",
+        "from .late import Kind, g as h\n    return h(), Kind().name()",
+        "import surveyed.late\n    return surveyed.late.RATE",
+    ],
+)
+def test_a_late_module_that_is_as_it_was_written_has_one_key(
+    write: Callable[..., ModuleType], body: str
+) -> None:
+    """Whether it is loaded or not: functions, classes, constants, imports."""
+    late = """
+    import math, os.path
+    from collections import OrderedDict as Ordered
+    from . import more
+    RATE = 0.5
+    TEXT = "a"
+    def g(x=1, *, y="a"): return x * RATE, more.work(), Ordered, os.path, TEXT
+    class Kind:
+        size = 1
+        def name(self): return math.sqrt(self.size)
+        @property
+        def half(self): return self.size / 2
+        @staticmethod
+        def plain(x=2): return g()
+    """
+    main = write(late=late, more="LIMIT = 3\ndef work(): return LIMIT", main=f"def f():\n    {body}\n")
+    keys = CallKeys(main.f)
+    first = keys.key((), {})
+    main.f()
+    assert "surveyed.late" in sys.modules
+    assert keys.key((), {}) == first
+    sys.modules["surveyed.more"].LIMIT = 4  # type: ignore[attr-defined]  # of the user's module
+    assert keys.key((), {}) != first
