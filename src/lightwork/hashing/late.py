@@ -14,10 +14,11 @@ from typing import Any
 from . import bytecode
 from .bytecode import Import, family, placed, uses
 from .leaves import is_value, wrapped
-from .members import class_members
+from .members import class_members, own_names
 from .values import token_of
+from .watched import Watched
 
-__all__ = ["as_written", "names_read", "names_written"]
+__all__ = ["as_written", "names_read", "names_written", "watch_written"]
 
 # Any: whatever users put into their modules.
 
@@ -39,6 +40,30 @@ def names_written(code: CodeType) -> Iterator[tuple[str, ...]]:
     """Chains of names that the functions of a module's code assign to or change."""
     for inner in _inner(code):
         yield from uses(inner).written
+
+
+def watch_written(
+    module: ModuleType, codes: Sequence[CodeType], read: frozenset[str], watched: Watched
+) -> dict[str, Any]:
+    """The names in `read` that are not `as_written`; that the others stay so is watched."""
+    watched.spaces.append(vars(module))
+    same = as_written(module, codes)
+    changed: dict[str, Any] = {}
+    for name in sorted(own_names(module) & read):
+        value = vars(module)[name]
+        if name not in same:
+            changed[name] = value
+            continue
+        watched.name(vars(module), name, value)
+        if type(value) is FunctionType:
+            watched.functions.append(value)
+        elif type(value) is type:
+            watched.spaces.append(vars(value))
+            for member, held in class_members(value).items():
+                watched.name(value, member, held)
+                if type(held) is FunctionType:
+                    watched.functions.append(held)
+    return changed
 
 
 def as_written(module: ModuleType, codes: Sequence[CodeType]) -> dict[str, Any]:

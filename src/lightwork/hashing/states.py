@@ -21,7 +21,7 @@ from .leaves import WRAPPER_NOISE, is_code, is_container, is_small_array, is_val
 from .library import is_users
 from .names import class_name
 
-__all__ = ["Outline", "changed_by", "is_simple", "is_written_in_c", "state_of"]
+__all__ = ["Outline", "called_by", "changed_by", "is_simple", "is_written_in_c", "state_of"]
 
 _OPENED = frozenset(("types:SimpleNamespace", "argparse:Namespace"))
 _WRITTEN_IN_C = (MethodDescriptorType, WrapperDescriptorType)
@@ -117,6 +117,13 @@ def changed_by(cls: type, called: frozenset[str]) -> str | None:
         seen |= more
         reached += sorted(more)
     return None
+
+
+def called_by(function: FunctionType, attributes: frozenset[str]) -> frozenset[str]:
+    """Without what a method calls on its own instance: that counts if the method itself is called."""
+    owner = function.__qualname__.rpartition(".")[0]
+    is_method = owner and not owner.endswith("<locals>")
+    return own_uses(function.__code__).others if is_method else attributes
 
 
 def _inner(name: str, held: Any) -> dict[str, FunctionType]:

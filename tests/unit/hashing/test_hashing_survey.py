@@ -321,3 +321,40 @@ def test_a_late_module_that_is_as_it_was_written_has_one_key(
     assert keys.key((), {}) == first
     sys.modules["surveyed.more"].LIMIT = 4  # type: ignore[attr-defined]  # of the user's module
     assert keys.key((), {}) != first
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def f(kind='a'): return getattr(handlers, f'handle_{kind}')()",
+        "def f(kind='a'): return handlers.__dict__['handle_' + kind]()",
+        "def f(kind='a'): return vars(handlers)['handle_' + kind]()",
+        "def f(k='a'): return pick(handlers, k)()\ndef pick(m, k): return getattr(m, 'handle_' + k)",
+        "def f(kind='a'): return pick()(handlers, 'handle_' + kind)()\ndef pick(): return getattr",
+        "HELD = [handlers]\ndef f(kind='a'): return getattr(HELD[0], 'handle_' + kind)()",
+    ],
+)
+def test_names_that_are_made_up_lead_to_all_of_a_module(write: Callable[..., ModuleType], body: str) -> None:
+    """Every function of it may be meant; also one that is added later."""
+    text = "import math\ndef handle_a(): return {}\n"
+    main = write(handlers=text.format(1), main=f"from . import handlers\n{body}\n")
+    first = key(main.f)
+    assert main.f() == 1
+    assert key(write(handlers=text.format(1)).f) == first
+    assert key(write(handlers=text.format(2)).f) != first
+
+
+def test_a_constant_name_leads_to_that_alone(write: Callable[..., ModuleType]) -> None:
+    """``getattr(module, "name")`` is no more than ``module.name``."""
+    text = "def a(): return 1\ndef b(): return {}\n"
+    main = write(
+        handlers=text.format(1), main="from . import handlers\ndef f(): return getattr(handlers, 'a')()"
+    )
+    first = key(main.f)
+    assert key(write(handlers=text.format(2)).f) == first
+
+
+def test_classes_found_at_run_time_are_told(write: Callable[..., ModuleType]) -> None:
+    """Nobody shall rely on what is not followed."""
+    main = write(main="class Base: pass\ndef f(): return [kind() for kind in Base.__subclasses__()]\n")
+    assert any("__subclasses__" in line for line in CallKeys(main.f).dependencies().untracked)
