@@ -26,6 +26,7 @@ __all__ = [
     "own_uses",
     "placed",
     "uses",
+    "variables",
 ]
 
 IS_KNOWN = sys.version_info < (3, 15)
@@ -239,14 +240,14 @@ def family(code: CodeType) -> Iterator[CodeType]:
 
 def _stream(code: CodeType) -> list[Instruction]:
     """The instructions of `code` with what they refer to."""
-    names, variables = code.co_names, _variables(code)
+    names, places = code.co_names, variables(code)
     found = []
     for _, _, operation, argument in placed(code):
         title = opcode.opname[operation]
         if (operation, argument) == _SUBSCRIPT:
             title = "BINARY_SUBSCR"
         if title in _LOCALS:
-            name = variables[argument]
+            name = places[argument]
         else:
             place = name_place(operation, argument)
             name = names[place] if place is not None and place < len(names) else ""
@@ -264,7 +265,7 @@ def name_shift(operation: int) -> int:
     return _SHIFTS[operation]
 
 
-def _variables(code: CodeType) -> tuple[str, ...]:
+def variables(code: CodeType) -> tuple[str, ...]:
     """The names of a frame's variables, in their order: a parameter that is captured has one place."""
     cells = tuple(name for name in code.co_cellvars if name not in code.co_varnames)
     return code.co_varnames + cells + code.co_freevars

@@ -9,6 +9,7 @@ from .dependencies import Dependencies
 from .depends import Dependency, DependsOn
 from .digests import BLAKE3
 from .fingerprints import Tracker
+from .forwards import handed_on
 from .names import function_name
 from .rules import SCALARS
 from .signatures import Signature, read_signature, unwrap
@@ -71,7 +72,8 @@ class CallKeys:
         What of the code is part of the key: ``"deep"`` the function and all user code and simple globals
         that it names, ``"self"`` the function alone, ``"none"`` nothing but `version`.
     key
-        ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key.
+        ``key(*args, **kwargs)`` gives the value that stands for the arguments in the key. Its code is
+        part of the key as that of `function` is.
     user_code
         Names of packages that are followed with ``track="deep"`` although they are installed ones.
     depends_on
@@ -101,6 +103,7 @@ class CallKeys:
         "_hides_owner",
         "_kept",
         "_key",
+        "_key_tracker",
         "_lead",
         "_made_from",
         "_names",
@@ -145,7 +148,7 @@ class CallKeys:
         self._signature, self._fallback = _signatures(self._function)
         self._key = key
         self.version = version
-        ignored = _checked_ignore(ignore, self._signature, key)
+        ignored = _checked_ignore(ignore, self._signature, self._function, key)
         self._names = names = self._signature.names
         self._kept = [(place, name) for place, name in enumerate(names) if name not in ignored]
         # The class of an object is code that its methods use, also where the object does not count.
@@ -153,6 +156,8 @@ class CallKeys:
         opened = self._lead.args or self._lead.kwargs
         self._plain = -1 if ignored or key or opened else self._signature.plain
         self._tracker = Tracker(self._function, track=track, user_code=user_code)
+        follows = key is not None and track != "none"
+        self._key_tracker = Tracker(key, track=track, user_code=user_code) if follows else None
         self.function_id = function_name(self._function)
         self.prefix = BLAKE3.of(self.function_id.encode())[:FUNCTION_BYTES]
         facts = (self.function_id, version, tuple(name for _, name in self._kept), key is not None)
@@ -211,10 +216,11 @@ class CallKeys:
     def dependencies(self) -> Dependencies:
         """What code and globals are tracked, and what is named but not tracked, with the reason."""
         found = self._tracker.dependencies()
-        if self.depends is None:
-            return found
-        more = [text for text in self.depends.texts() if text not in found.tracked]
-        return found._replace(tracked=[*found.tracked, *more])
+        if self._key_tracker is not None:
+            found = found.joined(self._key_tracker.dependencies())
+        if self.depends is not None:
+            found = found.joined(Dependencies(self.depends.texts(), []))
+        return found
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that count, by the `CallKey.names`; nothing if ``key=`` stands for them."""
@@ -236,6 +242,8 @@ class CallKeys:
         Without a `call` those of `code`.
         """
         found = self._tracker.parts(() if call is None else call.met)
+        if self._key_tracker is not None:
+            found = {**self._key_tracker.parts(), **found}
         return found if self.depends is None else {**self.depends.parts(), **found}
 
     def summary(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -244,6 +252,8 @@ class CallKeys:
 
     def _code(self, met: list[Any]) -> bytes:
         code = self._tracker.fingerprint_with(met) if met else self._tracker.fingerprint()
+        if self._key_tracker is not None:
+            code = BLAKE3.of(code + self._key_tracker.fingerprint())
         return code if self.depends is None else BLAKE3.of(code + self.depends.token())
 
     def _bound_tokens(
@@ -312,25 +322,34 @@ def _is_method(function: Any) -> bool:
 def _signatures(function: Any) -> tuple[Signature, Signature | None]:
     """The signature that calls are bound to, and the one that is left if they do not fit it.
 
-    A wrapper that takes ``*args, **kwargs`` and names what it wraps (``functools.wraps``) is bound like
-    that, so that parameters keep their names.
+    A wrapper that provably hands on what it gets (see `handed_on`) is bound like what it wraps, so that
+    parameters keep their names. Any other one may tell ``f(1)`` from ``f(1, b=2)``: there calls count as
+    they are written.
     """
     outer = read_signature(function)
     inner = function
-    while (wrapped := getattr(inner, "__wrapped__", None)) is not None and set(outer.names) <= {"*", "**"}:
+    while (wrapped := handed_on(inner)) is not None:
         inner = wrapped
-        if read_signature(inner).names != outer.names:
-            return read_signature(inner), outer
-    return outer, None
+    signature = read_signature(inner)
+    return (outer, None) if signature.names == outer.names else (signature, outer)
 
 
-def _checked_ignore(ignore: tuple[str, ...], signature: Signature, key: object) -> frozenset[str]:
+def _checked_ignore(
+    ignore: tuple[str, ...], signature: Signature, function: Any, key: object
+) -> frozenset[str]:
     for name in ignore:
         if name not in signature.names:
             raise InvalidOption(
                 f"ignore names {name!r}, which is no parameter of {signature.title}: it has "
-                f"{', '.join(signature.names) or 'none'}"
+                f"{', '.join(signature.names) or 'none'}{_advice(function)}"
             )
     if ignore and key is not None:
         raise InvalidOption("ignore= and key= exclude each other: let key= leave out what shall be ignored")
     return frozenset(ignore)
+
+
+def _advice(function: Any) -> str:
+    """What to do about a decorator that hides the names of parameters."""
+    if getattr(function, "__wrapped__", None) is None:
+        return ""
+    return "; its decorator may change what it passes on: cache what is below the decorator, or use key="

@@ -14,6 +14,13 @@ class Dependencies(NamedTuple):
     untracked: list[str]
     """What the code names and keys do not depend on, with the reason."""
 
+    def joined(self, others: "Dependencies") -> "Dependencies":
+        """These, and those of `others` that are not among them."""
+        return Dependencies(
+            [*dict.fromkeys([*self.tracked, *others.tracked])],
+            [*dict.fromkeys([*self.untracked, *others.untracked])],
+        )
+
     def __str__(self) -> str:
         lines = ["tracked:", *(f"  {line}" for line in self.tracked or ["nothing"])]
         return "\n".join([*lines, "not tracked:", *(f"  {line}" for line in self.untracked or ["nothing"])])

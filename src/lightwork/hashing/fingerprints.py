@@ -14,8 +14,9 @@ from .dependencies import Dependencies
 from .digests import BLAKE3
 from .installed import installed_library
 from .library import is_users
+from .live import Live
 from .summaries import summarise
-from .survey import Live, Survey
+from .survey import Survey
 from .values import RULES, token_of
 from .walk import Walk, frame
 
@@ -59,16 +60,16 @@ class Snapshot:
         self.live: list[Live] = survey.live
         self.holds_code = any(live.holds_code for live in survey.live)
         self.tokens: list[bytes] = []
-        self._names = [_group(space, held) for space, held in survey.names.values()]
-        self._absent = _by_space(survey.absent)
-        self._spaces = survey.spaces
-        self._sizes = list(map(len, survey.spaces))
+        self._names = [_group(space, held) for space, held in survey.watched.names.values()]
+        self._absent = _by_space(survey.watched.absent)
+        self._spaces = survey.watched.spaces
+        self._sizes = list(map(len, survey.watched.spaces))
         self._functions = [
             (function, function.__code__, function.__defaults__, function.__kwdefaults__)
-            for function in survey.functions
+            for function in survey.watched.functions
         ]
-        self._cells = [cell for cell, _ in survey.cells]
-        self._contents = [content for _, content in survey.cells]
+        self._cells = [cell for cell, _ in survey.watched.cells]
+        self._contents = [content for _, content in survey.watched.cells]
 
     def holds(self) -> bool:
         """Whether every name, code object, default and cell still is what it was; by identity."""

@@ -5,6 +5,7 @@ global name stands for (a web framework's ``request``) answers with an error out
 """
 
 import enum
+import itertools
 import re
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from types import (
 )
 from typing import Any
 
+from .library import is_library
 from .names import class_name
 from .rules import SCALARS
 
@@ -33,6 +35,7 @@ __all__ = [
     "is_small_array",
     "is_value",
     "leaves",
+    "may_change",
     "own_attributes",
     "wrapped",
 ]
@@ -83,6 +86,18 @@ def is_value(value: object) -> bool:
     if issubclass(type(value), _VALUES):
         return True
     return any(class_name(base) in _NAMED_VALUES for base in type(value).__mro__)
+
+
+def may_change(value: Any) -> bool:
+    """Whether what `is_value` says is fixed can be given attributes: a user's kind of text or number.
+
+    Members of enumerations too, but there are many of them and few that are changed: see `Survey`.
+    """
+    kind = type(value)
+    if kind in SCALARS or issubclass(kind, enum.Enum):
+        return False
+    own = itertools.takewhile(lambda base: not is_library(base.__module__), kind.__mro__)
+    return any("__dict__" in vars(base) or vars(base).get("__slots__") for base in own)
 
 
 def is_code(value: object) -> bool:

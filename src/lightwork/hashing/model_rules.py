@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .names import class_name, is_importable
-from .objects import CLASS_NOISE, MACHINERY, instance_rule, type_rule, without_cached
+from .objects import CLASS_NOISE, MACHINERY, instance_rule, type_rule, without_kept_hash
 from .walk import NotHashable, Rule, Walk
 
 __all__ = ["RULES"]
@@ -21,7 +21,7 @@ def _model(walk: Walk, value: Any) -> bytes:
 def _encode_model(walk: Walk, value: Any) -> bytes:
     """A model: class, fields, extra fields, private attributes. Which fields were set is not told."""
     cls = type(value)
-    fields = without_cached(cls, vars(value))
+    fields = without_kept_hash(cls, vars(value))
     return walk.facts(
         "model", cls, fields, value.__pydantic_extra__ or None, value.__pydantic_private__ or None
     )
@@ -69,7 +69,9 @@ def _encode_estimator(walk: Walk, value: Any) -> bytes:
         raise NotHashable(value, str(exc)) from exc
     if isinstance(state, Mapping):
         noise = {*_NOISE, *_unseeded_streams(value, state)}
-        state = {name: held for name, held in without_cached(type(value), state).items() if name not in noise}
+        state = {
+            name: held for name, held in without_kept_hash(type(value), state).items() if name not in noise
+        }
     return walk.facts("estimator", type(value), state)
 
 

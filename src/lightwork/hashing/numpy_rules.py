@@ -111,7 +111,17 @@ def _encode_masked(walk: Walk, array: Array) -> bytes:
 def _scalar(walk: Walk, value: Any) -> bytes:
     array = loaded("numpy").asarray(value)
     walk.keep(array)
-    return walk.seal(b"x" + encode_array(walk, array))
+    encoding = b"x" + encode_array(walk, array)
+    if type(value).__module__.partition(".")[0] == "numpy":
+        return walk.seal(encoding)
+    return walk.part(value, lambda walk, value: _encode_scalar_subclass(walk, value, encoding))
+
+
+def _encode_scalar_subclass(walk: Walk, value: Any, encoding: bytes) -> bytes:
+    """What numpy's own reduction leaves out: the class, and what the instance holds beside its number."""
+    state = value.__getstate__()
+    walk.keep(state)
+    return frame(b"A", [walk.token(public_name(type(value))), walk.seal(encoding), walk.token(state)])
 
 
 def _dtype(walk: Walk, dtype: Array) -> bytes:

@@ -4,8 +4,8 @@
   name, its code, its defaults and what it has captured. The globals it uses are not followed here: that
   is what call keys add (`fingerprints`).
 * A class is its name; one that no name leads to (made inside a function) is its name, bases and content.
-* An instance is what ``copyreg`` or ``__reduce_ex__`` says of it, without values that a ``cached_property``
-  left in its ``__dict__`` (reading an attribute must not change a key).
+* An instance is what ``copyreg`` or ``__reduce_ex__`` says of it. What a ``cached_property`` left in its
+  ``__dict__`` counts: it looks like what was assigned to that name, and may be older than the rest.
 """
 
 import copyreg
@@ -42,9 +42,10 @@ __all__ = [
     "encode_function",
     "encode_stand_in",
     "enum_rule",
+    "given_to",
     "instance_rule",
     "type_rule",
-    "without_cached",
+    "without_kept_hash",
 ]
 
 # What classes raise that refuse to be pickled: `multiprocessing` and `ctypes` among them.
@@ -150,34 +151,40 @@ def _reduce(value: Any) -> Any:
 
 
 def _unread(cls: type, state: Any) -> Any:
-    """The state as it was before a cached property was read: of ``__dict__``, or of it and of slots.
+    """The state as it was before attrs hashed the instance: of ``__dict__``, or of it and of slots.
 
     Python gives ``None`` for a ``__dict__`` that is empty.
     """
     if type(state) is tuple and len(state) == 2 and type(state[0]) is dict:
         return _unread(cls, state[0]), state[1]
-    kept = without_cached(cls, state)
+    kept = without_kept_hash(cls, state)
     return None if kept is not state and not kept else kept
 
 
-def without_cached(cls: type, state: Any) -> Any:
-    """The state without values of cached properties, if it is the plain ``__dict__``."""
-    if type(state) is not dict or "__getstate__" in vars(cls):
+def without_kept_hash(cls: type, state: Any) -> Any:
+    """The state, if it is the plain ``__dict__``, without the hash that attrs keeps in it.
+
+    That is another one in each process.
+    """
+    if type(state) is not dict or "__getstate__" in vars(cls) or "_attrs_cached_hash" not in state:
         return state
-    # attrs keeps the hash of an instance there, which is another one in each process.
-    cached = [
-        name
-        for name in state
-        if name == "_attrs_cached_hash" or isinstance(getattr(cls, name, None), cached_property)
-    ]
-    return {name: held for name, held in state.items() if name not in cached} if cached else state
+    return {name: held for name, held in state.items() if name != "_attrs_cached_hash"}
 
 
 def enum_rule(walk: Walk, value: Enum) -> bytes:
-    """A member of an enumeration: class, name and value (flags may have no name)."""
-    return walk.part(
-        value, lambda walk, value: frame(b"e", walk.tokens([type(value), value.name, value.value]))
-    )
+    """A member of an enumeration: class, name, value (flags may have no name), and what it was given."""
+    return walk.part(value, _encode_member)
+
+
+def _encode_member(walk: Walk, value: Enum) -> bytes:
+    given = given_to(value)
+    more = [walk.temporary(given)] if given else []
+    return frame(b"e", [*walk.tokens([type(value), value.name, value.value]), *more])
+
+
+def given_to(member: Enum) -> dict[str, Any]:
+    """The attributes of a member of an enumeration beside its name and value."""
+    return {name: held for name, held in vars(member).items() if not (name[:1] == name[-1:] == "_")}
 
 
 def type_rule(walk: Walk, cls: type) -> bytes:

@@ -157,7 +157,9 @@ def read_signature(function: Any) -> Signature:  # Any: whatever `unwrap` ends a
     """The signature of an unwrapped callable; one without code takes anything (``*`` and ``**``)."""
     title = f"{getattr(function, '__qualname__', type(function).__qualname__)}()"
     code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
+    # Others that wrap a function may show its code as theirs and call it with other arguments.
+    wraps = not isinstance(function, FunctionType) and hasattr(function, "__wrapped__")
+    if wraps or not isinstance(code, CodeType):
         return _anything(title)
     count, keyword_only = code.co_argcount, code.co_kwonlyargcount
     names = code.co_varnames

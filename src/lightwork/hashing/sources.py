@@ -2,7 +2,7 @@
 
 At the time of the fingerprint such a module may be loaded or not; the key must not depend on that. So its
 code is read from its file (through ``__pycache__``, as an import would), and that of the user's modules
-that it imports.
+that it imports. What they hold besides, once they are loaded, is for `late` to say.
 """
 
 import sys
@@ -23,13 +23,17 @@ def source_token(
     namespace: dict[str, Any],
     packages: frozenset[str],
     codes: dict[str, CodeType | None],
+    found: dict[str, tuple[CodeType, ...]],
 ) -> bytes | None:
     """The token of the modules that a statement imports; ``None`` if the source of the first is not found.
 
-    `codes` keeps the code of modules from one statement to the next.
+    `codes` keeps the code of modules from one statement to the next. The user's modules that are imported are
+    put into `found`, with their code, or what may be running in place of it.
     """
     sources = _Sources(walk, packages, codes)
     known = sources.add(statement, namespace.get("__package__") or "")
+    for name in sources.named & sources.running.keys():
+        found[name] = sources.running[name]
     return walk.seal(frame(b"I", sources.tokens)) if known else None
 
 
@@ -42,6 +46,8 @@ class _Sources:
     def __init__(self, walk: Walk, packages: frozenset[str], codes: dict[str, CodeType | None]) -> None:
         self._codes = codes
         self.tokens: list[bytes] = []
+        self.named: set[str] = set()  # without the packages that they lie in
+        self.running: dict[str, tuple[CodeType, ...]] = {}
         self._walk = walk
         self._packages = packages
         self._seen: set[str] = set()
@@ -53,8 +59,10 @@ class _Sources:
         for count in range(1, len(parts)):
             self._module(".".join(parts[:count]))
         known = self._module(name)
+        self.named.add(name)
         for inner in statement.names:
             self._module(f"{name}.{inner}")
+            self.named.add(f"{name}.{inner}")
         return known
 
     def _module(self, name: str) -> bool:
@@ -72,7 +80,9 @@ class _Sources:
         try:
             code = self._code(name, spec.origin)
             self.tokens.append(self._walk.temporary(code or _bytes_of(spec.origin)))
-            self.tokens += [self._walk.temporary(other) for other in _RUNNING.others(name, code)]
+            others = _RUNNING.others(name, code)
+            self.tokens += [self._walk.temporary(other) for other in others]
+            self.running[name] = tuple(filter(None, (code, *others)))
         except (OSError, SyntaxError):  # in an archive, or an import that will fail
             return False
         for statement in uses(code).imports if code else ():

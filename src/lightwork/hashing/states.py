@@ -21,7 +21,7 @@ from .leaves import WRAPPER_NOISE, is_code, is_container, is_small_array, is_val
 from .library import is_users
 from .names import class_name
 
-__all__ = ["Outline", "changed_by", "is_simple", "is_written_in_c", "state_of"]
+__all__ = ["Outline", "called_by", "changed_by", "is_simple", "is_written_in_c", "state_of"]
 
 _OPENED = frozenset(("types:SimpleNamespace", "argparse:Namespace"))
 _WRITTEN_IN_C = (MethodDescriptorType, WrapperDescriptorType)
@@ -48,7 +48,7 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
     """The attributes of an instance of a user's class, a dataclass or a plain namespace.
 
     ``None`` for anything else, and for what may hold more than attributes (subclasses of what is written
-    in C). What a ``cached_property`` has left is no part of it.
+    in C).
     """
     cls = type(value)
     if not _is_opened(cls, packages):
@@ -64,9 +64,7 @@ def state_of(value: Any, packages: frozenset[str]) -> State:
                 except AttributeError:  # a slot that was never filled
                     continue
     noise = WRAPPER_NOISE if "__wrapped__" in found else ()
-    return {
-        name: held for name, held in found.items() if name not in noise and not _is_kept_property(cls, name)
-    }
+    return {name: held for name, held in found.items() if name not in noise}
 
 
 def _is_opened(cls: type, packages: frozenset[str]) -> bool:
@@ -95,10 +93,6 @@ def _dict_of(descriptor: Any, value: Any) -> dict[str, Any]:
     return held if type(held) is dict else {}
 
 
-def _is_kept_property(cls: type, name: str) -> bool:
-    return any(type(vars(base).get(name)) is cached_property for base in cls.__mro__)
-
-
 def is_simple(value: Any) -> bool:
     """Whether a leaf counts by its content: it cannot change, is code that is followed, or a small array."""
     return is_value(value) or is_code(value) or is_small_array(value)
@@ -125,9 +119,16 @@ def changed_by(cls: type, called: frozenset[str]) -> str | None:
     return None
 
 
+def called_by(function: FunctionType, attributes: frozenset[str]) -> frozenset[str]:
+    """Without what a method calls on its own instance: that counts if the method itself is called."""
+    owner = function.__qualname__.rpartition(".")[0]
+    is_method = owner and not owner.endswith("<locals>")
+    return own_uses(function.__code__).others if is_method else attributes
+
+
 def _inner(name: str, held: Any) -> dict[str, FunctionType]:
     """The function behind a property or a wrapped method."""
-    if type(held) is cached_property:  # what it leaves is not counted
+    if type(held) is cached_property:  # it runs once, and what it leaves counts from then on
         return {}
     parts = wrapped(held) or []
     return {name: parts[0]} if parts and type(parts[0]) is FunctionType else {}

@@ -8,12 +8,15 @@ and other large objects, open things, names that are made up at run time, contai
 tracked code itself changes, modules imported inside functions whose source cannot be found.
 """
 
+import sys
 from collections.abc import Iterator
+from enum import Enum
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..errors import UnhashableError
-from .bytecode import own_uses, uses
+from .bytecode import uses
+from .computed import computes_names
+from .late import names_read, names_written, watch_written
 from .leaves import (
     has_no_state,
     is_code,
@@ -21,53 +24,28 @@ from .leaves import (
     is_small_array,
     is_value,
     leaves,
+    may_change,
     own_attributes,
     wrapped,
 )
 from .library import is_library_file, is_users
+from .live import Live
 from .members import class_members, field_members, makes, own_names, place_of
 from .names import class_name, function_name, is_importable
+from .objects import given_to
 from .sources import source_token
-from .states import Outline, changed_by, is_simple, is_written_in_c
+from .states import Outline, called_by, changed_by, is_simple, is_written_in_c
 from .values import token_of
 from .walk import Walk, frame
+from .watched import Watched
 
-__all__ = ["Live", "Survey"]
+__all__ = ["Survey"]
 
 _ABSENT: Any = object()
+_ANY_NAME = "*"  # among names that may be read: they are made up at run time
 _MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
 
 _RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
-
-
-class Live(NamedTuple):
-    """A value that can change in place, to be hashed at each call. `path` names it in errors."""
-
-    path: str
-    value: Any
-    holds_code: bool = False
-    """Whether functions or classes in it were followed, so that another content needs another survey."""
-
-    outline: Outline | None = None
-    """Reduces a value that only counts in part, or that holds objects."""
-
-    is_held: bool = False
-    """Held by a function itself: it has a content, or calls fail. Globals without one are not tracked."""
-
-    @property
-    def identity(self) -> tuple[int, bool, bool]:
-        """Tells it from others: one value may be met under many names."""
-        return id(self.value), self.outline is None, self.is_held
-
-    def token(self) -> bytes:
-        """Stands for the content as it is now."""
-        if self.is_held:
-            return token_of(self.value, path=self.path)
-        value = self.value
-        try:
-            return token_of(value if self.outline is None else self.outline.of(value), path=self.path)
-        except (UnhashableError, RecursionError):  # it became another thing since the survey
-            return b"-"
 
 
 class Survey:
@@ -79,12 +57,8 @@ class Survey:
         One per node, in the order of discovery.
     live
         Values to be hashed at each call.
-    names
-        For each namespace (by identity): the namespace and what each watched name stood for.
-    absent
-        Namespaces and names in them that stood for nothing; names of builtins too, which a module may hide.
-    spaces
-        Namespaces of classes and functions, in which a new name may hide one that was inherited.
+    watched
+        What must stay as it is for all this to hold.
     written
         Global names that the functions found assign to or change in place, by the identity of their
         namespace (0 for attributes of anything). A first survey finds them; a second one is told and
@@ -95,8 +69,6 @@ class Survey:
     could_be
         All names that the functions found may read off a module which they got as a value (from a list, say);
         only filled if there is such a module. Another survey is told, until there are no more of them.
-    functions, cells
-        Functions whose ``__code__`` and defaults, and cells whose content must stay what they are.
     parts
         Tokens of functions and of values that count, by what people call them; those of `live` are not here.
     constants
@@ -131,15 +103,11 @@ class Survey:
         self._codes: dict[str, CodeType | None] = {}
         self._opened: dict[type, bool] = {}
         self._places: dict[tuple[int, bool, bool], int] = {}
+        self.watched = Watched()
         self.called: set[str] = set()
         self.written: set[tuple[int, str]] = set()
         self.tokens: list[bytes] = []
         self.live: list[Live] = []
-        self.names: dict[int, tuple[Any, dict[str, Any]]] = {}
-        self.absent: list[tuple[dict[str, Any], str]] = []
-        self.spaces: list[Any] = []
-        self.functions: list[FunctionType] = []
-        self.cells: list[tuple[CellType, Any]] = []
         self.parts: dict[str, bytes] = {}
         self.constants: dict[tuple[str, bytes], Any] = {}
         self.tracked: list[str] = []
@@ -171,7 +139,7 @@ class Survey:
     def _describe_function(self, function: FunctionType) -> bytes:
         code = function.__code__
         name = function_name(function)
-        self.functions.append(function)
+        self.watched.functions.append(function)
         self.tracked.append(f"{name} ({code.co_filename}:{code.co_firstlineno})")
         tokens = [self._part(name, self._walk.token(code))]
         tokens += self._defaults(function)
@@ -188,7 +156,7 @@ class Survey:
         keyword_only = function.__kwdefaults__ or {}
         named += keyword_only.items()
         for name, value in keyword_only.items():
-            self._watch(keyword_only, name, value)
+            self.watched.name(keyword_only, name, value)
         for name, value in named:
             count = len(self.live)
             token = self._refer(value, f"{name} of {function_name(function)}", is_held=True)
@@ -203,7 +171,7 @@ class Survey:
             value = cell.cell_contents
         except ValueError:  # not bound yet: it is by the time of a call, or the call fails
             return b"-"
-        self.cells.append((cell, value))
+        self.watched.cells.append((cell, value))
         if not is_library_file(function.__code__.co_filename):
             return self._refer(value, path, is_held=True)
         # A decorator from a library: what it wraps counts, its caches and guards do not.
@@ -214,10 +182,14 @@ class Survey:
     def _globals(self, function: FunctionType) -> Iterator[bytes]:
         found = uses(function.__code__)
         namespace = function.__globals__
-        self.called.update(_called(function, found.attributes))
+        self.called.update(called_by(function, found.attributes))
         self.written.update(place_of(namespace, chain) for chain in found.written)
         self.written.update((0, name) for name in found.written_attributes)
         could_be = found.attributes | found.texts
+        if computes_names(function.__code__):
+            could_be |= {_ANY_NAME}
+        if "__subclasses__" in could_be:
+            self.untracked.append(f"__subclasses__() in {function.__qualname__}: what is derived at run time")
         self._names_used |= could_be
         for chain in found.chains:
             path = ".".join(chain)
@@ -227,7 +199,13 @@ class Survey:
                 )
             yield frame(b".", [self._walk.token(path), self._chain(namespace, chain, could_be)])
         for statement in found.imports:
-            token = source_token(self._walk, statement, namespace, self._packages, self._codes)
+            imported: dict[str, tuple[CodeType, ...]] = {}
+            token = source_token(self._walk, statement, namespace, self._packages, self._codes, imported)
+            read = could_be.union(
+                statement.names, *(names_read(code) for codes in imported.values() for code in codes)
+            )
+            for name, codes in imported.items():
+                yield from self._late_module(name, codes, read, function)
             if token is None:
                 self.untracked.append(
                     f"{statement.module}, imported inside {function.__qualname__}: no source"
@@ -235,11 +213,29 @@ class Survey:
             else:
                 yield token
 
+    def _late_module(
+        self, name: str, codes: tuple[CodeType, ...], read: frozenset[str], function: FunctionType
+    ) -> Iterator[bytes]:
+        """What a module that a function imports holds beside what its source says, once it is loaded."""
+        told = f"{name} (a module, by its source; imported inside {function.__qualname__})"
+        if told not in self.tracked:
+            self.tracked.append(told)
+        module = sys.modules.get(name)
+        if module is None:
+            self.watched.absent.append((sys.modules, name))
+            return
+        self.watched.name(sys.modules, name, module)
+        self.written.update(place_of(vars(module), chain) for code in codes for chain in names_written(code))
+        changed = watch_written(module, codes, read, self.watched)
+        for each, value in changed.items():
+            path = f"{name}.{each}"
+            yield frame(b".", [self._walk.temporary(path), self._refer_name(vars(module), each, value, path)])
+
     def _attributes(self, function: FunctionType) -> Iterator[bytes]:
         """What was stored in the function itself, unless code that is tracked does so."""
         if is_library_file(function.__code__.co_filename):
             return
-        self.spaces.append(vars(function))
+        self.watched.spaces.append(vars(function))
         for name, value in vars(function).items():
             if (0, name) not in self._not_tracked and not name.startswith("__"):
                 path = f"{function.__qualname__}.{name}"
@@ -251,37 +247,39 @@ class Survey:
         name = chain[0]
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT:
-            self.absent.append((namespace, name))
+            self.watched.absent.append((namespace, name))
             return b"-"
         holder: Any = namespace
         for attribute in chain[1:]:
             if not issubclass(type(value), ModuleType):
                 break
-            self._watch(holder, name, value)
+            self.watched.name(holder, name, value)
             if not is_users(value.__name__, self._packages):
                 return self._named(f"{value.__name__}:{attribute}")
+            if attribute == "__dict__":
+                break
             holder, name = vars(value), attribute
             if name not in holder and not makes(value, name):
-                self.absent.append((holder, name))
+                self.watched.absent.append((holder, name))
                 return b"-"
             if name not in holder:  # made anew each time that it is read
                 return self._refer(getattr(value, name), ".".join(chain), is_held=False)
             value = holder[name]
         if issubclass(type(value), ModuleType):
-            self._watch(holder, name, value)
+            self.watched.name(holder, name, value)
             return self._refer_module(value, could_be)
         return self._refer_name(holder, name, value, ".".join(chain))
 
     def _refer_module(self, module: ModuleType, could_be: frozenset[str]) -> bytes:
         """A module as a value: its name, and of the user's what is called one of `could_be`."""
         name = self._walk.token(module)
+        self._meets_modules = True
         if not self._deep or not is_users(module.__name__, self._packages):
             return name
         return self._walk.seal(frame(b"m", [name, *self._module(module, could_be)]))
 
     def _refer_met_module(self, module: ModuleType) -> bytes:
         """A module that no name of the code leads to: any function of the code may read names off it."""
-        self._meets_modules = True
         could_be = self._could_be if module is not self._root else own_names(module)
         return self._refer_module(module, could_be)
 
@@ -290,7 +288,11 @@ class Survey:
         if id(module) in self._inside:
             return
         self._inside.add(id(module))
-        for name in sorted(could_be & vars(module).keys()):
+        names = could_be & vars(module).keys()
+        if _ANY_NAME in could_be | self._could_be:  # all but other modules, which lead anywhere
+            held = vars(module)
+            names |= {name for name in own_names(module) if not isinstance(held[name], ModuleType)}
+        for name in sorted(names):
             yield self._walk.token(name)
             yield self._chain(vars(module), (name,), could_be)
         self._inside.discard(id(module))
@@ -299,17 +301,23 @@ class Survey:
         """What a name in a namespace or class stands for; watched, unless the tracked code changes it."""
         if (id(holder), name) in self._not_tracked and not is_code(value):
             self.untracked.append(f"{path}: the tracked code changes it")
-            return b"-"
-        self._watch(holder, name, value)
+            return self._refer_changed(value, path)
+        self.watched.name(holder, name, value)
         return self._refer(value, path, is_held=False)
 
-    def _watch(self, holder: Any, name: str, value: Any) -> None:
-        space = vars(holder) if isinstance(holder, type) else holder
-        self.names.setdefault(id(holder), (space, {}))[1][name] = value
+    def _refer_changed(self, value: Any, path: str) -> bytes:
+        """What the tracked code changes: of a container, such as a registry, the user's code in it counts."""
+        found = leaves(value) if is_container(value) else None
+        items = [] if found is None else [item for item in found[0] if not is_value(item)]
+        code = [] if id(value) in self._inside else [*self._code_of(items, path, is_held=False)]
+        if not code:
+            return b"-"
+        self.watched.spaces.append(value)
+        return self._walk.seal(frame(b"~", [b"-", *code]))
 
     def _describe_class(self, cls: type) -> bytes:
         self.tracked.append(class_name(cls))
-        self.spaces.append(vars(cls))
+        self.watched.spaces.append(vars(cls))
         content, fields = class_members(cls), field_members(cls)
         tokens = [self._refer_code(base) for base in (*cls.__bases__, type(cls))]
         for name in sorted(content):
@@ -330,13 +338,7 @@ class Survey:
         if issubclass(type(value), (FunctionType, type)):
             return self._refer_code(value)
         if is_value(value):
-            token = self._constant(path, value, is_held=is_held)
-            kind = type(value)  # that of the user's may have methods
-            return (
-                token
-                if not self._is_users(kind)
-                else self._walk.seal(frame(b"v", [token, self._number(kind)]))
-            )
+            return self._refer_value(value, path, is_held=is_held)
         if issubclass(type(value), ModuleType):
             return self._refer_met_module(value)
         if is_code(value):
@@ -345,6 +347,31 @@ class Survey:
         if parts is not None:
             return self._refer_wrapper(value, parts, path, is_held=is_held)
         return self._refer_object(value, path, is_held=is_held)
+
+    def _refer_value(self, value: Any, path: str, *, is_held: bool) -> bytes:
+        """Something fixed, as far as its type says so; one of the user's types may have methods."""
+        if may_change(value):
+            token = self._count(Live(path, value, is_held=is_held))
+        else:
+            token = self._constant(path, value, is_held=is_held)
+        if not self._is_users(type(value)):
+            return token
+        return self._walk.seal(
+            frame(b"v", [token, self._number(type(value)), *self._given_to(value, path, is_held=is_held)])
+        )
+
+    def _given_to(self, value: Any, path: str, *, is_held: bool) -> Iterator[bytes]:
+        """What a member of an enumeration holds that can change. What it may be given is watched."""
+        if not issubclass(type(value), Enum) or id(value) in self._inside:
+            token = self._constant(path, value, is_held=is_held)
+        self._inside.add(id(value))
+        self.watched.spaces.append(vars(value))
+        if not is_value(value._value_) or may_change(value._value_):
+            yield self._refer(value._value_, f"{path}.value", is_held=is_held)
+        for name, held in given_to(value).items():
+            yield self._walk.token(name)
+            yield self._refer_name(vars(value), name, held, f"{path}.{name}")
+        self._inside.discard(id(value))
 
     def _refer_wrapper(self, value: Any, parts: list[Any], path: str, *, is_held: bool) -> bytes:
         """Something that holds others: those, and itself if it is the user's. Some hold themselves."""
@@ -422,7 +449,7 @@ class Survey:
         items, is_fixed = ([], False) if found is None else found
         others = [item for item in items if not is_simple(item) and wrapped(item) is None]
         code = [*self._code_of(items, path, is_held=is_held)]
-        if plain and is_fixed and not any(map(is_small_array, items)):
+        if plain and is_fixed and not any(is_small_array(item) or may_change(item) for item in items):
             return self._walk.seal(frame(b"t", [self._constant(path, value, is_held=is_held), *code]))
         place = b""
         if is_held:
@@ -447,6 +474,7 @@ class Survey:
             elif is_value(item):
                 if self._is_users(type(item)):
                     yield self._number(type(item))
+                    yield from self._given_to(item, path, is_held=is_held)
             elif not is_code(item) and wrapped(item) is not None:
                 yield self._refer(item, path, is_held=is_held)
 
@@ -478,10 +506,3 @@ class Survey:
         if known is None:
             known = self._opened[cls] = changed_by(cls, self._called) is None
         return known
-
-
-def _called(function: FunctionType, attributes: frozenset[str]) -> frozenset[str]:
-    """Without what a method calls on its own instance: that counts if the method itself is called."""
-    owner = function.__qualname__.rpartition(".")[0]
-    is_method = owner and not owner.endswith("<locals>")
-    return own_uses(function.__code__).others if is_method else attributes

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import arrays
 from .names import public_name
-from .objects import without_cached
+from .objects import without_kept_hash
 from .walk import NotHashable, Rule, Walk
 
 __all__ = ["RULES"]
@@ -71,7 +71,7 @@ def _encode_module(walk: Walk, value: Any) -> bytes:
         return walk.facts("module", type(value), state)
     places = _hook_places(state)
     told: dict[str, Any] = {}
-    for name, held in without_cached(type(value), dict(state)).items():
+    for name, held in without_kept_hash(type(value), dict(state)).items():
         if name == "_modules":
             told[name] = list(held.items())
         elif name in ("_parameters", "_buffers"):

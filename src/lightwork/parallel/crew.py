@@ -228,7 +228,7 @@ class Crew:
             try:
                 value = function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - a task's error is its result
-                if self._may_try_again(job, error):
+                if self._may_try_again(job, error, crashed=False):
                     threading.Event().wait(self._retry.pause(job.errors, chance()))
                 else:
                     job.end().set_exception(error)
@@ -350,12 +350,12 @@ class Crew:
         return job
 
     def _fail(self, job: Job, error: BaseException, reported: BaseException, *, crashed: bool) -> None:
-        if self._may_try_again(job, error, crashed):
+        if self._may_try_again(job, error, crashed=crashed):
             self._jobs.postpone(job, self._retry.pause(job.errors + job.crashes, chance()))
         else:
             job.end().set_exception(reported)
 
-    def _may_try_again(self, job: Job, error: BaseException, crashed: bool) -> bool:
+    def _may_try_again(self, job: Job, error: BaseException, *, crashed: bool) -> bool:
         job.crashes += crashed
         job.errors += not crashed
         return self._retry.allows(error, job.errors, job.crashes, crashed=crashed)

@@ -1,5 +1,6 @@
 """Call keys: calls that mean the same have one key, all others have another."""
 
+import contextlib
 import functools
 import pickle
 from pathlib import Path
@@ -232,10 +233,173 @@ def test_a_wrapper_that_takes_anything_is_bound_like_what_it_wraps() -> None:
     assert key(wrapped, 1, 2, 3) != key(wrapped, 1, 2)  # fits the wrapper, if not what it wraps
 
 
+def _fills_in(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        k.setdefault("b", 10)
+        return function(*a, **k)
+
+    return inner
+
+
+def _adds_one(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        return function("session", *a, **k)
+
+    return inner
+
+
+def _looks_on(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        return function(*a, **k), len(a)
+
+    return inner
+
+
+def _calls_another(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        return (function if len(__name__) else plain)(*a, **k)
+
+    return inner
+
+
+def _looks_from_inside(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        return function(*a, **k), (lambda: a)
+
+    return inner
+
+
+def _sees_variables(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        return function(*a, **k), locals()
+
+    return inner
+
+
+def _assigns(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        a = (1,)
+        return function(*a, **k)
+
+    return inner
+
+
+def _binds(function: Any) -> Any:
+    return functools.wraps(Model(1).fit)(lambda *a, **k: Model(1).fit(*a, **k))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        _fills_in,
+        _adds_one,
+        _looks_on,
+        _calls_another,
+        _looks_from_inside,
+        _sees_variables,
+        _assigns,
+        _binds,
+        functools.singledispatch,
+    ],
+)
+def test_a_wrapper_that_can_tell_two_calls_apart_has_two_keys(wrap: Any) -> None:
+    """Defaults of what it wraps are not filled in, and its parameters cannot be left out."""
+    wrapped = wrap(fixed)
+    assert len({key(wrapped, 1), key(wrapped, 1, b=2), key(wrapped, 1, 2), key(wrapped, a=1)}) == 4
+    with pytest.raises(InvalidOption, match=r"ignore names 'b'.*decorator.*key="):
+        CallKeys(wrapped, ignore=["b"])
+    keys = CallKeys(wrapped, ignore=["**"])
+    assert keys.key((1,), {"b": 1}) == keys.key((1,), {}) != keys.key((2,), {})
+
+
+def _passes_in_a_loop(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any, **k: Any) -> Any:
+        for place in range(3):
+            try:
+                return function(*a, **k)
+            except OSError:
+                print(place)
+        return function(
+            *a,
+            **k,
+        )
+
+    return inner
+
+
+class _Context(contextlib.ContextDecorator):
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _passes_positional(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(*a: Any) -> Any:
+        return function(*a)
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        _passes_in_a_loop,
+        _passes_positional,
+        functools.lru_cache,
+        _Context(),
+        lambda function: _passes_in_a_loop(functools.cache(_passes_in_a_loop(function))),
+    ],
+)
+def test_a_wrapper_that_only_passes_on_is_bound_like_what_it_wraps(wrap: Any) -> None:
+    """Also several of them, and those of the standard library."""
+    wrapped = wrap(fixed)
+    assert len({key(wrapped, 1), key(wrapped, 1, 2), key(wrapped, a=1), key(wrapped, b=2, a=1)}) == 1
+    ignoring = CallKeys(wrapped, ignore=["b"])
+    assert ignoring.key((1, 7), {}) == ignoring.key((1,), {}) != ignoring.key((2,), {})
+
+
 def test_a_key_function_stands_for_the_arguments() -> None:
     """Only what it returns counts."""
     keys = CallKeys(fixed, key=lambda a, b=2: a % 10)
     assert keys.key((3,), {}) == keys.key((13, 5), {}) != keys.key((4,), {})
+
+
+def _by_first(a: Any, b: Any = 2) -> Any:
+    return a
+
+
+def _by_both(a: Any, b: Any = 2) -> Any:
+    return 0 * b + a
+
+
+def test_the_code_of_a_key_function_counts_as_the_function_itself_does() -> None:
+    """One that was repaired does not find what was kept under the old one; ``track="none"`` means both."""
+
+    def tolerant(digits: int) -> Any:
+        return lambda a, b=2: round(a, digits)
+
+    makers = [_by_first, _by_both, tolerant(1), tolerant(2), functools.partial(_by_first, b=1), abs, str]
+    keys = [CallKeys(fixed, key=make) for make in makers]
+    assert len({each.key((1,), {}) for each in keys}) == len(keys)
+    assert CallKeys(fixed, key=tolerant(1)).key((1,), {}) == keys[2].key((1,), {})
+    selves = [CallKeys(fixed, key=make, track="self").key((1,), {}) for make in makers[:4]]
+    assert len(set(selves)) == 4
+    hands = [CallKeys(fixed, key=make, track="none").key((1,), {}) for make in makers[:2]]
+    assert len(set(hands)) == 1
+    assert any("_by_both" in line for line in keys[1].dependencies().tracked)
+    call = keys[1].call((1,), {})
+    assert any("_by_both" in name for name in keys[1].parts(call))
 
 
 def test_a_summary_never_calls_a_foreign_repr() -> None:

@@ -9,7 +9,7 @@ import pytest
 from lightwork.hashing.calls import CallKeys
 
 SETUP = """
-import argparse, dataclasses, functools, threading, types
+import argparse, dataclasses, enum, functools, threading, types
 import numpy as np
 @dataclasses.dataclass
 class Data:
@@ -36,6 +36,13 @@ class Nested:
     def __init__(self, lr): self.inner = {"a": [Plain(lr)]}
 class Locked:
     def __init__(self, lr): self.lr, self.lock = lr, threading.Lock()
+class Text(str): pass
+class Wide(np.float64): pass
+class Slotted(str): __slots__ = ("lr",)
+class Mode(enum.Enum):
+    A = 1
+    B = [1]
+    C = [1]
 class Broken(dict):
     def __reduce_ex__(self, protocol): raise RuntimeError("no")
 """
@@ -97,6 +104,19 @@ def test_a_global_counts_by_its_content(made: str) -> None:
         ("types.SimpleNamespace()", "cfg.lr = 0.5"),
         ("[Empty()]", "cfg[0].lr = 0.5"),
         ("Empty().__eq__", "cfg.__self__.lr = 0.5"),
+        ("Plain(2)", "cfg.double = 0.5"),
+        ("Text('a')", "cfg.lr = 0.5"),
+        ("Slotted('a')", "cfg.lr = 0.5"),
+        ("Wide(1)", "cfg.lr = 0.5"),
+        ("(1, Text('a'))", "cfg[1].lr = 0.5"),
+        ("[Text('a')]", "cfg[0].lr = 0.5"),
+        ("Mode.A", "cfg.lr = 0.5"),
+        ("Mode", "cfg.A.lr = 0.5"),
+        ("(1, Mode.A)", "cfg[1].lr = 0.5"),
+        ("{'a': Mode.A}", "cfg['a'].lr = 0.5"),
+        ("Mode.B", "cfg.value.append(5)"),
+        ("Mode", "cfg.B.value.append(5)"),
+        ("Plain(Mode.B)", "cfg.lr.value.append(5)"),
         ("np.zeros(8)", "cfg[3] = 1"),
         ("[np.zeros(8), threading.Lock()]", "cfg[0][3] = 1"),
     ],
@@ -146,13 +166,26 @@ def test_what_the_code_changes_or_has_no_content_is_not_tracked(made: str, body:
     assert any("cfg" in line for line in CallKeys(space["f"]).dependencies().untracked)
 
 
-def test_reading_does_not_change_a_key() -> None:
-    """A ``cached_property`` leaves a value in its object, which is no part of it."""
+def test_members_of_enumerations_can_hold_each_other() -> None:
+    """The survey ends, and sees what they are given later."""
+    space = job("cfg = Mode.A\nMode.A.next, Mode.C.next = Mode.C, Mode.A\ndef f(): return cfg.next")
+    key = keys_of(space)
+    first = key()
+    assert key() == first
+    space["Mode"].C.lr = 1
+    assert key() != first
+
+
+def test_reading_changes_a_key_once() -> None:
+    """A ``cached_property`` leaves a value in its object, which may be older than the rest of it."""
     space = job("cfg = Plain(2)\ndef f(): return cfg.double")
     key = keys_of(space)
     first = key()
     space["f"]()
-    assert key() == first
+    second = key()
+    assert first != second
+    space["f"]()
+    assert key() == second
 
 
 def test_a_content_that_cannot_be_hashed_any_more_is_no_error() -> None:

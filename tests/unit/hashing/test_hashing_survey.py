@@ -236,3 +236,125 @@ def test_a_late_module_that_is_edited_after_it_was_loaded_keeps_its_code(
     reloaded = key(function)
     assert reloaded not in (first, edited)
     assert key(write().f) == reloaded
+
+
+SETTINGS = """
+import math
+FACTOR, OTHER = 2, 3
+RATE = 0.5
+TABLE = {"a": [1]}
+CALLS = []
+def scale(x=1): return x * RATE
+def count(): CALLS.append(1)
+class Kind:
+    size = 1
+    def name(self): return math.sqrt(FACTOR)
+"""
+LATE = (
+    "def f():\n    from . import settings\n    settings.count()\n    return settings.FACTOR, settings.scale()"
+)
+LATE += ", settings.Kind().name(), settings.TABLE\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "settings.FACTOR = 5",
+        "settings.RATE = 5",
+        "settings.TABLE['a'].append(2)",
+        "settings.TABLE = {}",
+        "settings.scale = lambda x=1: 7",
+        "settings.scale.__defaults__ = (8,)",
+        "settings.scale.__code__ = (lambda x: 9).__code__",
+        "settings.Kind.name = lambda self: 1",
+        "settings.Kind.more = 1",
+        "settings.math = settings",
+    ],
+)
+def test_what_a_late_module_holds_counts(write: Callable[..., ModuleType], change: str) -> None:
+    """What its names stand for once it is loaded, as it does for a module that is imported at the top."""
+    main = write(settings=SETTINGS, main=LATE)
+    keys = CallKeys(main.f)
+    keys.key((), {})
+    assert any("surveyed.settings" in line for line in keys.dependencies().tracked)
+    main.f()
+    first = keys.key((), {})
+    main.f()
+    assert keys.key((), {}) == first
+    exec(change, {"settings": sys.modules["surveyed.settings"]})
+    assert keys.key((), {}) != first
+    assert any("surveyed.settings" in line for line in keys.dependencies().tracked)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from . import late\n    return late.g()",
+        "from .late import Kind, g as h\n    return h(), Kind().name()",
+        "import surveyed.late\n    return surveyed.late.RATE",
+    ],
+)
+def test_a_late_module_that_is_as_it_was_written_has_one_key(
+    write: Callable[..., ModuleType], body: str
+) -> None:
+    """Whether it is loaded or not: functions, classes, constants, imports."""
+    late = """
+    import math, os.path
+    from collections import OrderedDict as Ordered
+    from . import more
+    RATE = 0.5
+    TEXT = "a"
+    def g(x=1, *, y="a"): return x * RATE, more.work(), Ordered, os.path, TEXT
+    class Kind:
+        size = 1
+        def name(self): return math.sqrt(self.size)
+        @property
+        def half(self): return self.size / 2
+        @staticmethod
+        def plain(x=2): return g()
+    """
+    main = write(late=late, more="LIMIT = 3\ndef work(): return LIMIT", main=f"def f():\n    {body}\n")
+    keys = CallKeys(main.f)
+    first = keys.key((), {})
+    main.f()
+    assert "surveyed.late" in sys.modules
+    assert keys.key((), {}) == first
+    sys.modules["surveyed.more"].LIMIT = 4  # type: ignore[attr-defined]  # of the user's module
+    assert keys.key((), {}) != first
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def f(kind='a'): return getattr(handlers, f'handle_{kind}')()",
+        "def f(kind='a'): return handlers.__dict__['handle_' + kind]()",
+        "def f(kind='a'): return vars(handlers)['handle_' + kind]()",
+        "def f(k='a'): return pick(handlers, k)()\ndef pick(m, k): return getattr(m, 'handle_' + k)",
+        "def f(kind='a'): return pick()(handlers, 'handle_' + kind)()\ndef pick(): return getattr",
+        "HELD = [handlers]\ndef f(kind='a'): return getattr(HELD[0], 'handle_' + kind)()",
+    ],
+)
+def test_names_that_are_made_up_lead_to_all_of_a_module(write: Callable[..., ModuleType], body: str) -> None:
+    """Every function of it may be meant; also one that is added later."""
+    text = "import math\ndef handle_a(): return {}\n"
+    main = write(handlers=text.format(1), main=f"from . import handlers\n{body}\n")
+    first = key(main.f)
+    assert main.f() == 1
+    assert key(write(handlers=text.format(1)).f) == first
+    assert key(write(handlers=text.format(2)).f) != first
+
+
+def test_a_constant_name_leads_to_that_alone(write: Callable[..., ModuleType]) -> None:
+    """``getattr(module, "name")`` is no more than ``module.name``."""
+    text = "def a(): return 1\ndef b(): return {}\n"
+    main = write(
+        handlers=text.format(1), main="from . import handlers\ndef f(): return getattr(handlers, 'a')()"
+    )
+    first = key(main.f)
+    assert key(write(handlers=text.format(2)).f) == first
+
+
+def test_classes_found_at_run_time_are_told(write: Callable[..., ModuleType]) -> None:
+    """Nobody shall rely on what is not followed."""
+    main = write(main="class Base: pass\ndef f(): return [kind() for kind in Base.__subclasses__()]\n")
+    assert any("__subclasses__" in line for line in CallKeys(main.f).dependencies().untracked)

@@ -17,11 +17,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from lightwork.errors import InvalidOption, UnhashableError
 from lightwork.hashing import hash as key_of
 from lightwork.hashing import register_hash
+from tests.unit.hashing.keys import assert_apart, assert_one_key
 
 Point = namedtuple("Point", "x y")
 
@@ -363,12 +365,50 @@ def test_shared_structure_is_not_walked_twice() -> None:
         assert len(key_of(value)) == 64
 
 
-def test_reading_a_cached_property_changes_no_key() -> None:
-    """What a cached_property leaves in ``__dict__`` follows from the rest."""
-    value = Cached(3)
-    before = key_of(value)
-    assert value.double == 6
-    assert key_of(value) == before
+def test_what_is_assigned_to_the_name_of_a_cached_property_counts() -> None:
+    """What the property leaves looks the same, and may be older than the rest: that counts too."""
+    read, fresh, stale, given = (Cached(3) for _ in range(4))
+    given.double = 7
+    assert stale.double == read.double == 6
+    stale.x = fresh.x = 4
+    assert_apart([Cached(3), read, fresh, stale, given])
+    assert read.double == 6
+    assert key_of(copy.deepcopy(read)) == key_of(read)
+
+
+class Weight(np.float64):
+    unit: str
+
+
+class Wide(np.complex128):
+    pass
+
+
+def test_kinds_of_numpys_scalars_count_with_what_they_hold() -> None:
+    """Their own reduction tells neither class nor attributes."""
+    plain, metres, feet = Weight(1.5), Weight(1.5), Weight(1.5)
+    metres.unit, feet.unit = "m", "ft"
+    assert_apart([np.float64(1.5), plain, metres, feet, Wide(1j), np.complex128(1j)])
+    again = Weight(1.5)
+    again.unit = "m"
+    assert_one_key([metres, again])
+
+
+class Mode(Enum):
+    A = (1,)
+    B = [1]  # noqa: RUF012 - that it can change is the point
+
+
+def test_what_a_member_of_an_enumeration_holds_counts() -> None:
+    """Its value, also if that is changed in place, and attributes that it was given."""
+    before = key_of(Mode.A), key_of(Mode.B)
+    Mode.B.value.append(5)
+    Mode.A.extra = 3  # type: ignore[attr-defined]
+    assert key_of(Mode.A) != before[0]
+    assert key_of(Mode.B) != before[1]
+    del Mode.A.extra  # type: ignore[attr-defined]
+    Mode.B.value.pop()
+    assert (key_of(Mode.A), key_of(Mode.B)) == before
 
 
 def test_a_class_may_say_what_its_key_is() -> None:
