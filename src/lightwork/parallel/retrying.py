@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from ..errors import InvalidOption, WorkerDied
+from ..errors import InvalidOption, UnpicklableError, WorkerDied
 from ..system.figures import real, whole
 
 __all__ = ["Retry", "chance", "is_crash", "parse_retries", "ran_out_of_memory"]
@@ -40,12 +40,19 @@ class Retry(NamedTuple):
         """
         if crashed:
             return crashes <= self.times
-        return errors <= self.times and isinstance(error, self.on)
+        return errors <= self.times and _is_one(error, self.on)
 
     def pause(self, failures: int, chance: float) -> float:
         """Seconds until the attempt after so many failures (``>= 1``); `chance` is random in ``[0, 1)``."""
         waiting = min(self.backoff * 2.0 ** min(failures - 1, 60), _LONGEST)
         return waiting * (1.0 + self.jitter * (2.0 * chance - 1.0))
+
+
+def _is_one(error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    """Whether an error, or the one that it stands for, is of one of these classes."""
+    if isinstance(error, UnpicklableError) and error.kinds:
+        return any(map(error.stands_for, kinds if isinstance(kinds, tuple) else (kinds,)))
+    return isinstance(error, kinds)
 
 
 def is_crash(error: BaseException) -> bool:
