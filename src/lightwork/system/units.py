@@ -6,7 +6,7 @@ from datetime import timedelta
 from ..errors import InvalidOption
 from .figures import real
 
-__all__ = ["duration", "parse_bytes", "parse_seconds", "size"]
+__all__ = ["counted", "duration", "parse_bytes", "parse_seconds", "size"]
 
 # joblib counts K, M and G in powers of 1024; so do we, whichever way the unit is spelled.
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -51,6 +51,11 @@ def _seconds(span: object) -> float | None:
         factor = _SECONDS.get(_SPAN.get(match[2], match[2])) if match else None
         return float(match[1]) * factor if match and factor else None
     return real(span)
+
+
+def counted(number: int, thing: str) -> str:
+    """``"1 task"``, ``"2,000 tasks"``."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:
