@@ -136,8 +136,7 @@ def run_lazily(
                 result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
                 _explain(error, index, call)
-                sheet.ran(index, call, begin, error)
-                sheet.again(attempts.made - 1)
+                sheet.ran(index, call, begin, error, attempts=attempts.made)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     no_end(error)
@@ -146,9 +145,7 @@ def run_lazily(
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
                 if type(known) is not Known:
-                    sheet.passed(index, call, begin)
-                    if attempts.made > 1:
-                        sheet.again(attempts.made - 1)
+                    sheet.passed(index, call, begin, attempts=attempts.made)
                     if recall is not None:
                         recall.keep(index, [result])
             index += 1

@@ -361,11 +361,15 @@ class Sheet:
 
     # -- written by anybody -------------------------------------------------------------------------------
 
-    def ran(self, index: int, call: Call, begin: float, error: BaseException | None = None) -> None:
-        """A task ran in the thread that reads the input, from `begin` until now."""
+    def ran(
+        self, index: int, call: Call, begin: float, error: BaseException | None = None, *, attempts: int = 1
+    ) -> None:
+        """A task ran in the thread that reads the input, from `begin` until now, with all its attempts."""
         now = self.clock()
         seconds = now - begin
         self.ran_some(begin, now, 1, index)
+        self.accounts[0].tasks += attempts - 1
+        self.spoilt += attempts - 1
         if seconds > self.floor:
             self.note_slow(seconds, index, brief(call, seconds), error)
         if error is not None:
@@ -374,11 +378,11 @@ class Sheet:
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 
-    def passed(self, index: int, call: Call, begin: float) -> None:
+    def passed(self, index: int, call: Call, begin: float, *, attempts: int = 1) -> None:
         """As `ran`, for a task that ended well: at a third of the price if it was a short one."""
         now = self.clock()
-        if now - begin > self.floor or self.recording is not None:
-            self.ran(index, call, begin)
+        if now - begin > self.floor or self.recording is not None or attempts > 1:
+            self.ran(index, call, begin, attempts=attempts)
         else:
             self.ran_some(begin, now, 1, index)
 
@@ -393,11 +397,6 @@ class Sheet:
         self.failed.append(index)
         if self.capsules is not None and not isinstance(error, CallCancelled | KeyboardInterrupt):
             self.capsules.save(index, call, error)
-
-    def again(self, count: int) -> None:
-        """The task that ran last in the thread that reads the input had so many attempts before that."""
-        self.accounts[0].tasks += count
-        self.spoilt += count
 
     def note_slow(self, seconds: float, index: int, text: str, error: BaseException | None = None) -> None:
         """Keep a call if it is one of the slowest: of the attempts at one task, the longest."""
