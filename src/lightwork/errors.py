@@ -80,7 +80,20 @@ class UnhashableError(LightworkError, TypeError):
 
 
 class UnpicklableError(LightworkError, pickle.PicklingError):
-    """A value cannot be taken apart into bytes. The message names where it sits: ``result[1].model``."""
+    """A value cannot be taken apart into bytes. The message names where it sits: ``result[1].model``.
+
+    Attributes
+    ----------
+    kinds
+        Where this stands for an error of a task that could not travel itself: the qualified names of its
+        class and of all bases. Empty otherwise.
+    """
+
+    kinds: tuple[str, ...] = ()
+
+    def stands_for(self, kind: type[BaseException]) -> bool:
+        """Whether it stands for an error of this class."""
+        return f"{kind.__module__}.{kind.__qualname__}" in self.kinds
 
 
 class FileFormatError(LightworkError, ValueError):

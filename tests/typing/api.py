@@ -134,7 +134,9 @@ assert_type(memory.facts(memory.entries()[0].key), dict[str, Any])
 assert_type(area.store, Store)
 assert_type(memory.eval(area.func, 2.0, height=1.0), float)
 memory.reduce_size("1G", 10, timedelta(days=1))
-memory.reduce_size(age_limit=3)  # type: ignore[arg-type]  # a timedelta
+memory.reduce_size(age_limit="30 days")
+memory.reduce_size(age_limit=[3])  # type: ignore[arg-type]  # no span of time
+Memory("cache", verbos=3)  # type: ignore[arg-type]  # no option
 assert_type(area.explain(2.0), Explanation)
 assert_type(area.stats(), CallStats)
 assert_type(area.forget(2.0), bool)

@@ -363,7 +363,7 @@ class Survey:
     def _given_to(self, value: Any, path: str, *, is_held: bool) -> Iterator[bytes]:
         """What a member of an enumeration holds that can change. What it may be given is watched."""
         if not issubclass(type(value), Enum) or id(value) in self._inside:
-            token = self._constant(path, value, is_held=is_held)
+            return
         self._inside.add(id(value))
         self.watched.spaces.append(vars(value))
         if not is_value(value._value_) or may_change(value._value_):

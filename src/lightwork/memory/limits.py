@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidOption
 from ..system.figures import whole
-from ..system.units import parse_bytes
+from ..system.units import parse_bytes, parse_seconds
 
 __all__ = ["Limits", "parse_limits"]
 
@@ -20,7 +20,10 @@ class Limits(NamedTuple):
 
 
 def parse_limits(
-    bytes_limit: int | str | None, items_limit: int | None, age_limit: timedelta | None, now: float
+    bytes_limit: int | str | None,
+    items_limit: int | None,
+    age_limit: float | str | timedelta | None,
+    now: float,
 ) -> Limits:
     """Limits as users give them, checked.
 
@@ -32,12 +35,15 @@ def parse_limits(
     items = whole(items_limit)
     if items_limit is not None and (items is None or items < 0):
         raise InvalidOption(f"items_limit={items_limit!r} is not a number of items: give 0 or more")
-    if age_limit is not None and not isinstance(age_limit, timedelta):
-        raise InvalidOption(f"age_limit={age_limit!r} is not a span of time: give a datetime.timedelta")
-    if age_limit is not None and age_limit < timedelta(0):
-        raise InvalidOption(f"age_limit={age_limit!r} has to be a positive span of time")
     return Limits(
         None if bytes_limit is None else parse_bytes(bytes_limit, name="bytes_limit"),
         items,
-        None if age_limit is None else now - age_limit.total_seconds(),
+        None if age_limit is None else now - _seconds(age_limit),
     )
+
+
+def _seconds(age_limit: float | str | timedelta) -> float:
+    """As for ``max_age=``, and none at all: then everything goes."""
+    if isinstance(age_limit, timedelta) and not age_limit:
+        return 0.0
+    return parse_seconds(age_limit, name="age_limit")

@@ -4,9 +4,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypeVar, cast, overload
 
-from .. import memory, stores
+from .. import memory, stores, system
 from ..protocols import Limits, Store, SupportsLimits, supports
 from ..system import log
 from .bound import BoundCachedFunction
@@ -124,7 +124,10 @@ class Memory:
         sign: bytes | str | None = None,
         ttl: "float | str | timedelta | None" = None,
         hot_bytes: int | str = 0,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            system.hints.refuse_unknown("Memory", unknown, Memory.__init__)
         check_place(location, backend, backend_options, store, trust_folder)
         check_mmap_mode(mmap_mode)
         self._compression = memory.compression.chosen(compress) if compress else None
@@ -263,7 +266,7 @@ class Memory:
         self,
         bytes_limit: int | str | None = None,
         items_limit: int | None = None,
-        age_limit: "timedelta | None" = None,
+        age_limit: "float | str | timedelta | None" = None,
     ) -> None:
         """Remove the results that were used least recently, until all limits hold.
 
@@ -274,7 +277,7 @@ class Memory:
         items_limit
             Largest number of results.
         age_limit
-            What was not used for longer goes. Not negative.
+            What was not used for longer goes: seconds, a `timedelta` or a text like ``"30 days"``.
 
         Raises
         ------

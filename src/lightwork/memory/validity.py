@@ -8,8 +8,10 @@ made it, and for the one that asks: a shorter ``ttl=`` holds for older results a
 
 import time
 
+from ..errors import InvalidOption
 from ..protocols import Store, SupportsNotes, supports
 from ..system.clock import Clock
+from ..system.figures import real
 from .facts import Metadata, read_facts
 
 __all__ = ["ExpiresAfter", "expires_after", "is_alive", "kept_facts", "shorter"]
@@ -44,7 +46,16 @@ def expires_after(
     hours: float = 0,
     weeks: float = 0,
 ) -> ExpiresAfter:
-    """A ``cache_validation_callback`` that lets results live for the given span of time."""
+    """A ``cache_validation_callback`` that lets results live for the given span of time.
+
+    Raises
+    ------
+    InvalidOption
+        One of them is no number.
+    """
+    for name, value in locals().items():
+        if real(value) is None:
+            raise InvalidOption(f"expires_after: {name}={value!r} is no number of {name}")
     day = days + 7 * weeks
     second = seconds + 60 * minutes + 3600 * hours + 1e-3 * milliseconds + 1e-6 * microseconds
     return ExpiresAfter(86400 * day + second)

@@ -175,8 +175,10 @@ class TypedCalls(Generic[W_co, E_co]):
         Raises
         ------
         TypeError
-            There is no iterable, or one that cannot be iterated.
+            There is no iterable, or one that cannot be iterated, or the function is `delayed`.
         """
+        if isinstance(function, _Delayed):
+            raise TypeError("map() takes the function as it is: parallel.map(f, xs), not delayed(f)")
         if not iterables:
             raise TypeError("map() must have at least one iterable: parallel.map(f, xs)")
         return self._call(mapped(function, iterables))

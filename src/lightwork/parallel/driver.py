@@ -185,7 +185,7 @@ class Driver:
         if self._observer is not None:
             self._observer(0, self._total, 0)
         if isinstance(tasks, list | tuple) and self._asked_first(checked(tasks, 0)) is None:
-            self._sheet.exhausted()
+            self._sheet.exhausted(len(tasks))
             self._put(0, tasks)
             self._read = len(tasks)
             self._feed([Arrived(len(tasks), exhausted=True)])
@@ -391,6 +391,7 @@ class Driver:
             self._calls.drop(start, stop)
             self._results.put(start, values)
             self._done += stop - start
+            self._sheet.known += stop - start
         return self._arrived(len(calls), exhausted, ranges)
 
     def _put(self, start: int, calls: Sequence[Call]) -> None:

@@ -4,10 +4,20 @@ import contextlib
 import reprlib
 from typing import Any, NamedTuple
 
+from ..errors import UnpicklableError
 from ..protocols import Call
 from .task import Resumed
 
-__all__ = ["Failure", "add_note", "all_of", "brief", "describe", "no_end", "not_a_call"]
+__all__ = [
+    "Failure",
+    "add_note",
+    "all_of",
+    "brief",
+    "describe",
+    "kind_of",
+    "no_end",
+    "not_a_call",
+]
 
 _LIMIT = 200  # characters of a note
 _LONG = 1e-3  # seconds of a call that is worth the 10 µs that its arguments take to write down
@@ -85,6 +95,12 @@ def no_end(error: BaseException) -> None:
         notes = getattr(error, "__notes__", ())
         refused = RuntimeError(f"a task raised {type(error).__name__}: {'; '.join(notes) or error}")
         raise refused from error
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of the class of an error, or of the one that it stands for."""
+    kinds = error.kinds if isinstance(error, UnpicklableError) else ()
+    return kinds[0].rpartition(".")[2] if kinds else type(error).__name__
 
 
 def all_of(errors: list[BaseException], tasks: int) -> BaseException:

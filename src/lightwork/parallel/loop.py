@@ -81,7 +81,7 @@ def _run_one(source: Iterator[Call], results: list[Any], switch: Switch, sheet: 
 
 def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Switch, sheet: Sheet) -> bool:
     """Run the next tasks, at most so many; whether there may be more."""
-    append, before = results.append, len(results)
+    append, before, begin = results.append, len(results), sheet.clock()
     for call in islice(source, count):
         if switch.on:
             switch.check()
@@ -89,8 +89,11 @@ def _run_some(source: Iterator[Call], count: int, results: list[Any], switch: Sw
             function, args, kwargs = call
             append(function(*args, **kwargs))
         except BaseException as error:
-            _explain(error, len(results), call)
-            sheet.fail(len(results), call, error)
+            index = len(results)
+            _explain(error, index, call)
+            sheet.ran_some(begin, sheet.clock(), index - before + 1, before)
+            sheet.spoilt += 1
+            sheet.fail(index, call, error)
             raise
     return len(results) - before == count
 
@@ -133,7 +136,7 @@ def run_lazily(
                 result = known.value if type(known) is Known else attempts.run(index, call)
             except BaseException as error:
                 _explain(error, index, call)
-                sheet.ran(index, call, begin, error)
+                sheet.ran(index, call, begin, error, attempts=attempts.made)
                 # What is no Exception (Ctrl-C, sys.exit) is meant for the caller: it runs in his thread.
                 if on_error == "raise" or not isinstance(error, Exception) or switch.on:
                     no_end(error)
@@ -142,7 +145,7 @@ def run_lazily(
                 result = Failure(index, error, attempts.made) if on_error == "return" else _SKIPPED
             else:
                 if type(known) is not Known:
-                    took = sheet.passed(index, call, begin)
+                    took = sheet.passed(index, call, begin, attempts=attempts.made)
                     if recall is not None:
                         recall.keep(index, [result], took)
             index += 1
@@ -162,6 +165,7 @@ def _look(recall: Recall, index: int, call: Call, sheet: Sheet) -> "Known | Call
     begin = sheet.clock()
     known = asked(recall, index, call)
     sheet.input += sheet.clock() - begin
+    sheet.known += type(known) is Known
     return known
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, SupportsInt, TypeAlias
 
-from .. import parallel, stores  # `parallel.arithmetic` is loaded by the first `Parallel`
+from .. import parallel, stores, system  # `parallel.arithmetic` is loaded by the first `Parallel`
 from ..errors import InvalidOption
 from ..protocols import Engine, ForeignWorkers, supports
 from ..system.figures import real, whole
@@ -117,13 +117,11 @@ def parse_seed(seed: object) -> int | None:
     return number
 
 
-def parse_timeout(timeout: object, name: str = "timeout") -> float | None:
+def parse_timeout(timeout: Any, name: str = "timeout") -> float | None:  # Any: checked here
     """Seconds, or ``None`` for no limit, which is also what more than three weeks are."""
-    if timeout is None:
+    if timeout is None or real(timeout) == float("inf"):
         return None
-    seconds = real(timeout)
-    if seconds is None or not seconds > 0:
-        raise InvalidOption(f"{name}={timeout!r}: give a positive number of seconds, or None")
+    seconds = system.units.parse_seconds(timeout, name=name)
     return seconds if seconds < _FOR_EVER else None
 
 
@@ -228,7 +226,6 @@ def refuse_memmapping(temp_folder: object, max_nbytes: object) -> None:
 
 
 def refuse_unknown(name: str, options: Mapping[str, Any]) -> None:  # Any: whatever was given
-    """Raise `InvalidOption` for keywords that nobody knows."""
+    """Raise `InvalidOption` for keywords that `name`, a class of this package, does not know."""
     if options:
-        listed = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        raise InvalidOption(f"{name} has no option {listed}")
+        system.hints.refuse_unknown(name, options, getattr(parallel, name).__init__)

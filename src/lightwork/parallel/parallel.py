@@ -47,6 +47,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from .around import Around
     from .calling import Job
     from .cancelling import Switch
@@ -84,8 +86,9 @@ class Parallel(TypedCalls[W_co, E_co]):
     verbose
         Above 0, progress is logged (logger ``lightwork``, level INFO) once a second, above 10 at each change.
     timeout
-        Seconds to wait for the next result, or the next failure that is left out; then `TaskTimeout` is
-        raised and all tasks are given up. It is not kept with one worker, and a warning says so.
+        How long to wait for the next result, or the next failure that is left out: seconds, a `timedelta` or
+        a text like ``"1 minute"``. Then `TaskTimeout` is raised and all tasks are given up. It is not kept
+        with one worker, and a warning says so.
     pre_dispatch
         How far the input is read ahead, in batches: a number, an expression of ``n_jobs`` or ``"all"``.
         A list or tuple is there already and is not bounded by it.
@@ -112,9 +115,9 @@ class Parallel(TypedCalls[W_co, E_co]):
         Further attempts for a task that fails: a number, or a `Retry` that says for which errors and after
         how long. Tasks whose worker died have as many again. The other tasks go on meanwhile.
     task_timeout
-        Seconds that one task may run, waiting not counted; then its worker is ended, in C code too, and the
-        task fails with `TaskTimeout`, which says where it was. An initializer has as long; one that takes
-        longer ends the call. Needs processes; with ``n_jobs=1`` the tasks run in one worker.
+        How long one task may run, as for `timeout`, waiting not counted; then its worker is ended, in C code
+        too, and the task fails with `TaskTimeout`, which says where it was. An initializer has as long; one
+        that takes longer ends the call. Needs processes; with ``n_jobs=1`` the tasks run in one worker.
     checkpoint
         A folder where the results of finished tasks are kept as they arrive. A later call with the same
         folder, after a crash say, computes only what is missing. A task is found again by its function, with
@@ -184,7 +187,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         backend: str | Engine | SupportsSubmit | None = None,
         return_as: W_co = LIST,
         verbose: int | Unset = VERBOSE,
-        timeout: float | None = None,
+        timeout: "float | str | timedelta | None" = None,
         pre_dispatch: int | float | str = "2 * n_jobs",
         batch_size: int | str = "auto",
         temp_folder: object = TEMP_FOLDER,
@@ -195,7 +198,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         *,
         on_error: E_co = RAISE,
         retries: "int | Retry" = 0,
-        task_timeout: float | None = None,
+        task_timeout: "float | str | timedelta | None" = None,
         checkpoint: str | os.PathLike[str] | None = None,
         save_failures: str | os.PathLike[str] | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
@@ -302,8 +305,12 @@ class Parallel(TypedCalls[W_co, E_co]):
             if isinstance(result, Generator):
                 self._results = weakref.ref(result)
             return result
-        except BaseException:
+        except BaseException as error:
             del iterable, tasks  # whoever keeps the traceback shall not keep the input
+            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None:
+                error.add_note(
+                    f"results so far are kept in {self.checkpoint!r}: the same call goes on from there"
+                )
             raise
         finally:
             if watch is not None and not isinstance(result, Generator):

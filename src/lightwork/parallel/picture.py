@@ -105,8 +105,15 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("workers", f"{report.n_jobs} ({report.backend})"),
         ("of their time in tasks", f"{100 * busy:.0f} %"),
     ]
-    if report.tasks:
-        found.append(("per task", duration(report.phases.run / report.tasks)))
+    if report.known:
+        found.append(("of them from cache or checkpoint", f"{report.known:,}"))
+    if report.attempts:
+        found.append(
+            (
+                "per attempt" if report.was_retried else "per task",
+                duration(report.phases.run / report.attempts),
+            )
+        )
     if report.memory:
         peaks = [course.peak for course in report.memory]
         found.append(("most memory of one process", size(max(peaks))))
@@ -145,7 +152,10 @@ def _slowest(report: Report) -> Markup:
 
 
 def _slow_rows(report: Report) -> list[tuple[Content, ...]]:
-    return [(slow.index, duration(slow.seconds), slow.call) for slow in report.slowest]
+    return [
+        (slow.index, duration(slow.seconds), f"{slow.call} ({slow.error})" if slow.error else slow.call)
+        for slow in report.slowest
+    ]
 
 
 def _failed(report: Report) -> Markup:
@@ -168,5 +178,7 @@ def _workers(report: Report) -> list[Content]:
         for slot, worker in enumerate(report.workers[:_WORKERS])
     ]
     more = report.n_jobs - len(rows)
-    table = parts.table(("worker", "tasks", "busy", "of the time", "most memory"), rows)
+    table = parts.table(
+        ("worker", "attempts" if report.was_retried else "tasks", "busy", "of the time", "most memory"), rows
+    )
     return [table, *([element("p", f"and {more} more", class_="hint")] if more else [])]

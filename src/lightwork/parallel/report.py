@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import parallel
 from ..system.cpu import cpu_count
-from ..system.units import duration, size
+from ..system.units import counted, duration, size
 from .advice import Facts, advise
 from .sheet import Account, Sheet
 from .stretches import Run
@@ -47,6 +47,8 @@ class WorkerTimes(NamedTuple):
     """What one worker did."""
 
     tasks: int
+    """Attempts at tasks, each of them counted."""
+
     busy: float
     """Seconds in which it ran tasks."""
 
@@ -58,7 +60,7 @@ class WorkerTimes(NamedTuple):
 
 
 class SlowCall(NamedTuple):
-    """One of the calls that took longest."""
+    """One of the tasks that took longest: the longest of the attempts at it."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     """Place of the task in the input, from 0."""
@@ -67,6 +69,8 @@ class SlowCall(NamedTuple):
     """The call in a few words; without its arguments if it took less than a millisecond."""
 
     seconds: float
+    error: str = ""
+    """Name of the class of what the attempt ended with, such as ``"TaskTimeout"``; empty if it ended well."""
 
 
 class Report(NamedTuple):
@@ -82,7 +86,7 @@ class Report(NamedTuple):
     """``"sequential"`` also where one worker of another backend was the caller's thread."""
 
     tasks: int
-    """How many have ended, failed ones included."""
+    """How many have ended, each once: those that failed, and those whose results were known, included."""
 
     phases: Phases
     workers: tuple[WorkerTimes, ...]
@@ -90,7 +94,7 @@ class Report(NamedTuple):
     """At most five, the slowest first. With one worker, tasks below 0.2 ms are timed many together."""
 
     failed: tuple[int, ...]
-    """Indices of tasks that failed for good."""
+    """Indices of tasks that failed for good, in order."""
 
     skipped: tuple[int, ...]
     """Those of them that were left out of the results."""
@@ -101,17 +105,26 @@ class Report(NamedTuple):
     memory: "tuple[MemoryCourse, ...]" = ()
     """Of the calling process and of workers that are processes; empty if the call was shorter than 0.05 s."""
 
+    known: int = 0
+    """Of the tasks, those whose results were found in a cache or in the checkpoint: they did not run."""
+
+    attempts: int = 0
+    """How often tasks were begun, as far as they have ended: with retries more often than there are tasks."""
+
     def __str__(self) -> str:
         lines = [self.title]
         lines += [_line(name, seconds, part) for name, seconds, part in self.parts()]
         if self.n_jobs > 1:
-            lines += [f"  worker {n}: {_worker(worker)}" for n, worker in enumerate(self.workers[:_LISTED])]
+            what = "attempt" if self.was_retried else "task"
+            listed = self.workers[:_LISTED]
+            lines += [f"  worker {n}: {_worker(worker, what)}" for n, worker in enumerate(listed)]
             if self.n_jobs > _LISTED:
                 lines.append(f"  ... and {self.n_jobs - _LISTED} more")
         if peaks := [f"{course.name} {size(course.peak)}" for course in self.memory[: _LISTED + 1]]:
             lines.append(f"  most memory seen: {', '.join(peaks)}")
         lines += [
-            f"  slow: task {slow.index}, {duration(slow.seconds)}: {slow.call}" for slow in self.slowest
+            f"  slow: task {slow.index}, {duration(slow.seconds)}{_ended(slow)}: {slow.call}"
+            for slow in self.slowest
         ]
         lines += [f"  {text}" for text in self.losses()]
         return "\n".join([*lines, self.advice])
@@ -142,9 +155,15 @@ class Report(NamedTuple):
     @property
     def title(self) -> str:
         """The call in a few words."""
-        workers = f"{self.n_jobs} worker" + "s" * (self.n_jobs != 1)
+        workers = counted(self.n_jobs, "worker")
         place = _HERE if self.backend == "sequential" else f"{workers} ({self.backend})"
-        return f"{self.tasks} tasks in {duration(self.wall)}, {place}"
+        known = f" ({self.known:,} from cache or checkpoint)" if self.known else ""
+        return f"{counted(self.tasks, 'task')}{known} in {duration(self.wall)}, {place}"
+
+    @property
+    def was_retried(self) -> bool:
+        """Whether tasks were begun more often than there are, so that attempts are not tasks."""
+        return self.attempts > self.tasks - self.known
 
     def parts(self) -> list[tuple[str, float, float]]:
         """Name, seconds and part (0 to 1) of each phase."""
@@ -152,23 +171,31 @@ class Report(NamedTuple):
         return [(name, seconds[name], seconds[name] / total if total else 0.0) for name in _ORDER]
 
     def losses(self) -> list[str]:
-        """Failed tasks in words, if there are any."""
-        if not self.failed:
-            return []
-        listed = ", ".join(map(str, self.failed[:_LISTED])) + ", ..." * (len(self.failed) > _LISTED)
-        return [f"failed{' and skipped' if self.skipped else ''}: {len(self.failed)} (tasks {listed})"]
+        """Failed tasks and further attempts in words, if there are any."""
+        lines = list[str]()
+        if self.was_retried:
+            lines.append(f"attempts: {self.attempts:,}, at {counted(self.tasks - self.known, 'task')}")
+        if self.failed:
+            listed = ", ".join(map(str, self.failed[:_LISTED])) + ", ..." * (len(self.failed) > _LISTED)
+            what = "failed and skipped" if self.skipped else "failed"
+            lines.append(f"{what}: {len(self.failed)} (task{'s' * (len(self.failed) > 1)} {listed})")
+        return lines
 
 
 def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bool) -> Report:
     """The report of a call that has ended, or of one that goes on, as if it ended now."""
     wall, accounts = sheet.settled()
     phases = Phases(*(_sum(accounts, name) for name in Phases._fields))
-    tasks = sum(account.tasks for account in accounts)
-    slowest = tuple(SlowCall(index, text, seconds) for seconds, index, text in sheet.slowest())
+    attempts = sum(account.tasks for account in accounts)
+    tasks = attempts - sheet.spoilt + len(sheet.failed) + sheet.known
+    slowest = tuple(SlowCall(index, text, seconds, error) for seconds, index, text, error in sheet.slowest())
     facts = Facts(
         wall=wall,
         workers=len(accounts),
-        tasks=tasks,
+        attempts=attempts,
+        known=sheet.known,
+        total=sheet.total,
+        late=tuple(sheet.late),
         **phases._asdict(),
         tail=_sum(accounts, "tail"),
         longest=slowest[0].seconds if slowest else 0.0,
@@ -176,7 +203,7 @@ def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bo
         waits_for_reader=waits_for_reader,
         cores=cpu_count(),
     )
-    failed = tuple(sheet.failed)
+    failed = tuple(sorted(sheet.failed))
     return Report(
         wall=wall,
         n_jobs=len(accounts),
@@ -189,6 +216,8 @@ def make_report(sheet: Sheet, *, backend: str, skips: bool, waits_for_reader: bo
         skipped=failed if skips else (),
         advice=advise(facts),
         memory=sheet.courses(),
+        known=sheet.known,
+        attempts=attempts,
     )
 
 
@@ -205,5 +234,9 @@ def _line(name: str, seconds: float, part: float) -> str:
     return f"  {name:<9}{100 * part:4.0f} % {duration(seconds):>9}  {'█' * round(part * _BAR)}".rstrip()
 
 
-def _worker(worker: WorkerTimes) -> str:
-    return f"{worker.tasks} tasks, busy {duration(worker.busy)} ({100 * worker.share:.0f} %)"
+def _worker(worker: WorkerTimes, what: str) -> str:
+    return f"{counted(worker.tasks, what)}, busy {duration(worker.busy)} ({100 * worker.share:.0f} %)"
+
+
+def _ended(slow: SlowCall) -> str:
+    return f", {slow.error}" if slow.error else ""

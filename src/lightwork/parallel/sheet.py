@@ -21,10 +21,10 @@ from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .. import parallel
-from ..errors import CallCancelled
+from ..errors import CallCancelled, TaskTimeout
 from ..protocols import Batch, Call, Done, Failed, Lost, Report
 from .batching import result_bytes
-from .failures import brief
+from .failures import brief, kind_of
 from .stretches import MOST_PIECES, Run, Stretches
 from .window import Window
 
@@ -53,6 +53,9 @@ _FEWEST_PIECES: Final = 16
 _WEIGHED: Final = 64
 """One batch in so many is looked at for how large its arguments are."""
 
+
+Slow: TypeAlias = tuple[float, int, str, str]
+"""Seconds, index and text of a call, and the error that it ended with, if any."""
 
 _Parent: TypeAlias = tuple[float, float]
 """Seconds that the parent has spent on pickling and on the input, up to some moment."""
@@ -145,6 +148,11 @@ class Account:
         self.tasks += count
         self.here += ended - began
         self._stretches.add(began, ended, count, index)
+
+    @property
+    def last(self) -> float:
+        """Seconds of what `took` or `lost` was last told of."""
+        return self._ended - self._began
 
     def note(self, count: int, index: int) -> None:
         """Keep what `took` was told of as a piece of the course, with the index of its first task."""
@@ -256,12 +264,20 @@ class Sheet:
         self.weight = 0
         """... and the bytes of the arguments of the first task of each."""
         self.failed: list[int] = []
+        self.known = 0
+        """Tasks whose results were found, so that they did not run."""
+        self.spoilt = 0
+        """Attempts that ended without a result, ..."""
+        self.late: list[float] = []
+        """... and the seconds of those among them that ran into their time limit."""
+        self.total: int | None = None
+        """Tasks of the whole input, once all of it was read."""
         self.capsules: Capsules | None = None
         """Keeps the tasks that failed, if that was asked for."""
         self._exhausted = inf  # when
         self._busy = _Busy()
         self._batches = 0
-        self._slowest: list[tuple[float, int, str]] = []  # a heap
+        self._slowest: list[Slow] = []  # a heap
         self._gauge: Gauge | None = None
         self.due = now + _LONG
         """When the memory of the workers is to be looked at."""
@@ -294,12 +310,13 @@ class Sheet:
         if now - begin > _NOTED:
             self._busy.add(begin, now, pickling=False)
         if exhausted:
-            self.exhausted()
+            self.exhausted(start + count)
         if self.recording is not None:
             self.recording.read(start, count, begin, now)
 
-    def exhausted(self) -> None:
-        """All of the input was read."""
+    def exhausted(self, total: int) -> None:
+        """All of the input was read: so many tasks."""
+        self.total = total
         self._exhausted = self.clock()
 
     def take_in(self, reports: Sequence[Report], calls: Window[Call]) -> None:
@@ -326,11 +343,13 @@ class Sheet:
                 began = now - seconds if report.began is None else report.began
                 ended = account.took(1, seconds, began, self._busy, self._exhausted)
                 account.note(1, report.index)
-                self._note_slow(seconds, report.index, calls)
+                self.spoilt += 1
+                self._note_slow(seconds, report.index, calls, report.error)
             elif isinstance(report, Lost):
                 account.lost(now, self._busy, self._exhausted)
                 if report.running is not None:
                     account.note(0, report.running)
+                    self._note_lost(account, report.running, calls, report.error)
                 ended = now
             else:
                 account.gave_back(report.stop - report.start)
@@ -342,23 +361,28 @@ class Sheet:
 
     # -- written by anybody -------------------------------------------------------------------------------
 
-    def ran(self, index: int, call: Call, begin: float, error: BaseException | None = None) -> None:
-        """A task ran in the thread that reads the input, from `begin` until now."""
+    def ran(
+        self, index: int, call: Call, begin: float, error: BaseException | None = None, *, attempts: int = 1
+    ) -> None:
+        """A task ran in the thread that reads the input, from `begin` until now, with all its attempts."""
         now = self.clock()
         seconds = now - begin
         self.ran_some(begin, now, 1, index)
+        self.accounts[0].tasks += attempts - 1
+        self.spoilt += attempts - 1
         if seconds > self.floor:
-            self.note_slow(seconds, index, brief(call, seconds))
+            self.note_slow(seconds, index, brief(call, seconds), error)
         if error is not None:
+            self.spoilt += 1
             self.fail(index, call, error)
         if self.recording is not None:
             self.recording.ran(index, call, begin, now, error)
 
-    def passed(self, index: int, call: Call, begin: float) -> float:
+    def passed(self, index: int, call: Call, begin: float, *, attempts: int = 1) -> float:
         """As `ran`, for a task that ended well: at a third of the price if it was a short one. In s."""
         now = self.clock()
-        if now - begin > self.floor or self.recording is not None:
-            self.ran(index, call, begin)
+        if now - begin > self.floor or self.recording is not None or attempts > 1:
+            self.ran(index, call, begin, attempts=attempts)
         else:
             self.ran_some(begin, now, 1, index)
         return now - begin
@@ -375,17 +399,26 @@ class Sheet:
         if self.capsules is not None and not isinstance(error, CallCancelled | KeyboardInterrupt):
             self.capsules.save(index, call, error)
 
-    def note_slow(self, seconds: float, index: int, text: str) -> None:
-        """Keep a call if it is one of the slowest."""
+    def note_slow(self, seconds: float, index: int, text: str, error: BaseException | None = None) -> None:
+        """Keep a call if it is one of the slowest: of the attempts at one task, the longest."""
         if seconds <= self.floor:
             return
-        item = seconds, index, text
+        item = seconds, index, text, "" if error is None else kind_of(error)
+        for place, slow in enumerate(self._slowest):
+            if slow[1] == index:
+                self._slowest[place] = max(slow, item)
+                heapq.heapify(self._slowest)
+                break
+        else:
+            self._keep_slow(item)
+        if len(self._slowest) == _SLOWEST:
+            self.floor = self._slowest[0][0]
+
+    def _keep_slow(self, item: Slow) -> None:
         if len(self._slowest) < _SLOWEST:
             heapq.heappush(self._slowest, item)
         else:
             heapq.heapreplace(self._slowest, item)
-        if len(self._slowest) == _SLOWEST:
-            self.floor = self._slowest[0][0]
 
     def end(self) -> None:
         """The call has ended. Safe to call twice."""
@@ -393,8 +426,8 @@ class Sheet:
             self.ended = self.clock()
             self.memory = None  # it belongs to the session
 
-    def slowest(self) -> list[tuple[float, int, str]]:
-        """Seconds, index and text of the slowest calls, the slowest first."""
+    def slowest(self) -> list[Slow]:
+        """The slowest calls, the slowest first."""
         return sorted(self._slowest, reverse=True)
 
     def settled(self) -> tuple[float, list[Account]]:
@@ -413,7 +446,18 @@ class Sheet:
             self._gauge = parallel.gauge.Gauge(self.clock)
         self.due = self._gauge.look(self.memory)
 
-    def _note_slow(self, seconds: float, index: int, calls: Window[Call]) -> None:
+    def _note_lost(self, account: Account, index: int, calls: Window[Call], error: BaseException) -> None:
+        """The attempt at a task ended with its worker, as the account has it."""
+        account.tasks += 1
+        self.spoilt += 1
+        seconds = account.last
+        if isinstance(error, TaskTimeout):
+            self.late.append(seconds)
+        self._note_slow(seconds, index, calls, error)
+
+    def _note_slow(
+        self, seconds: float, index: int, calls: Window[Call], error: BaseException | None = None
+    ) -> None:
         if seconds > self.floor:
             for call in filter(None, calls.get(index, index + 1)):  # nothing if the engine counts wrongly
-                self.note_slow(seconds, index, brief(call, seconds))
+                self.note_slow(seconds, index, brief(call, seconds), error)

@@ -15,6 +15,9 @@ class Stream(Generator[R_co, None, None], Generic[R_co]):
 
     _over = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of a parallel call that {'goes on' if self.running else 'has ended'}>"
+
     @property
     def running(self) -> bool:
         """Whether the call goes on: neither exhausted nor closed nor failed."""

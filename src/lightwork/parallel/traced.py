@@ -149,13 +149,17 @@ def _report(told: Mapping[str, Any], events: Iterable[Event]) -> Report:  # Any:
             for worker in told["workers"]
         ),
         slowest=tuple(
-            SlowCall(int(slow["index"]), str(slow["call"]), _time(slow["seconds"]))
+            SlowCall(
+                int(slow["index"]), str(slow["call"]), _time(slow["seconds"]), str(slow.get("error", ""))
+            )
             for slow in told["slowest"]
         ),
         failed=tuple(map(int, told["failed"])),
         skipped=tuple(map(int, told["skipped"])),
         advice=str(told["advice"]),
         memory=_memory(events),
+        known=int(told.get("known", 0)),
+        attempts=int(told.get("attempts", told["tasks"])),
     )
 
 
@@ -188,4 +192,5 @@ def _told_by(lanes: list[Lane]) -> Report:
         failed=tuple(sorted(span.first for span in tasks if span.error)),
         skipped=(),
         advice=_WITHOUT,
+        attempts=sum(span.tasks for span in tasks),
     )

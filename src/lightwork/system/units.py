@@ -1,10 +1,14 @@
 """Sizes and spans of time as people write them, ``"1.5GB"``, ``"7 days"``, and read them, ``"4.2 ms"``."""
 
 import re
-from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption
 from .figures import real
+from .optional import loaded
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = ["counted", "duration", "parse_bytes", "parse_seconds", "size"]
 
@@ -33,7 +37,7 @@ def parse_bytes(size: int | float | str, *, name: str) -> int:
     return int(size)
 
 
-def parse_seconds(span: float | str | timedelta, *, name: str) -> float:
+def parse_seconds(span: "float | str | timedelta", *, name: str) -> float:
     """A number of seconds, ``> 0``, from a number, a `timedelta` or a text like ``"90s"``, ``"7 days"``."""
     seconds = _seconds(span)
     if seconds is None or not 0 < seconds < float("inf"):
@@ -43,9 +47,10 @@ def parse_seconds(span: float | str | timedelta, *, name: str) -> float:
     return seconds
 
 
-def _seconds(span: object) -> float | None:
-    if isinstance(span, timedelta):
-        return span.total_seconds()
+def _seconds(span: Any) -> float | None:  # Any: this is the test
+    datetime = loaded("datetime")  # or nobody has a timedelta
+    if datetime is not None and isinstance(span, datetime.timedelta):
+        return float(span.total_seconds())
     if isinstance(span, str):
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]+?)s?\s*", span.lower())
         factor = _SECONDS.get(_SPAN.get(match[2], match[2])) if match else None

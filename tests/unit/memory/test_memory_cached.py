@@ -260,6 +260,9 @@ def test_the_callback_decides(memory: Memory, verdict: bool) -> None:
 def test_results_expire() -> None:
     """A result is valid for its span of time, and not before it was made."""
     assert expires_after(days=1, hours=1).seconds == 90_000
+    no_number: Any = "x"
+    with pytest.raises(InvalidOption, match="days='x'"):
+        expires_after(days=no_number)
     valid = ExpiresAfter(10, clock=lambda: 1000.0)
     assert [valid({"time": time}) for time in (990.0, 990.1, 1000.0, 1000.1)] == [False, True, True, False]
     assert not valid({})

@@ -168,7 +168,8 @@ def test_reduce_size_keeps_what_was_used_last(tmp_path: Path, transient: bool) -
     assert all(cached.check_call_in_cache(number) for number in range(6))
     memory.reduce_size(items_limit=2)
     assert [number for number in range(6) if cached.check_call_in_cache(number)] == [0, 5]
-    memory.reduce_size(age_limit=timedelta(days=1))
+    for long in (timedelta(days=1), "30 days", 86_400):
+        memory.reduce_size(age_limit=long)
     assert cached.check_call_in_cache(0)
     time.sleep(0.002)  # ages are measured by the clock of the machine
     memory.reduce_size(age_limit=timedelta(0))
@@ -187,7 +188,7 @@ def test_reduce_size_keeps_what_was_used_last(tmp_path: Path, transient: bool) -
         {"bytes_limit": -1},
         {"items_limit": -1},
         {"items_limit": 1.5},
-        {"age_limit": 3},
+        {"age_limit": "3 moons"},
         {"age_limit": timedelta(-1)},
     ],
 )
@@ -195,6 +196,14 @@ def test_wrong_limits_are_refused(tmp_path: Path, limits: dict[str, Any]) -> Non
     """A limit that is none is an error that names it."""
     with pytest.raises(InvalidOption, match=next(iter(limits))):
         Memory(tmp_path).reduce_size(**limits)
+
+
+def test_an_option_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    """As by `Parallel`: with what was probably meant, and without an effect."""
+    unknown: Any = {"verbos": 3}
+    with pytest.raises(InvalidOption, match=r"Memory has no option verbos=3: did you mean verbose\?"):
+        Memory(tmp_path / "cache", **unknown)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_memory_shows_its_location(tmp_path: Path) -> None:

@@ -435,3 +435,17 @@ def test_a_seed_is_part_of_what_is_kept(tmp_path: Path) -> None:
     assert len(set(first)) == 4
     assert run(2) != first
     assert run(1) == first
+
+
+def interrupt_at(x: int) -> int:
+    if x == 2:
+        raise KeyboardInterrupt
+    return x
+
+
+@pytest.mark.parametrize("backend", ["threads", "sequential"])
+def test_ctrl_c_says_that_results_are_kept(tmp_path: Path, backend: str) -> None:
+    """A note on the interrupt names the folder."""
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Parallel(2, backend, checkpoint=tmp_path / "kept").map(interrupt_at, range(4))
+    assert any(str(tmp_path / "kept") in note for note in caught.value.__notes__)

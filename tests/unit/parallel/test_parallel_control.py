@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import pickle
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +139,30 @@ ANY_RETRY: Any = Retry
 @pytest.mark.parametrize(
     "bad",
     [
-        *(-1, True, "3", None, Retry(-1), ANY_RETRY(float("inf")), ANY_RETRY(1, on="x")),
-        *(Retry(1, backoff=-1.0), Retry(1, jitter=2.0)),
+        *({"times": -1}, {"times": "x"}, {"times": float("inf")}, {"on": "x"}, {"on": (OSError, 3)}),
+        *({"backoff": -1.0}, {"backoff": 9999}, {"jitter": 2.0}),
     ],
 )
+def test_an_impossible_retry_is_refused_where_it_is_made(bad: dict[str, Any]) -> None:
+    """With the name of what is wrong; one that was changed by `_replace` is refused by `Parallel`."""
+    name = next(iter(bad))
+    with pytest.raises(InvalidOption, match=f"Retry: {name}="):
+        ANY_RETRY(**bad)
+    with pytest.raises(InvalidOption, match=f"Retry: {name}="):
+        Parallel(n_jobs=2, retries=Retry()._replace(**bad))
+
+
+def test_a_retry_travels_and_compares() -> None:
+    """It is a tuple of its fields, numbers being numbers."""
+    retry = Retry(3, on=(OSError, ValueError), backoff=1, jitter=0.5)
+    assert pickle.loads(pickle.dumps(retry)) == retry == (3, (OSError, ValueError), 1.0, 0.5)
+    assert repr(Retry(2)) == "Retry(times=2, on=<class 'Exception'>, backoff=0.0, jitter=0.0)"
+
+
+@pytest.mark.parametrize("bad", [-1, True, "3", None])
 def test_impossible_retries_are_refused(bad: Any) -> None:
     """Before anything runs, with the name of the option."""
-    with pytest.raises(InvalidOption, match="retries"):
+    with pytest.raises(InvalidOption, match=r"retries|Retry: times"):
         Parallel(n_jobs=2, retries=bad)
 
 
@@ -256,6 +275,15 @@ def test_threads_cannot_be_ended(backend: str) -> None:
     """Refused by name, before anything runs."""
     with pytest.raises(InvalidOption, match="task_timeout"):
         Parallel(n_jobs=2, backend=backend, task_timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("1 minute", 60.0), (timedelta(seconds=2), 2.0), (3, 3.0), (float("inf"), None)]
+)
+def test_spans_of_time_are_given_as_everywhere(given: Any, seconds: float | None) -> None:
+    """As a text, a `timedelta` or seconds."""
+    parallel = Parallel(n_jobs=2, task_timeout=given, timeout=given)
+    assert (parallel.task_timeout, parallel.timeout) == (seconds, seconds)
 
 
 @pytest.mark.parametrize("bad", [0, -1, "1", True])

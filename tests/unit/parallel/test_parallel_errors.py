@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 import weakref
+from functools import partial
+from pickle import PicklingError
 from typing import Any
 
 import pytest
 
 from lightwork.errors import RemoteTraceback, UnpicklableError, WorkerDied
-from lightwork.parallel import Failure, Parallel, delayed
+from lightwork.parallel import Failure, Parallel, Retry, delayed
 from lightwork.testing.engines import ScriptedEngine
 
 
@@ -37,6 +39,47 @@ def die_at(index: int, bad: int) -> int:
 
 def raise_odd(_: int) -> None:
     raise Odd(1, two=2)
+
+
+class OddFile(OSError):
+    """The same, with a number that a builtin class keeps for itself."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(2, "not there", path)
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.path, "one too many")
+
+
+class Closed(Exception):
+    """Cannot be built again by any means: its own `__new__` takes something else than ``args``."""
+
+    def __new__(cls, *, value: int) -> "Closed":
+        return super().__new__(cls, f"closed at {value}")
+
+    def __init__(self, *, value: int) -> None:
+        super().__init__(f"closed at {value}")
+
+
+class Locked(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+def raise_from(make: Any) -> None:
+    raise make()
+
+
+def closed() -> Closed:
+    return Closed(value=1)
+
+
+def locked() -> Locked:
+    return Locked("held")
 
 
 def give(value: Any) -> Any:
@@ -100,6 +143,51 @@ def test_odd_exceptions_come_through() -> None:
     """An exception that pickle cannot rebuild by its arguments is raised all the same."""
     with pytest.raises(Exception, match="1 and 2"):
         Parallel(2)(delayed(raise_odd)(i) for i in range(2))
+
+
+def test_an_error_whose_constructor_takes_other_arguments_keeps_its_class() -> None:
+    """What `except` names is caught, with all attributes, those of builtin classes as well."""
+    with pytest.raises(Odd, match="1 and 2") as odd:
+        Parallel(2)([delayed(raise_odd)(0)])
+    assert (odd.value.one, odd.value.two) == (1, 2)
+    assert isinstance(odd.value.__cause__, RemoteTraceback)
+    with pytest.raises(OddFile) as file:
+        Parallel(2)([delayed(raise_from)(partial(OddFile, "a.csv"))])
+    assert (file.value.errno, file.value.filename, file.value.path) == (2, "a.csv", "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (
+            closed,
+            r"raised Closed: closed at 1; .*can be pickled, but loading it failed with TypeError.*__reduce__",
+        ),
+        (locked, r"raised Locked: held; .*cannot pickle error\.lock.*__reduce__"),
+    ],
+)
+def test_an_error_that_cannot_travel_says_why_and_what_helps(make: Any, reason: str) -> None:
+    """Loading and pickling are told apart."""
+    with pytest.raises(UnpicklableError, match=reason):
+        Parallel(2)([delayed(raise_from)(make)])
+
+
+@pytest.mark.parametrize("make", [partial(Odd, 1, two=2), closed, locked])
+def test_retries_are_decided_by_the_class_that_was_raised(make: Any) -> None:
+    """Also where the error itself does not arrive; what stands for it is no reason of its own."""
+    kind = type(make())
+    cases: list[tuple[Any, int]] = [
+        (kind, 3),
+        ((OSError, kind), 3),
+        (Exception, 3),
+        (OSError, 1),
+        (PicklingError, 1),
+    ]
+    for on, attempts in cases:
+        parallel = Parallel(2, on_error="return", retries=Retry(2, on=on))
+        (failure,) = parallel([delayed(raise_from)(make)])
+        assert isinstance(failure, Failure)
+        assert failure.attempts == attempts
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -109,6 +109,15 @@ def test_a_generator_that_is_left_ends_its_call(backend: str, ending: str) -> No
     assert list(parallel(delayed(square)(i) for i in range(3))) == [0, 1, 4]
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_generator_says_whether_its_call_goes_on(n_jobs: int) -> None:
+    """In its text."""
+    results = Parallel(n_jobs, "threads", return_as="generator")(delayed(square)(i) for i in range(3))
+    assert "of a parallel call that goes on" in repr(results)
+    assert list(results) == [0, 1, 4]
+    assert "of a parallel call that has ended" in repr(results)
+
+
 def test_a_generator_that_was_never_read_can_be_dropped() -> None:
     """Work begins at the call; dropping the generator at once ends it."""
     Parallel(2, "threads", return_as="generator")(endless())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lightwork import Parallel
+from lightwork import Parallel, delayed
 from lightwork.testing.engines import ScriptedEngine
 
 
@@ -42,3 +42,9 @@ def test_what_cannot_be_iterated_is_refused(iterables: Any) -> None:
     """As by the built-in `map`."""
     with pytest.raises(TypeError, match="itera"):
         Parallel(2).map(add, *iterables)
+
+
+def test_a_delayed_function_is_refused() -> None:
+    """It would give the calls that it writes down, and run none."""
+    with pytest.raises(TypeError, match=r"parallel\.map\(f, xs\), not delayed\(f\)"):
+        Parallel(2).map(delayed(add), [1, 2])

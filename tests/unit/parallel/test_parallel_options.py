@@ -57,7 +57,9 @@ from lightwork.testing.engines import ScriptedEngine
         ({"initargs": (1,)}, r"initargs=\(1,\): there is no initializer="),
         ({"inner_max_num_threads": 0}, "inner_max_num_threads=0"),
         ({"progress": "yes"}, "progress='yes'"),
-        ({"flavour": 3, "colour": "red"}, "Parallel has no option flavour=3, colour='red'"),
+        ({"flavour": 3, "colour": "red"}, "Parallel has no option flavour=3, colour='red'$"),
+        ({"n_job": 2}, r"Parallel has no option n_job=2: did you mean n_jobs\?"),
+        ({"backend": "threads", "batchsize": 2}, r"has no option batchsize=2: did you mean batch_size\?"),
     ],
 )
 def test_what_cannot_be_right_is_refused(options: dict[str, Any], message: str) -> None:
@@ -215,6 +217,7 @@ def test_a_configuration_tells_what_it_set() -> None:
         ({"n_jobs": 0}, "n_jobs == 0"),
         ({"mmap_mode": "w+"}, r"mmap_mode='w\+'"),
         ({"colour": 1}, "parallel_config has no option colour=1"),
+        ({"verbos": 1}, r"parallel_config has no option verbos=1: did you mean verbose\?"),
     ],
 )
 def test_a_configuration_that_cannot_be_right_sets_nothing(options: dict[str, Any], message: str) -> None:

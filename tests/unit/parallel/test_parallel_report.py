@@ -69,7 +69,7 @@ def test_a_report_says_that_the_caller_ran_the_tasks(options: Any) -> None:
     parallel = Parallel(**options)
     parallel([delayed(spin)(0.0)])
     assert parallel.report().backend == "sequential"
-    assert re.match(r"1 tasks in .*, in the caller's thread\n", str(parallel.report()))
+    assert re.match(r"1 task in .*, in the caller's thread\n", str(parallel.report()))
 
 
 def test_a_report_says_that_one_worker_was_a_process() -> None:
@@ -117,6 +117,38 @@ def test_failed_tasks_are_listed(n_jobs: int, backend: str | None, on_error: Any
     assert report.skipped == (report.failed if on_error == "skip" else ())
     assert report.tasks == 10
     assert f"failed{' and skipped' * (on_error == 'skip')}: 2 (tasks" in str(report)
+
+
+@pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
+def test_tasks_and_attempts_are_told_apart(n_jobs: int, backend: str | None) -> None:
+    """A task counts once, however often it was begun; the workers' figures are attempts."""
+    parallel = Parallel(n_jobs, backend, on_error="return", retries=2)
+    parallel([delayed(fail)("x") if i in (2, 7) else delayed(spin)(0.0) for i in range(10)])
+    report = parallel.report()
+    assert (report.tasks, report.attempts, report.failed) == (10, 14, (2, 7))
+    assert sum(worker.tasks for worker in report.workers) == 14
+    assert "attempts: 14, at 10 tasks" in str(report)
+    assert report.n_jobs == 1 or "attempts, busy" in str(report)
+
+
+def test_an_attempt_that_was_late_is_among_the_slowest() -> None:
+    """Once for its task, with what ended it; the advice speaks of nothing else."""
+    parallel = Parallel(2, task_timeout=0.3, retries=1, on_error="return")
+    parallel([delayed(time.sleep)(60 if i == 3 else 0.0) for i in range(8)])
+    report = parallel.report()
+    slow = [(call.index, call.error) for call in report.slowest if call.seconds > 0.25]
+    assert slow == [(3, "TaskTimeout")]
+    assert (report.tasks, report.attempts, report.failed) == (8, 9, (3,))
+    assert report.advice.startswith("2 attempts that ran into task_timeout took")
+    assert "failed: 1 (task 3)" in str(report)
+
+
+def test_what_ran_before_an_error_is_counted_with_one_worker() -> None:
+    """Tasks that are timed many together as well."""
+    parallel = Parallel(1)
+    with pytest.raises(ValueError):
+        parallel(delayed(fail)("x") if i == 2000 else delayed(abs)(i) for i in range(9999))
+    assert (parallel.report().tasks, parallel.report().attempts) == (2001, 2001)
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), PLACES)
@@ -187,7 +219,9 @@ def test_a_slow_input_is_found_out_with_a_checkpoint(
         parallel = Parallel(n_jobs, backend, checkpoint=tmp_path / "kept", trace=tmp_path / "run.json")
         parallel(slow())
         report = parallel.report()
-        assert report.tasks == ran
+        assert (report.tasks, report.known, report.attempts) == (20, 20 - ran, ran)
+        assert ran or "20 tasks (20 from cache or checkpoint) in" in str(report)
+        assert ran or report.advice.startswith("No task had to run: 20 results came from")
         assert report.phases.input >= 0.2 * 0.9
         assert '"input"' in (tmp_path / "run.json").read_text()
 
@@ -274,7 +308,7 @@ def test_the_end_of_a_call_with_nothing_left_to_give_is_the_tail() -> None:
     clock = Hands()
     sheet, calls = Sheet(2, clock=clock), Window[Call]()
     calls.put(0, [delayed(spin)(0.0)] * 10)
-    sheet.exhausted()
+    sheet.exhausted(1)
     sheet.sent(0, batch(0, 1), 0.0)
     clock.now = 5
     sheet.take_in([Done(0, 0, [None], 5.0, 0.0)], calls)
@@ -341,7 +375,8 @@ def test_asking_changes_nothing() -> None:
 # Advice
 
 EVEN = Facts(
-    wall=10.0, workers=4, tasks=1000, run=38.0, pickling=0.5, input=0.5, queue=0.5, transfer=0.25, idle=0.25,
+    wall=10.0, workers=4, attempts=1000, known=0, total=1000, late=(),
+    run=38.0, pickling=0.5, input=0.5, queue=0.5, transfer=0.25, idle=0.25,
     tail=0.25, longest=0.1, nbytes=0, waits_for_reader=False, cores=4,
 )  # fmt: skip
 
@@ -362,7 +397,13 @@ EVEN = Facts(
         ({"run": 20.0, "idle": 20.0}, "pre_dispatch"),
         ({"run": 20.0, "transfer": 20.0}, "until the parent had their results"),
         ({"run": 20.0, "queue": 20.0}, "before they began"),
-        ({"tasks": 0}, "No task was run to its end"),
+        ({"attempts": 0}, "No task was run to its end"),
+        ({"attempts": 0, "known": 3}, "No task had to run: 3 results came from a cache or the checkpoint"),
+        ({"run": 2.0, "input": 38.0, "known": 9}, "9 results had to be found"),
+        ({"late": (6.0, 6.0)}, "2 attempts that ran into task_timeout took 12 s, 30 % of the workers' time"),
+        ({"workers": 8, "attempts": 2, "total": 2, "run": 20.0, "idle": 60.0}, "2 tasks to run for 8"),
+        ({"run": 9.0, "idle": 30.0, "tail": 20.0}, "n_jobs=1 would be as fast"),
+        ({"run": 12.0, "idle": 27.0, "tail": 20.0}, "idled 68 % of the time, most of it while the"),
         ({"workers": 1, "run": 9.0}, "n_jobs=4 could take 2.5 s"),
         ({"workers": 1, "run": 9.0, "cores": 1}, "one worker is right"),
         ({"workers": 1, "run": 3.0, "input": 7.0}, "70 % .* the generator is slow"),

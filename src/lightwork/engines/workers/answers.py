@@ -41,6 +41,8 @@ _NOBODY: Final = -1  # as the slowest task
 _SHORT: Final = 32
 """Items of a tuple up to which looking at each saves time."""
 
+_CURE: Final = "give its class a __reduce__, or call super().__init__ with all arguments of its own __init__"
+
 _COPIED: Final = 64 << 10
 """Bytes below which a copy of a buffer costs less than sending it by itself."""
 
@@ -150,7 +152,7 @@ class Answers:
         """Report that task `index`, which `began` then (ns), failed, after the results that wait."""
         self.gather(began)
         since = self.began_ns * 1e-9
-        body = pickle.dumps((self._seconds(), since, _encode_error(index, error), _trace(error)))
+        body = pickle.dumps((self._seconds(), since, _encode_error(error), _trace(error)))
         self._put(ERROR, body, start=index, length=1)
         self._first = index + 1
         _let_go(error)
@@ -240,37 +242,94 @@ def _part(times: Times, start: int, stop: int, of: int) -> Times:
 
 
 class _ErrorParcel(NamedTuple):
+    """An error on its way. Travels as a plain tuple."""
+
     skeleton: bytes | None
     """``None``: the error itself cannot travel."""
 
     buffers: list[bytearray]
+    is_bare: bool
+    """The skeleton holds what `_bare` takes, since the class cannot be called with the error's ``args``."""
+
     description: str
+    kinds: tuple[str, ...]
+    """Its classes by name, see `UnpicklableError.kinds`."""
+
+    reason: str = ""
+    """Why it cannot travel, and what helps."""
 
 
-def _encode_error(index: int, error: BaseException) -> tuple[bytes | None, list[bytearray], str]:
-    description = _describe(error)
+def _encode_error(error: BaseException) -> tuple[Any, ...]:
+    described = (
+        _describe(error),
+        tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__),
+    )
     try:
-        parcel = split(error, by_value=True, path="error")
-        buffers = [bytearray(buffer) for buffer in parcel.buffers]
+        whole = _rebuildable(error)
+    except _Unloadable as failed:
+        reason = f"it can be pickled, but loading it failed with {failed}: {_CURE}"
+    except Exception as exc:  # noqa: BLE001 - users' code; the description goes instead
+        reason = f"{exc} (give the error's class a __reduce__ that leaves this out)"
+    else:
+        return _ErrorParcel(*whole, *described)[:]
+    return _ErrorParcel(None, [], False, *described, reason)[:]
+
+
+def _rebuildable(error: BaseException) -> tuple[bytes, list[bytearray], bool]:
+    """Skeleton and buffers that were loaded once, and whether they are those of a bare error."""
+    parcel = split(error, by_value=True, path="error")
+    buffers = [bytearray(buffer) for buffer in parcel.buffers]
+    try:
         join(parcel.skeleton, buffers)  # many exceptions can be pickled and not be built again
-    except Exception:  # noqa: BLE001 - users' code; the description goes instead
-        return _ErrorParcel(None, [], description)[:]
-    return _ErrorParcel(parcel.skeleton, buffers, description)[:]
+    except Exception as exc:  # noqa: BLE001 - users' code; the error is built without its constructor
+        failed = _Unloadable(_describe(exc))
+    else:
+        return parcel.skeleton, buffers, False
+    try:
+        # What the builtin class says, whatever a class of the user's has put over it.
+        parcel = split(_builtin(type(error)).__reduce__(error), by_value=True, path="error")
+        buffers = [bytearray(buffer) for buffer in parcel.buffers]
+        _bare(*join(parcel.skeleton, buffers))
+    except Exception:  # noqa: BLE001 - users' code; what was wrong at first is told
+        raise failed from None
+    return parcel.skeleton, buffers, True
 
 
-def _decode_error(index: int, fields: tuple[bytes | None, list[bytearray], str], text: str) -> BaseException:
+class _Unloadable(Exception):
+    """An error can be pickled and not be loaded; the message says why."""
+
+
+def _builtin(kind: type[BaseException]) -> Any:  # Any: its methods are called on instances of others
+    """The builtin class that an exception class is derived from."""
+    return next(base for base in kind.__mro__ if base.__module__ == "builtins")
+
+
+def _bare(
+    kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any] | None = None
+) -> BaseException:
+    """An error made by a builtin constructor, which sets what is no attribute, and given its attributes."""
+    error: BaseException = kind.__new__(kind, *args)
+    _builtin(kind).__init__(error, *args)
+    for name, value in (state or {}).items():
+        object.__setattr__(error, name, value)  # a frozen dataclass allows no other way
+    return error
+
+
+def _decode_error(index: int, fields: tuple[Any, ...], text: str) -> BaseException:
     parcel = _ErrorParcel(*fields)
-    error: BaseException | None = None
-    reason = "it cannot be pickled"
+    error: object = None
+    reason = parcel.reason
     if parcel.skeleton is not None:
         try:
             error = join(parcel.skeleton, parcel.buffers)
+            error = _bare(*error) if parcel.is_bare else error  # type: ignore[misc]  # made by `_rebuildable`
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - users' code; the description goes instead
-            reason = f"it cannot be rebuilt here ({_describe(exc)})"
+            reason = f"loading it failed here, though not in the worker ({_describe(exc)})"
     if not isinstance(error, BaseException):
         error = UnpicklableError(
             f"task {index} raised {parcel.description}; the error itself is missing: {reason}"
         )
+        error.kinds = parcel.kinds
     error.__cause__ = RemoteTraceback(text)
     return error
 

@@ -67,12 +67,15 @@ def lock_in_dict() -> dict[str, object]:
 class Picky(Exception):
     """An exception that can be pickled and not be built again."""
 
-    def __init__(self, one: int, two: int) -> None:
+    def __new__(cls, *, one: int, two: int) -> "Picky":
+        return super().__new__(cls, f"{one} and {two}")
+
+    def __init__(self, *, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
 
 
 def raise_picky() -> None:
-    raise Picky(1, 2)
+    raise Picky(one=1, two=2)
 
 
 class Poison:

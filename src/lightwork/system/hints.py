@@ -1,0 +1,33 @@
+"""Options that nobody knows: refused in one way, with the name that was probably meant."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import InvalidOption
+from .optional import on_demand
+
+__all__ = ["refuse_unknown"]
+
+
+def refuse_unknown(name: str, options: Mapping[str, Any], function: Callable[..., Any]) -> None:
+    """Raise `InvalidOption` for keywords that a method of ours does not know, if there are any.
+
+    Parameters
+    ----------
+    name
+        What the message calls it.
+    options
+        Keywords that were left over.
+    function
+        The method, whose parameters may have been meant.
+    """
+    # Any: whatever was given
+    if not options:
+        return
+    code = function.__code__
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    close = on_demand("difflib").get_close_matches
+    near = list(dict.fromkeys(match for key in options for match in close(key, known, n=1)))
+    listed = ", ".join(f"{key}={value!r}" for key, value in options.items())
+    hint = f": did you mean {', '.join(near)}?" if near else ""
+    raise InvalidOption(f"{name} has no option {listed}{hint}")
