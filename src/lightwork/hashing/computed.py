@@ -6,7 +6,13 @@ from types import CodeType
 from . import bytecode
 from .bytecode import family, name_place, placed
 
-__all__ = ["computes_names"]
+__all__ = ["MAKES_NAMES", "RUNS_NAMED", "computes_names"]
+
+MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
+"""Builtins by which code reaches any name."""
+
+RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
+"""Functions that run a module whose name is a value."""
 
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF")
 _BETWEEN = ("LOAD_ATTR", "PUSH_NULL", "NOP", "PRECALL")

@@ -23,7 +23,7 @@ _INSIDE: ContextVar[frozenset[int]] = ContextVar("lightwork_depends_on", default
 
 
 class DependsOn:
-    """The dependencies of one function: files in the order in which they are given, all others in any.
+    """The dependencies of one function, in any order.
 
     Parameters
     ----------
@@ -75,9 +75,7 @@ class DependsOn:
             code = [tracker.fingerprint() for tracker in self._trackers]
         finally:
             _INSIDE.reset(reset)
-        # The function knows its files by their names, which are no part of their keys: which of them has
-        # which content is told by their order.
-        return BLAKE3.of(frame(b"depends", [*files, *sorted([*code, *self._fixed])]))
+        return BLAKE3.of(frame(b"depends", sorted([*files, *code, *self._fixed])))
 
     def __cache_key__(self) -> bytes:
         """For keys of functions that use the one which depends on these."""

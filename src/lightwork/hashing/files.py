@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import PurePath
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import EntryMissing, InvalidOption
@@ -54,8 +55,7 @@ class File(os.PathLike[str]):
     by
         ``"content"``: every byte counts; a file that was touched, copied or restored is the same. Digests
         are remembered in this process by device, inode, size and times, so that an unchanged file costs
-        one look at its status. ``"stat"``: the path as it was given, size and time of the last change
-        count, nothing is read.
+        one look at its status. ``"stat"``: size and time of the last change count, nothing is read.
 
     Raises
     ------
@@ -96,15 +96,14 @@ class File(os.PathLike[str]):
         return File, (self.path, self.by)
 
     def __cache_key__(self) -> tuple[str | bytes, ...]:
-        """What stands for the file in keys: the way, the state, and where nothing is read the path.
+        """What stands for the file in keys: the way, the state and the path.
 
         Raises
         ------
         OSError
             The file is missing, no ordinary file, or cannot be read.
         """
-        # Size and time are no content: files that were unpacked together often agree in both.
-        return (self.by, self.state()) if self.by == "content" else (self.by, self.state(), self.path)
+        return self.by, self.state(), str(PurePath(self.path))  # a/../b may lead elsewhere than b
 
     def state(self) -> bytes:
         """What `by` looks at, as it is now. Errors as from `__cache_key__`."""

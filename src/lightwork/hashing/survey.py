@@ -15,7 +15,7 @@ from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from .bytecode import uses
-from .computed import computes_names
+from .computed import MAKES_NAMES, RUNS_NAMED, computes_names
 from .late import names_read, names_written, watch_written
 from .leaves import (
     has_no_state,
@@ -43,9 +43,6 @@ __all__ = ["Survey"]
 
 _ABSENT: Any = object()
 _ANY_NAME = "*"  # among names that may be read: they are made up at run time
-_MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import__"))
-
-_RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
 
 
 class Survey:
@@ -96,22 +93,19 @@ class Survey:
         self._not_tracked = written
         self._called = called
         self._could_be = could_be
-        self._meets_modules = False
-        self._names_used: set[str] = set()
+        self._meets_modules, self._names_used = False, set[str]()
         self._outline = Outline(packages, self._opens)
         self._inside: set[int] = set()
         self._codes: dict[str, CodeType | None] = {}
         self._opened: dict[type, bool] = {}
         self._places: dict[tuple[int, bool, bool], int] = {}
         self.watched = Watched()
-        self.called: set[str] = set()
-        self.written: set[tuple[int, str]] = set()
+        self.called, self.written = set[str](), set[tuple[int, str]]()
         self.tokens: list[bytes] = []
         self.live: list[Live] = []
         self.parts: dict[str, bytes] = {}
         self.constants: dict[tuple[str, bytes], Any] = {}
-        self.tracked: list[str] = []
-        self.untracked: list[str] = []
+        self.tracked, self.untracked = list[str](), list[str]()
 
     def run(self, root: Any) -> None:
         """Survey everything from `root` on."""
@@ -193,7 +187,7 @@ class Survey:
         self._names_used |= could_be
         for chain in found.chains:
             path = ".".join(chain)
-            if path in _MAKES_NAMES and chain[0] not in namespace:
+            if path in MAKES_NAMES and chain[0] not in namespace:
                 self.untracked.append(
                     f"{path}() in {function.__qualname__}: names that are made up at run time"
                 )
@@ -433,7 +427,7 @@ class Survey:
 
     def _named(self, name: str) -> bytes:
         """Something of a library, by name; framed, so that a text of that content is not taken for it."""
-        if name in _RUNS_NAMED:
+        if name in RUNS_NAMED:
             self.untracked.append(f"{name}: modules that are named at run time")
         return self._walk.seal(frame(b"n", [self._walk.temporary(name)]))
 
@@ -502,7 +496,6 @@ class Survey:
 
     def _opens(self, cls: type) -> bool:
         """Whether instances of a class count by content: no method that is called changes them."""
-        known = self._opened.get(cls)
-        if known is None:
-            known = self._opened[cls] = changed_by(cls, self._called) is None
-        return known
+        if cls not in self._opened:
+            self._opened[cls] = changed_by(cls, self._called) is None
+        return self._opened[cls]

@@ -37,15 +37,6 @@ def test_a_file_as_argument(memory: Memory, tmp_path: Path) -> None:
     assert read.stats().misses == 2
 
 
-def test_a_copy_of_a_file_is_a_hit(memory: Memory, tmp_path: Path) -> None:
-    """The content stands for the file, wherever it lies."""
-    read = memory.cache(lambda file: Path(file).read_text())
-    for name in ("one.txt", "two.txt"):
-        (tmp_path / name).write_text("same")
-        read(File(tmp_path / name))
-    assert read.stats()[:2] == (1, 1)
-
-
 def test_files_that_change_places_are_others(memory: Memory, tmp_path: Path) -> None:
     """In ``depends_on=`` each file has a part of its own: what is in which one counts."""
     left, right = tmp_path / "left", tmp_path / "right"
