@@ -102,8 +102,7 @@ class Survey:
         self.watched = Watched()
         self.called, self.written = set[str](), set[tuple[int, str]]()
         self.tokens: list[bytes] = []
-        self.live: list[Live] = []
-        self.parts: dict[str, bytes] = {}
+        self.live, self.parts = list[Live](), dict[str, bytes]()
         self.constants: dict[tuple[str, bytes], Any] = {}
         self.tracked, self.untracked = list[str](), list[str]()
 
