@@ -7,6 +7,7 @@ that all it does with ``args`` and ``kwargs`` is ``wrapped(*args, **kwargs)``.
 
 import functools
 import opcode
+import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -19,14 +20,22 @@ __all__ = ["handed_on"]
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # flags of a code object
 _LRU_CACHE = type(functools.lru_cache(lambda: None))
 _JUMPS = frozenset(opcode.hasjrel)
+_BACKWARD = frozenset(
+    number
+    for number in _JUMPS
+    if "BACKWARD" in opcode.opname[number] or opcode.opname[number] == "END_ASYNC_FOR"
+)
 _NOP = opcode.opmap["NOP"]
 # With these a function sees its own variables, or others see them, without loading them.
 _LOOKS_AROUND = frozenset(
     ("locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack", "f_back", "f_locals")
 )
+# Since 3.14 the call always takes keywords, which may be none, and has no flag for them.
+_NO_FLAG = sys.version_info >= (3, 14)
+_LOADS = (("LOAD_FAST", 0), ("BUILD_MAP", 0), ("LOAD_FAST", 1), ("DICT_MERGE", 1))
 _PASSES = {
-    True: (("LOAD_FAST", 0), ("BUILD_MAP", 0), ("LOAD_FAST", 1), ("DICT_MERGE", 1), ("CALL_FUNCTION_EX", 1)),
-    False: (("LOAD_FAST", 0), ("CALL_FUNCTION_EX", 0)),
+    True: (*_LOADS, ("CALL_FUNCTION_EX", 0 if _NO_FLAG else 1)),
+    False: (("LOAD_FAST", 0), *((("PUSH_NULL", 0),) if _NO_FLAG else ()), ("CALL_FUNCTION_EX", 0)),
 }
 """``(*args, **kwargs)`` and ``(*args)``; of the loads, which of both."""
 _CALLEES = (("PUSH_NULL", "LOAD_DEREF"), ("LOAD_DEREF", "PUSH_NULL"))  # before 3.13, and since
@@ -50,7 +59,7 @@ def _only_passes(function: FunctionType, inner: object) -> bool:
         return False
     stream = [each for each in placed(code) if each[2] != _NOP]
     targets = {
-        end - argument if "BACKWARD" in opcode.opname[operation] else end + argument
+        end - argument if operation in _BACKWARD else end + argument
         for _, end, operation, argument in stream
         if operation in _JUMPS
     }

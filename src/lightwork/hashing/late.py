@@ -111,6 +111,8 @@ def _bound(code: CodeType, before: tuple[str, int], source: str) -> Any:
     title, argument = before
     if title == "LOAD_CONST":
         return code.co_consts[argument]
+    if title == "LOAD_SMALL_INT":  # since 3.14
+        return argument
     if title == "IMPORT_NAME":
         name = code.co_names[argument]
         return sys.modules.get(name.partition(".")[0], _MISSING)

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextvars import copy_context
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, SupportsInt, TypeVar
 
@@ -55,8 +56,8 @@ class Executor(concurrent.futures.Executor):
         Further attempts for a call that fails, as for `Parallel`; its future waits for the last one. Other
         calls go on meanwhile, also beside one that ran out of memory.
     task_timeout
-        Seconds that one call may run; then its worker is ended, and the call fails with `TaskTimeout`. Needs
-        processes.
+        How long one call may run, as for `Parallel`; then its worker is ended, and the call fails with
+        `TaskTimeout`. Needs processes.
     inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
         As for `Parallel`. When an initializer fails, all calls fail with its error and no other is taken.
     capture_output
@@ -90,7 +91,7 @@ class Executor(concurrent.futures.Executor):
         *,
         mmap_mode: str | Unset | None = MMAP_MODE,
         retries: int | Retry = 0,
-        task_timeout: float | None = None,
+        task_timeout: float | str | timedelta | None = None,
         inner_max_num_threads: int | Unset | None = INNER,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
