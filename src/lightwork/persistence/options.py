@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from .. import parcel
@@ -26,6 +27,8 @@ Compress: TypeAlias = "bool | int | str | tuple[str, int | None] | None"
 MmapMode: TypeAlias = Literal["r", "r+", "w+", "c"]
 
 FileFormat: TypeAlias = Literal["lightwork", "joblib"]
+
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 _ZSTD_FOR_JOBLIB = (
     "joblib cannot read zstd: choose another method, such as 'zlib', or leave format='joblib' out"
@@ -149,10 +152,14 @@ def is_for_text(file: object) -> bool:
 
 
 def path_of(file: object) -> str | None:
-    """The path that `file` is, ``None`` if it is no path. A path of bytes is refused."""
+    """The path that `file` is, ``None`` if it is no path. A path of bytes is refused, and a URL."""
     if not isinstance(file, str | os.PathLike):
         return None
     path = os.fspath(file)
     if isinstance(path, bytes):
         raise InvalidOption(f"the path {path!r} is given as bytes: use os.fsdecode(path)")
+    if _URL.match(path):
+        raise InvalidOption(
+            f"{path!r} is a URL: give a path, or an open file, as fsspec.open makes one"
+        )
     return path

@@ -16,6 +16,7 @@ from .computing import SHARE
 __all__ = ["cgroup_limit", "cpu_count", "kernel_lines", "physical_cores", "share_of", "workers_for"]
 
 _USER_LIMITS = ("LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
+_SLURM = "SLURM_CPUS_PER_TASK"  # Slurm does not always confine a job to the cores that it was promised
 _CGROUP_ROOT = "/sys/fs/cgroup"
 _OWN_GROUPS = "/proc/self/cgroup"
 _PROCESSORS = "/sys/devices/system/cpu"
@@ -26,7 +27,7 @@ def cpu_count(only_physical_cores: bool = False) -> int:
 
     The smallest of: the cores of the machine, the scheduler affinity of the process, the quota of its
     control group (v2 and v1, rounded up; as it was at the first call) and the environment variables
-    ``LIGHTWORK_MAX_CPU_COUNT`` and ``LOKY_MAX_CPU_COUNT``.
+    ``LIGHTWORK_MAX_CPU_COUNT``, ``LOKY_MAX_CPU_COUNT`` and ``SLURM_CPUS_PER_TASK``.
 
     Parameters
     ----------
@@ -146,12 +147,15 @@ def _user_limit() -> int | None:
     limits = []
     for name in _USER_LIMITS:
         text = os.environ.get(name)
-        if text is None:
+        if not text:
             continue
         try:
             limits.append(int(text))
         except ValueError:
             raise InvalidOption(f"the environment variable {name} is {text!r}: give a whole number") from None
+    scheduled = os.environ.get(_SLURM, "")
+    if scheduled.isdecimal() and int(scheduled) > 0:
+        limits.append(int(scheduled))
     return min(limits, default=None)
 
 

@@ -343,3 +343,18 @@ def test_a_failing_observer_ends_the_call() -> None:
     with pytest.raises(LookupError, match="no progress"):
         Parallel(2, "threads", progress=observe)([delayed(give)(1)])
     assert Parallel(2, "threads")([delayed(give)(1)]) == [1]
+
+
+class _Exiting:
+    """Ends the process that unpickles it, if it is let."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return sys.exit, (3,)
+
+
+def test_an_argument_that_exits_while_it_is_built_ends_nothing() -> None:
+    """Neither the program nor the worker: it is an error of its task."""
+    parallel = Parallel(2, on_error="return")
+    results = parallel(delayed(type)(_Exiting() if number == 2 else number) for number in range(5))
+    failed = [result for result in results if isinstance(result, Failure)]
+    assert [(failure.index, type(failure.error)) for failure in failed] == [(2, UnpicklableError)]

@@ -10,6 +10,7 @@ import pickle
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,10 @@ def test_a_reader_that_gives_too_much_is_named() -> None:
 
     with pytest.raises(InvalidOption, match=r"read\(1\) gives 2 bytes"):
         load(Generous())
+
+
+@pytest.mark.parametrize("call", [lambda url: dump(1, url), load, inspect])
+def test_a_url_is_refused_by_name(call: Callable[[str], object]) -> None:
+    """It is no path, and no folder is missing."""
+    with pytest.raises(InvalidOption, match=r"'s3://bucket/x' is a URL: give .* fsspec"):
+        call("s3://bucket/x")

@@ -83,6 +83,21 @@ def test_the_user_can_lower_the_count_but_not_raise_it(monkeypatch: pytest.Monke
         assert cpu_count() == expected
 
 
+def test_what_slurm_has_promised_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job is not always confined to it. What is no number there is not the user's mistake."""
+    real = cpu_count()
+    for text, expected in [("1", 1), ("100000", real), ("", real), ("2(x4)", real)]:
+        monkeypatch.setenv("SLURM_CPUS_PER_TASK", text)
+        assert cpu_count() == expected
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As shells clear them."""
+    real = cpu_count()
+    monkeypatch.setenv("LIGHTWORK_MAX_CPU_COUNT", "")
+    assert cpu_count() == real
+
+
 def test_a_variable_that_is_no_number_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing error is not ignored."""
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "four")

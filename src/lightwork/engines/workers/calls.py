@@ -19,7 +19,7 @@ class Broken:
 
     __slots__ = ("error",)
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
@@ -44,14 +44,14 @@ def calls(
     return zip(repeat(function), arguments, repeat(_NO_KEYWORDS), strict=False).__next__
 
 
-def _refuse(error: Exception) -> Callable[[], Call]:
+def _refuse(error: BaseException) -> Callable[[], Call]:
     def refuse() -> Call:
         raise _cannot_rebuild("function", error) from error
 
     return refuse
 
 
-def _cannot_rebuild(what: str, error: Exception) -> UnpicklableError:
+def _cannot_rebuild(what: str, error: BaseException) -> UnpicklableError:
     return UnpicklableError(f"the {what} cannot be rebuilt in the worker: {type(error).__name__}: {error}")
 
 
@@ -76,7 +76,7 @@ class _StreamCalls:
         function = None if number == UNSHIPPED else self._functions[number]
         try:
             value = rebuild(self._pickles, entry, map(self._place, buffers))
-        except Exception as error:  # users' code
+        except (Exception, SystemExit) as error:  # users' code
             raise _cannot_rebuild("arguments", error) from error
         if isinstance(function, Broken):
             raise _cannot_rebuild("function", function.error) from function.error

@@ -169,7 +169,7 @@ class _Worker:
         buffers = [item for item in frame.buffers if not isinstance(item, int)]
         try:
             self._functions[frame.start] = join(frame.body, buffers)
-        except Exception as error:  # noqa: BLE001 - runs users' code; each task of the function reports it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - runs users' code; each task of the function reports it
             self._functions[frame.start] = Broken(error)
 
     def _segment(self, frame: Frame) -> None:
