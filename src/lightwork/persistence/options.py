@@ -159,7 +159,5 @@ def path_of(file: object) -> str | None:
     if isinstance(path, bytes):
         raise InvalidOption(f"the path {path!r} is given as bytes: use os.fsdecode(path)")
     if _URL.match(path):
-        raise InvalidOption(
-            f"{path!r} is a URL: give a path, or an open file, as fsspec.open makes one"
-        )
+        raise InvalidOption(f"{path!r} is a URL: give a path, or an open file, as fsspec.open makes one")
     return path
