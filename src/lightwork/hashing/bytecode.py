@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 __all__ = [
     "IS_KNOWN",
+    "JUMPS",
     "Import",
     "OwnUses",
     "Placed",
@@ -25,6 +26,7 @@ __all__ = [
     "name_shift",
     "own_uses",
     "placed",
+    "target",
     "uses",
     "variables",
 ]
@@ -32,6 +34,12 @@ __all__ = [
 IS_KNOWN = sys.version_info < (3, 15)
 """Whether the bytecode of this Python can be read."""
 
+JUMPS = frozenset(opcode.hasjrel)
+_BACKWARD = frozenset(
+    number
+    for number in JUMPS
+    if "BACKWARD" in opcode.opname[number] or opcode.opname[number] == "END_ASYNC_FOR"  # a jump since 3.14
+)
 _EXTENDED_ARG = opcode.EXTENDED_ARG
 _HAS_NAME = frozenset(opcode.hasname)
 _LOCALS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF"))
@@ -172,6 +180,11 @@ def placed(code: CodeType) -> list[Placed]:
             found.append((start, at, pair[1], argument & 15))
         high, start = 0, at
     return found
+
+
+def target(end: int, operation: int, argument: int) -> int:
+    """Where a jump leads, in units of two bytes, by what `placed` says of it."""
+    return end - argument if operation in _BACKWARD else end + argument
 
 
 def uses(code: CodeType) -> Uses:

@@ -17,18 +17,12 @@ from itertools import pairwise
 from types import CodeType
 
 from . import bytecode
-from .bytecode import Placed, name_place, placed
+from .bytecode import JUMPS, Placed, name_place, placed, target
 from .walk import Walk, frame
 
 __all__ = ["encode_code"]
 
 _HAS_CONST = frozenset(opcode.hasconst)
-_JUMPS = frozenset(opcode.hasjrel)
-_BACKWARD = frozenset(
-    number
-    for number, title in enumerate(opcode.opname)
-    if "BACKWARD" in title or title == "END_ASYNC_FOR"  # a jump since 3.14
-)
 _NOP = opcode.opmap["NOP"]
 _CONSTANTS = frozenset(
     opcode.opmap[title] for title in ("LOAD_CONST", "LOAD_SMALL_INT") if title in opcode.opmap
@@ -76,8 +70,8 @@ def _normalised(
         place = name_place(operation, argument)
         if operation in _HAS_CONST:
             argument = constants.setdefault(argument, len(constants))
-        elif operation in _JUMPS:
-            argument = numbers[end - argument if operation in _BACKWARD else end + argument]
+        elif operation in JUMPS:
+            argument = numbers[target(end, operation, argument)]
         elif place is not None:
             flags = argument - (place << bytecode.name_shift(operation))
             plain.append(flags)

@@ -13,18 +13,12 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from . import bytecode
-from .bytecode import placed, variables
+from .bytecode import JUMPS, placed, target, variables
 
 __all__ = ["handed_on"]
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # flags of a code object
 _LRU_CACHE = type(functools.lru_cache(lambda: None))
-_JUMPS = frozenset(opcode.hasjrel)
-_BACKWARD = frozenset(
-    number
-    for number in _JUMPS
-    if "BACKWARD" in opcode.opname[number] or opcode.opname[number] == "END_ASYNC_FOR"
-)
 _NOP = opcode.opmap["NOP"]
 # With these a function sees its own variables, or others see them, without loading them.
 _LOOKS_AROUND = frozenset(
@@ -59,9 +53,7 @@ def _only_passes(function: FunctionType, inner: object) -> bool:
         return False
     stream = [each for each in placed(code) if each[2] != _NOP]
     targets = {
-        end - argument if operation in _BACKWARD else end + argument
-        for _, end, operation, argument in stream
-        if operation in _JUMPS
+        target(end, operation, argument) for _, end, operation, argument in stream if operation in JUMPS
     }
     passed: set[int] = set()
     for place in range(len(stream)):
