@@ -22,11 +22,11 @@ __all__ = [
     "Placed",
     "Uses",
     "family",
+    "jump_target",
     "name_place",
     "name_shift",
     "own_uses",
     "placed",
-    "target",
     "uses",
     "variables",
 ]
@@ -182,7 +182,7 @@ def placed(code: CodeType) -> list[Placed]:
     return found
 
 
-def target(end: int, operation: int, argument: int) -> int:
+def jump_target(end: int, operation: int, argument: int) -> int:
     """Where a jump leads, in units of two bytes, by what `placed` says of it."""
     return end - argument if operation in _BACKWARD else end + argument
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 from types import CodeType
 
 from . import bytecode
-from .bytecode import JUMPS, Placed, name_place, placed, target
+from .bytecode import JUMPS, Placed, jump_target, name_place, placed
 from .walk import Walk, frame
 
 __all__ = ["encode_code"]
@@ -71,7 +71,7 @@ def _normalised(
         if operation in _HAS_CONST:
             argument = constants.setdefault(argument, len(constants))
         elif operation in JUMPS:
-            argument = numbers[target(end, operation, argument)]
+            argument = numbers[jump_target(end, operation, argument)]
         elif place is not None:
             flags = argument - (place << bytecode.name_shift(operation))
             plain.append(flags)

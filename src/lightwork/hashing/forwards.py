@@ -13,7 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from . import bytecode
-from .bytecode import JUMPS, placed, target, variables
+from .bytecode import JUMPS, jump_target, placed, variables
 
 __all__ = ["handed_on"]
 
@@ -53,7 +53,7 @@ def _only_passes(function: FunctionType, inner: object) -> bool:
         return False
     stream = [each for each in placed(code) if each[2] != _NOP]
     targets = {
-        target(end, operation, argument) for _, end, operation, argument in stream if operation in JUMPS
+        jump_target(end, operation, argument) for _, end, operation, argument in stream if operation in JUMPS
     }
     passed: set[int] = set()
     for place in range(len(stream)):
