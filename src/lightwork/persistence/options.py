@@ -65,7 +65,7 @@ def chosen_compression(
     Raises
     ------
     InvalidOption
-        No such form, method or level, or not what the ending of the name promises.
+        No such form, method or level, or (joblib does that) not what the ending of the name promises.
     """
     known = [known for known, _ in COMPRESSORS]
     method, level = parcel.asked.method_and_level(compress, known)
@@ -77,7 +77,7 @@ def chosen_compression(
     if method not in parcel.codecs.CODECS and method not in COMPRESSORS:
         raise parcel.asked.unknown_method(method, known)
     named = name is not None and method in COMPRESSORS and COMPRESSORS.has_ending(method, name)
-    if ending is not None and (level == 0 or not named):
+    if file_format == "lightwork" and ending is not None and (level == 0 or not named):
         raise InvalidOption(
             f"{name!r} promises a file of {ending}, and compress={compress!r} would write another: leave the "
             "method out, or give the file another name"
