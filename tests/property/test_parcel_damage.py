@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork import dumps, loads
-from lightwork.errors import CorruptFileError, FileFormatError, UnknownFormatError
+from lightwork.errors import FileFormatError
 from lightwork.parcel import layout
 from lightwork.parcel.inputs import FileInput, StreamInput
 from lightwork.parcel.reader import read
@@ -33,7 +33,7 @@ def text_of(value: Any) -> str:
 def check(data: bytes, original: bytes) -> None:
     try:
         found = loads(data)
-    except (CorruptFileError, UnknownFormatError):
+    except FileFormatError:  # also where the first byte makes it look like an old file of joblib
         return
     assert text_of(found) == text_of(loads(original))
 
