@@ -44,7 +44,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     parallel = Parallel(2, "threads", trace=folder / "run.json", on_error="skip")
     calls = [delayed(spin)(0.004, HOSTILE) if i % 20 == 0 else delayed(tiny)(i) for i in range(800)]
-    # The slowest is not the last: a window that shows it must not go beyond the end, or it is not in the middle.
+    # The slowest is not the last: a window that shows it in the middle must not go beyond the end.
     parallel([*calls, delayed(fail)("no"), delayed(spin)(0.12), *[delayed(spin)(0.06)] * 3])
     parallel.report().save(folder / "report.html")
     trace = traced.read_trace(folder / "run.json")
