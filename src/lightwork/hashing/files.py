@@ -43,10 +43,10 @@ class File(os.PathLike[str]):
 
         parse(File("data.csv"))       # computed again when the content has changed
 
-    The path does not count: the same content is the same value, however its path is written, in a copy, and
-    in another folder. A function that looks at the name takes that as an argument of its own. The result of
-    a cached function may hold a `File` too: it is kept with the state that the file has then, and when the
-    file is missing or another one later, the function runs again.
+    The path counts as it is written, but for ``./`` and the like, since a function may look at it: a copy
+    under another name is another value. The result of a cached function may hold a `File` too: it is kept
+    with the state that the file has then, and when the file is missing or another one later, the function
+    runs again.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class File(os.PathLike[str]):
             return kept_file, found[-1]
         return File, (self.path, self.by)
 
-    def __cache_key__(self) -> tuple[str | bytes, ...]:
+    def __cache_key__(self) -> tuple[str, bytes, str]:
         """What stands for the file in keys: the way, the state and the path.
 
         Raises

@@ -27,7 +27,7 @@ def facts_of(keys: "CallKeys", call: "CallKey") -> Metadata:
 
 
 def paths_of(arguments: Mapping[str, Any]) -> dict[str, str]:  # Any: of users' functions
-    """The paths of the arguments that are files, which their keys do not tell."""
+    """The paths of the arguments that are files: a digest of one does not show what it is called."""
     return {name: value.path for name, value in arguments.items() if type(value) is File}
 
 
