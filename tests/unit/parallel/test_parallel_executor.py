@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import itertools
-import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -22,23 +21,9 @@ from lightwork.errors import (
     WorkerDied,
 )
 from tests.unit.parallel import executor_tasks as tasks
-from tests.unit.parallel.executor_tasks import square, through
+from tests.unit.parallel.executor_tasks import let_through, square, through
 
 BOTH = pytest.mark.parametrize("backend", ["processes", "threads"])
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> str:
-    """What `through` waits at."""
-    path = str(tmp_path / "gate")
-    os.mkfifo(path)
-    return path
-
-
-def let_through(gate: str) -> None:
-    """Wait for a call to be at the gate, and let it go on."""
-    with open(gate, "w"):
-        pass
 
 
 class Graph:

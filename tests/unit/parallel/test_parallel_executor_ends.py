@@ -15,24 +15,10 @@ from lightwork import Executor
 from lightwork.errors import EngineError
 from lightwork.parallel.crew import Crew
 from tests.unit.parallel import executor_tasks as tasks
-from tests.unit.parallel.executor_tasks import square, through
+from tests.unit.parallel.executor_tasks import let_through, square, through
 from tests.unit.parallel.scripts import run
 
 BOTH = pytest.mark.parametrize("backend", ["processes", "threads"])
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> str:
-    """What `through` waits at."""
-    path = str(tmp_path / "gate")
-    os.mkfifo(path)
-    return path
-
-
-def let_through(gate: str) -> None:
-    """Wait for a call to be at the gate, and let it go on."""
-    with open(gate, "w"):
-        pass
 
 
 def pumps() -> list[threading.Thread]:
