@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from .. import cli  # whose parts, the commands, are imported when they are asked for
+from .. import cli, system  # whose parts, the commands, are imported when they are asked for
 from .._version import __version__
 from ..errors import InvalidOption, LightworkError, UnknownFormatError
-from ..system.optional import on_demand
 from .command import EXIT_CODES, FAILED, USAGE, Command, Group, Refusal
 from .terminal import Terminal
 
@@ -95,8 +94,8 @@ def _unknown(words: Sequence[str], parser: ArgumentParser) -> str:
     if option is None:
         return f"unrecognized arguments: {' '.join(words)}"
     known = re.findall(r"(?<![\w-])--?[\w-]+", parser.format_usage())
-    close = on_demand("difflib").get_close_matches(option, known, 1)
-    return f"there is no option {option}" + "".join(f", did you mean {name}?" for name in close)
+    hints = (f", did you mean {name}?" for name in system.hints.nearest(option, known))
+    return f"there is no option {option}" + "".join(hints)
 
 
 class _Parser(ArgumentParser):

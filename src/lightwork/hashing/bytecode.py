@@ -12,15 +12,17 @@ import opcode
 import sys
 from collections.abc import Iterator
 from types import CodeType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 __all__ = [
+    "CONSTANTS",
     "IS_KNOWN",
     "JUMPS",
     "Import",
     "OwnUses",
     "Placed",
     "Uses",
+    "constant",
     "family",
     "jump_target",
     "name_place",
@@ -45,11 +47,9 @@ _HAS_NAME = frozenset(opcode.hasname)
 _LOCALS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF"))
 # In 3.14 `x[key]` became an operator like `+`; the number is that of ``NB_SUBSCR`` in its ``opcode.h``.
 _SUBSCRIPT = (opcode.opmap["BINARY_OP"], 26) if "BINARY_SUBSCR" not in opcode.opmap else None
-_NUMBERS = frozenset(("LOAD_CONST", "LOAD_SMALL_INT"))
+CONSTANTS = frozenset(("LOAD_CONST", "LOAD_SMALL_INT"))  # the second since 3.14
 # Since 3.14 a load may borrow. The compiler finds out late whether it may, so layout leaves traces in that.
-_BORROWED = {
-    opcode.opmap[title]: opcode.opmap["LOAD_FAST"] for title in ("LOAD_FAST_BORROW",) if title in opcode.opmap
-}
+_BORROWED = {opcode.opmap.get("LOAD_FAST_BORROW", -1): opcode.opmap["LOAD_FAST"]}
 # From 3.13 on two that stand on one line are one. The first variable is in the upper four bits.
 _PAIRS = {
     opcode.opmap[f"{one}_{two}"]: tuple(
@@ -185,6 +185,11 @@ def placed(code: CodeType) -> list[Placed]:
 def jump_target(end: int, operation: int, argument: int) -> int:
     """Where a jump leads, in units of two bytes, by what `placed` says of it."""
     return end - argument if operation in _BACKWARD else end + argument
+
+
+def constant(code: CodeType, title: str, argument: int) -> Any:
+    """What an instruction whose title is one of `CONSTANTS` loads."""
+    return argument if title == "LOAD_SMALL_INT" else code.co_consts[argument]
 
 
 def uses(code: CodeType) -> Uses:
@@ -365,6 +370,6 @@ def _imports(code: CodeType, stream: list[Instruction]) -> Iterator[Import]:
     for at, instruction in enumerate(stream):
         if instruction.title == "IMPORT_NAME" and at >= 2:
             level, names = stream[at - 2 : at]
-            if level.title in _NUMBERS and names.title == "LOAD_CONST":
-                number = level.argument if level.title != "LOAD_CONST" else code.co_consts[level.argument]
+            if level.title in CONSTANTS and names.title == "LOAD_CONST":
+                number = constant(code, level.title, level.argument)
                 yield Import(number, instruction.name, tuple(code.co_consts[names.argument] or ()))

@@ -17,16 +17,13 @@ from itertools import pairwise
 from types import CodeType
 
 from . import bytecode
-from .bytecode import JUMPS, Placed, jump_target, name_place, placed
+from .bytecode import CONSTANTS, JUMPS, Placed, jump_target, name_place, placed
 from .walk import Walk, frame
 
 __all__ = ["encode_code"]
 
 _HAS_CONST = frozenset(opcode.hasconst)
 _NOP = opcode.opmap["NOP"]
-_CONSTANTS = frozenset(
-    opcode.opmap[title] for title in ("LOAD_CONST", "LOAD_SMALL_INT") if title in opcode.opmap
-)
 _STORE_NAME = opcode.opmap["STORE_NAME"]
 _VERSION = b"%d.%d" % sys.version_info[:2]
 _FLAGS = 0x3BF
@@ -86,7 +83,7 @@ def _kept(code: CodeType) -> list[Placed]:
     every = [each for each in placed(code) if each[2] != _NOP]
     noise = set()
     for at, ((_, _, before, _), (_, _, operation, argument)) in enumerate(pairwise(every)):
-        is_store = operation == _STORE_NAME and before in _CONSTANTS
+        is_store = operation == _STORE_NAME and opcode.opname[before] in CONSTANTS
         if is_store and code.co_names[argument] in _CLASS_NOISE:
             noise |= {at, at + 1}
     return [each for at, each in enumerate(every) if at not in noise] if noise else every

@@ -14,7 +14,7 @@ MAKES_NAMES = frozenset(("globals", "locals", "vars", "eval", "exec", "__import_
 RUNS_NAMED = frozenset(("importlib:import_module", "runpy:run_module", "runpy:run_path"))
 """Functions that run a module whose name is a value."""
 
-_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF")
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF")
 _BETWEEN = ("LOAD_ATTR", "PUSH_NULL", "NOP", "PRECALL")
 
 

@@ -60,16 +60,17 @@ class Snapshot:
         self.live: list[Live] = survey.live
         self.holds_code = any(live.holds_code for live in survey.live)
         self.tokens: list[bytes] = []
-        self._names = [_group(space, held) for space, held in survey.watched.names.values()]
-        self._absent = _by_space(survey.watched.absent)
-        self._spaces = survey.watched.spaces
-        self._sizes = list(map(len, survey.watched.spaces))
+        watched = survey.watched
+        self._names = [_group(space, held) for space, held in watched.names.values()]
+        self._absent = _by_space(watched.absent)
+        self._spaces = watched.spaces
+        self._sizes = list(map(len, watched.spaces))
         self._functions = [
             (function, function.__code__, function.__defaults__, function.__kwdefaults__)
-            for function in survey.watched.functions
+            for function in watched.functions
         ]
-        self._cells = [cell for cell, _ in survey.watched.cells]
-        self._contents = [content for _, content in survey.watched.cells]
+        self._cells = [cell for cell, _ in watched.cells]
+        self._contents = [content for _, content in watched.cells]
 
     def holds(self) -> bool:
         """Whether every name, code object, default and cell still is what it was; by identity."""

@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from . import bytecode
-from .bytecode import Import, family, placed, uses
+from .bytecode import CONSTANTS, Import, constant, family, placed, uses
 from .leaves import is_value, wrapped
 from .members import class_members, own_names
 from .values import token_of
@@ -109,10 +109,8 @@ def _told(code: CodeType, package: str) -> Iterator[tuple[str, Any]]:
 
 def _bound(code: CodeType, before: tuple[str, int], source: str) -> Any:
     title, argument = before
-    if title == "LOAD_CONST":
-        return code.co_consts[argument]
-    if title == "LOAD_SMALL_INT":  # since 3.14
-        return argument
+    if title in CONSTANTS:
+        return constant(code, title, argument)
     if title == "IMPORT_NAME":
         name = code.co_names[argument]
         return sys.modules.get(name.partition(".")[0], _MISSING)
@@ -145,8 +143,8 @@ class _Written:
         self._module = module
         self._constants: list[Any] = []
         for each in family(code):
-            for constant in each.co_consts:
-                self._constants += constant if type(constant) is tuple else [constant]
+            for held in each.co_consts:
+                self._constants += held if type(held) is tuple else [held]
 
     def made(self, value: Any) -> bool:
         """Whether a function or class is what the code says, and nothing was added to it."""

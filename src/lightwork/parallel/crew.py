@@ -14,6 +14,7 @@ and perhaps a second one behind it; what waits behind a long one is taken back f
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
@@ -229,7 +230,7 @@ class Crew:
                 value = function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - a task's error is its result
                 if self._may_try_again(job, error, crashed=False):
-                    threading.Event().wait(self._retry.pause(job.errors, chance()))
+                    time.sleep(self._retry.pause(job.errors, chance()))
                 else:
                     job.end().set_exception(error)
             else:

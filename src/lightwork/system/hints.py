@@ -1,12 +1,18 @@
-"""Options that nobody knows: refused in one way, with the name that was probably meant."""
+"""Names that nobody knows: which was probably meant. Options are refused with it, in one way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InvalidOption
 from .optional import on_demand
 
-__all__ = ["refuse_unknown"]
+__all__ = ["nearest", "refuse_unknown"]
+
+
+def nearest(word: str, known: Sequence[str]) -> list[str]:
+    """The one of the `known` words that was probably meant; none if none is like it."""
+    found: list[str] = on_demand("difflib").get_close_matches(word, known, 1)
+    return found
 
 
 def refuse_unknown(name: str, options: Mapping[str, Any], function: Callable[..., Any]) -> None:
@@ -26,8 +32,7 @@ def refuse_unknown(name: str, options: Mapping[str, Any], function: Callable[...
         return
     code = function.__code__
     known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-    close = on_demand("difflib").get_close_matches
-    near = list(dict.fromkeys(match for key in options for match in close(key, known, n=1)))
+    near = list(dict.fromkeys(match for key in options for match in nearest(key, known)))
     listed = ", ".join(f"{key}={value!r}" for key, value in options.items())
     hint = f": did you mean {', '.join(near)}?" if near else ""
     raise InvalidOption(f"{name} has no option {listed}{hint}")

@@ -13,10 +13,11 @@ class Preparing:
     def __init__(self, runner: Runner) -> None:
         """Raises `UnpicklableError` for a runner that cannot travel, before any worker begins."""
         self._runner = runner
-        self._digest = runner.preparation if supports(runner, SupportsPreparation) else b""
-        self.title = runner.title if supports(runner, SupportsPreparation) else ""
+        light, self._digest = runner, b""
+        self.title = ""
         """What the preparation is called in messages; empty if there is none."""
-        light = runner.without_preparation() if supports(runner, SupportsPreparation) else runner
+        if supports(runner, SupportsPreparation):
+            light, self._digest, self.title = (runner.without_preparation(), runner.preparation, runner.title)
         self._light = split(light, by_value=True, path="runner")
         self._whole = None if self._digest else self._light
 
