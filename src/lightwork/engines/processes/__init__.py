@@ -4,7 +4,8 @@
 `engine`         the engine that `lightwork.protocols.Engine` asks for
 `session`        one call's hold on its workers; `slots`: what each of them was sent
 `pool`           the workers between calls; `link`: one of them; `launcher`: the template; `deaths`
-`encoding`       batches as frames; `functions` and `publishing`: what travels once, not with each task
+`encoding`       batches as frames; `functions` and `publishing`: what travels once, not with each task;
+                 `posting`: what goes to which worker, and when
 ===============  ====================================================================================
 
 All but the engine is imported on first use: the template starts first, and they are loaded while it starts.

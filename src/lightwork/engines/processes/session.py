@@ -26,7 +26,7 @@ from ..workers.channel import Frame, make_frame
 from ..workers.control import REFUSED
 from ..workers.environment import difference, look
 from ..workers.page import PREPARING
-from ..workers.wire import BEGIN, END, FUNCTION, SEGMENT, TOLD, VALUES, Placed, StreamWriter, pickle_scalars
+from ..workers.wire import BEGIN, END, TOLD, VALUES, StreamWriter, pickle_scalars
 from .bell import Bell
 from .deaths import describe_death, describe_late
 from .encoding import EncodedTasks, TaskEncoder
@@ -35,6 +35,7 @@ from .lateness import Lateness
 from .link import WorkerLink
 from .options import ProcessOptions, births
 from .pool import Pool
+from .posting import Post
 from .preparing import Preparing
 from .publishing import Publisher
 from .slots import Sent, Slot
@@ -50,9 +51,6 @@ _NO_REPORT: Final = 2.0
 
 _LEEWAY: Final = 5.0
 """Seconds that a worker waits longer than the pool thinks, so that none leaves while a task is on its way."""
-
-_SECOND_SIGHT: Final = 2e-3
-"""Seconds that tasks with large arguments wait for others with the same while the input is read."""
 
 _GULP: Final = 64
 """Receives in a row from one worker, so that large results do not pay for a poll every 200 KB."""
@@ -80,8 +78,9 @@ class ProcessSession:
         self._preparing = Preparing(request.runner)
         self._environment = look()
         self._publisher = Publisher()
-        self._shipyard = Shipyard()
-        self._encoder = TaskEncoder(self._shipyard, StreamWriter(self._publisher.place))
+        shipyard = Shipyard()
+        self._encoder = TaskEncoder(shipyard, StreamWriter(self._publisher.place))
+        self._post = Post(self._number, self._publisher, shipyard)
         self._slots = [Slot(number) for number in range(request.n_jobs)]
         self._by_fileno: dict[int, Slot] = {}
         self._events: list[Event] = []
@@ -142,7 +141,7 @@ class ProcessSession:
             if place.late or tasks.is_weighty():
                 place.put_off(tasks, sent)
             else:
-                self._post(place, link, tasks, sent)
+                self._post.put(place, link, tasks, sent)
         if is_idle:
             self._flush(place)
 
@@ -152,8 +151,7 @@ class ProcessSession:
         Tasks with large arguments stay for a moment, see `EncodedTasks.is_weighty`. `wait` lets all go.
         """
         for place in self._slots:
-            if place.late and time.monotonic() - place.late_since > _SECOND_SIGHT:
-                self._post_late(place)
+            self._post.put_late(place, ripe_only=True)
             self._flush(place)
 
     def memory(self) -> list[int]:
@@ -164,7 +162,7 @@ class ProcessSession:
     def take_back(self, slot: int) -> None:
         """Ask for tasks of the slot that have not started; the next `wait` brings one `Returned`."""
         place = self._slots[slot]
-        self._post_late(place)
+        self._post.put_late(place)
         self._events.append(place.take_back())
 
     def wait(self, timeout: float | None) -> Sequence[Event]:
@@ -177,8 +175,9 @@ class ProcessSession:
         """
         self._check_open()
         for place in self._slots:
-            self._post_late(place)
+            self._post.put_late(place)
             self._flush(place)
+        self._post.drop_orphans(self._slots)
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             self._watch_template()
@@ -246,7 +245,7 @@ class ProcessSession:
         fields = (change, place.number, self._most_bytes, patience, self._timed, self._read_only)
         body = pickle_scalars((*fields, runner.skeleton))
         buffers = [self._publisher.place(pickle.PickleBuffer(buffer)) for buffer in runner.buffers]
-        self._post_segments(place, link, buffers)
+        self._post.put_segments(place, link, buffers)
         link.outbox.put(make_frame(BEGIN, self._number, body, buffers=buffers))
         return link
 
@@ -256,43 +255,6 @@ class ProcessSession:
         sent = Sent(tasks.start, tasks.start + tasks.length, tokens=with_tokens, probe=place.rationed)
         place.sent.append(sent)
         return sent
-
-    def _post_late(self, place: Slot) -> None:
-        """Let tasks with large arguments go, whose arrays may have been published meanwhile."""
-        if not place.late or place.link is None:
-            return
-        late, place.late = place.late, []
-        for tasks, sent in late:
-            buffers = [self._publisher.place_again(item) for item in tasks.buffers]
-            self._post(place, place.link, tasks._replace(buffers=buffers), sent)
-
-    def _post(self, place: Slot, link: WorkerLink, tasks: EncodedTasks, sent: Sent) -> None:
-        for number in tasks.functions:
-            if number not in place.functions:
-                place.functions.add(number)
-                skeleton, buffers = self._shipyard.parcel(number)
-                link.outbox.put(make_frame(FUNCTION, self._number, skeleton, start=number, buffers=buffers))
-        self._post_segments(place, link, tasks.buffers)
-        if sent.tokens:
-            link.add_tokens(tasks.length)
-        link.outbox.put(
-            make_frame(
-                tasks.kind,
-                self._number,
-                tasks.body,
-                flag=int(sent.tokens),
-                start=tasks.start,
-                length=tasks.length,
-                buffers=tasks.buffers,
-            )
-        )
-
-    def _post_segments(self, place: Slot, link: WorkerLink, buffers: Sequence[Placed]) -> None:
-        """Let the worker have what was published and it has not yet."""
-        for segment, descriptor in self._publisher.unknown(buffers, place.segments, place.files):
-            flag = int(descriptor is not None)
-            frame = make_frame(SEGMENT, self._number, segment.body(), flag=flag, start=segment.number)
-            link.outbox.put(frame, descriptor=descriptor)
 
     def _flush(self, place: Slot) -> None:
         link = place.link
@@ -347,7 +309,7 @@ class ProcessSession:
         """Replace a worker that has served for long enough, once it has answered all that it has begun."""
         if not place.worn and wear.is_worn(link):
             place.worn = True
-            self._post_late(place)
+            self._post.put_late(place)
             # Unasked; the flow sends it again. One range at a time: batches of a slot may lie far apart.
             while (returned := place.take_from_worker()).start < returned.stop:
                 self._events.append(returned)

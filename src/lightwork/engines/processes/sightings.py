@@ -1,6 +1,8 @@
 """Memory that tasks refer to, known again when the next one does."""
 
 import weakref
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from ...system.optional import loaded
@@ -22,19 +24,34 @@ class Seen:
 
     __slots__ = ("__weakref__", "mark", "owner")
 
-    def __init__(self, owner: "weakref.ref[Any] | None" = None) -> None:
+    def __init__(self, owner: "_Owner | None" = None) -> None:
         self.owner = owner
         """Tells whether it is still the same; ``None`` where somebody else sees to that."""
         self.mark: Any = None
+
+
+class _Owner(weakref.ref[Any]):
+    """What owns a place in memory, for as long as it lives."""
+
+    __slots__ = ("key",)
+
+    key: _Key
 
 
 class Sightings:
     """Memory is the same if it lies at the same address, has the same size, and the array or storage that
     owns it has lived on in between. Owners are held weakly, so nothing is kept for the sake of being
     recognised, but for 256 MiB of arrow buffers.
+
+    Parameters
+    ----------
+    forgotten
+        Gets the mark of each place that will not be known again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forgotten: Callable[[Any], None] | None = None) -> None:
+        self._forgotten = forgotten
+        self._ended: deque[_Owner] = deque()  # filled at any point of any thread
         self._seen: dict[_Key, Seen] = {}
         self._held: dict[_Key, Any] = {}  # Any: arrow buffers
         self._held_nbytes = 0
@@ -47,12 +64,15 @@ class Sightings:
         found = self._identity(view)
         if found is None:
             return None, True
+        self.sweep()
         owner, key = found
         seen = self._seen.get(key)
         if seen is not None and seen.owner is not None and seen.owner() is owner:
             return seen, False
-        self._forget_dead()
-        seen = self._seen[key] = Seen(weakref.ref(owner))
+        self._forget(key)
+        lives = _Owner(owner, self._ended.append)
+        lives.key = key
+        seen = self._seen[key] = Seen(lives)
         return seen, True
 
     def recall(self, view: memoryview) -> Seen | None:
@@ -65,8 +85,16 @@ class Sightings:
         is_same = seen is not None and seen.owner is not None and seen.owner() is owner
         return seen if is_same else None
 
+    def sweep(self) -> None:
+        """Forget memory that is gone: no later task can refer to it."""
+        while self._ended:
+            owner = self._ended.popleft()
+            seen = self._seen.get(owner.key)
+            if seen is not None and seen.owner is owner:
+                self._forget(owner.key)
+
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all, and tell nobody."""
         self._seen, self._held, self._held_nbytes = {}, {}, 0
 
     def _identity(self, view: memoryview) -> tuple[Any, _Key] | None:  # Any: see `exporter`
@@ -92,14 +120,13 @@ class Sightings:
         while self._held_nbytes > _HELD and len(self._held) > 1:
             oldest = next(iter(self._held))
             self._held_nbytes -= self._held.pop(oldest).size
-            self._seen.pop(oldest, None)
+            self._forget(oldest)
         return buffer
 
-    def _forget_dead(self) -> None:
-        """Let go of what lies in memory that is gone: no later task can refer to it."""
-        dead = [key for key, seen in self._seen.items() if seen.owner is None or seen.owner() is None]
-        for key in dead:
-            del self._seen[key]
+    def _forget(self, key: _Key) -> None:
+        seen = self._seen.pop(key, None)
+        if seen is not None and seen.mark is not None and self._forgotten is not None:
+            self._forgotten(seen.mark)
 
 
 def published_map(view: memoryview) -> PublishedMap | None:

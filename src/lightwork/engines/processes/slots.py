@@ -7,6 +7,7 @@ from ...protocols import Batch, Returned
 from .encoding import EncodedTasks
 from .lateness import Overdue
 from .link import WorkerLink
+from .publishing import Known
 
 __all__ = ["Sent", "Slot"]
 
@@ -15,16 +16,17 @@ class Sent:
     """Tasks ``start .. stop - 1`` that a worker has and has not answered, in a frame of its own.
 
     ``tokens``: the worker takes a token before each. ``probe``: an answer tells that the worker has passed
-    all that was taken back from it.
+    all that was taken back from it. ``segments``: the published buffers that they need.
     """
 
-    __slots__ = ("probe", "start", "stop", "tokens")
+    __slots__ = ("probe", "segments", "start", "stop", "tokens")
 
     def __init__(self, start: int, stop: int, *, tokens: bool, probe: bool) -> None:
         self.start = start
         self.stop = stop
         self.tokens = tokens
         self.probe = probe
+        self.segments: frozenset[int] = frozenset()
 
 
 class Slot:
@@ -36,16 +38,15 @@ class Slot:
     """
 
     __slots__ = (
-        "files",
         "functions",
         "kept",
+        "known",
         "late",
         "late_since",
         "link",
         "number",
         "overdue",
         "rationed",
-        "segments",
         "sent",
         "silent_since",
         "waits",
@@ -64,8 +65,7 @@ class Slot:
         self.late: list[tuple[EncodedTasks, Sent]] = []
         self.late_since = 0.0
         self.functions: set[int] = set()
-        self.segments: set[int] = set()
-        self.files: set[int] = set()
+        self.known = Known()
         self.silent_since: float | None = None
         self.overdue: Overdue | None = None
         self.waits = False

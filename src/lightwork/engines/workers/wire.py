@@ -8,7 +8,8 @@
     SEGMENT   where a published buffer is                  ERROR    one task failed
     COLUMNS   tasks of one function, plain arguments      ENDED    the session is over; modules loaded so far
     STREAM    any other tasks, one pickle each
-    END       the session is over                          TOLD     what the runner said of a task
+    DROP      a segment that no task will need             TOLD     what the runner said of a task
+    END       the session is over
 
 Every task is a value of its own, whatever the batch: a list that is an argument of two tasks is two lists
 in the worker. One pickle for a whole batch would share it, so its memo is cleared after each task. Only
@@ -30,6 +31,7 @@ from .channel import Piece
 __all__ = [
     "BEGIN",
     "COLUMNS",
+    "DROP",
     "END",
     "ENDED",
     "ERROR",
@@ -65,6 +67,7 @@ PARCELS: Final = 8
 ERROR: Final = 9
 ENDED: Final = 10
 TOLD: Final = 11
+DROP: Final = 12
 
 UNSHIPPED: Final = 0xFFFFFFFF
 """Stands for the number of a function that travels with its task."""

@@ -38,7 +38,7 @@ from .mapped import MappedSegments
 from .outgoing import Outgoing
 from .page import FINISHED, NOBODY, PID, PREPARING, RUNNING, STACK, STARTED, WORN, ControlPage
 from .sources import SourceWatch
-from .wire import BEGIN, COLUMNS, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
+from .wire import BEGIN, COLUMNS, DROP, END, ENDED, FUNCTION, SCALARS, SEGMENT, STREAM
 
 __all__ = ["work"]
 
@@ -118,6 +118,7 @@ class _Worker:
             BEGIN: self._begin,
             FUNCTION: self._function,
             SEGMENT: self._segment,
+            DROP: self._drop,
             COLUMNS: self._tasks,
             STREAM: self._tasks,
             END: self._end,
@@ -175,6 +176,9 @@ class _Worker:
     def _segment(self, frame: Frame) -> None:
         descriptor = self._inbox.descriptors.popleft() if frame.flag else None
         self._segments.add(frame.start, frame.body, descriptor)
+
+    def _drop(self, frame: Frame) -> None:
+        self._segments.drop(frame.start)
 
     def _end(self, frame: Frame) -> None:
         if self._runner is not None and self._run_task is not None:

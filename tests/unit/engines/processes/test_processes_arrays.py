@@ -1,5 +1,6 @@
 """Arrays behave the same in a worker as in the caller: writable, private, the same for every task."""
 
+import contextlib
 import errno
 import gc
 import mmap
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightwork.engines.processes import ProcessEngine
-from lightwork.engines.processes.publishing import SHARED_FROM, Publisher
+from lightwork.engines.processes import ProcessEngine, publishing
+from lightwork.engines.processes.publishing import SHARED_FROM, Known, Publisher
 from lightwork.engines.workers.calls import calls
 from lightwork.engines.workers.channel import Frame
 from lightwork.engines.workers.wire import STREAM, StreamWriter
@@ -194,11 +195,11 @@ def test_all_buffers_beyond_the_first_share_a_file() -> None:
     for _ in range(2):
         placed = [publisher.place(PickleBuffer(array.data)) for array in arrays]
     assert placed == list(range(200))
-    segments = list(publisher.unknown(placed, set(), set()))
-    assert len({segment.descriptor for segment, _ in segments}) == 64
+    segments = list(publisher.unknown(placed, Known()))
+    assert len({segment.file.number for segment, _ in segments}) == 64
     assert sum(descriptor is not None for _, descriptor in segments) == 64
     for array, (segment, _) in zip(arrays, segments, strict=True):
-        with mmap.mmap(segment.descriptor, segment.nbytes, offset=segment.offset) as mapping:
+        with mmap.mmap(segment.file.descriptor, segment.nbytes, offset=segment.offset) as mapping:
             assert mapping[:] == array.tobytes()
     before = descriptors()
     publisher.close()
@@ -239,3 +240,51 @@ def test_segments_have_no_name(engine: ProcessEngine) -> None:
     collect(session, 4)
     assert {name for name in os.listdir("/dev/shm") if "lightwork" in name} <= before
     session.close(abort=False)
+
+
+def published_bytes() -> int:
+    """The memory published by a parent that this process has open; a mapping has one more descriptor."""
+    folder, sizes = "/proc/self/fd", dict[int, int]()
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of the listing itself
+            if os.readlink(f"{folder}/{name}").startswith("/memfd:lightwork "):
+                status = os.stat(f"{folder}/{name}")
+                sizes[status.st_ino] = status.st_size
+    return sum(sizes.values())
+
+
+def first_and_published(array: Any) -> tuple[float, int]:
+    return float(array[0]), published_bytes()
+
+
+@pytest.mark.parametrize("constant", [0, 80])
+def test_what_no_task_needs_any_more_is_given_back(
+    engine: ProcessEngine, constant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream of arrays, each for several tasks, takes no more memory than those that are under way.
+
+    So also behind more arrays that stay than there are files.
+    """
+    monkeypatch.setattr(publishing, "_LARGE_FILE", 4 << 20)
+    kept = [np.full(SHARED_FROM // 8, float(k)) for k in range(constant)]
+    session = open_session(engine)
+    before, index = published_bytes(), 0
+    for _ in range(2):
+        session.send(0, Batch(index, [task(add_up, kept)]))
+        index += 1
+        collect(session, 1)
+    base, most = published_bytes() - before, 0
+    for k in range(60):
+        array = np.full(100_000, float(k))
+        session.send(0, Batch(index, [task(first_and_published, array)] * 3))
+        del array
+        found = collect(session, 3).values
+        assert [value for value, _ in found.values()] == [float(k)] * 3
+        index += 3
+        most = max(most, published_bytes() - before, *(there for _, there in found.values()))
+    session.send(0, Batch(index, [task(add_up, kept)]))
+    assert collect(session, 1).values[index][0] == sum(range(constant))
+    session.close(abort=False)
+    assert base == constant * SHARED_FROM
+    assert most <= base + 2 * (4 << 20) + 2 * 800_000  # a full file and the next one
+    assert published_bytes() == before
