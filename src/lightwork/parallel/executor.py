@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, SupportsInt, TypeVar
 
+from ..arrays.snapshots import Snapshots
 from ..engines.registry import engine
 from ..errors import EngineError, UnpicklableError
 from ..protocols import Call, Engine, SupportsSubmit, SupportsWarmUp, supports
@@ -117,6 +118,7 @@ class Executor(concurrent.futures.Executor):
         self._context = copy_context()
         self._lock = threading.RLock()
         self._crew: Crew | None = None
+        self._snapshots = Snapshots()
         self._is_shut = False
 
     @property
@@ -227,7 +229,7 @@ class Executor(concurrent.futures.Executor):
         crew = self._hired()
         if not self._engine.shares_memory:
             try:
-                call = seal(call)
+                call = seal(call, self._snapshots)
             except UnpicklableError as error:
                 failed: Answer[Any] = Answer()
                 failed.set_exception(error)

@@ -2,12 +2,13 @@
 
 Workers of executors import this module. In a call of `Parallel` arguments are known again, so that what
 many tasks share travels once; that holds for as long as nobody changes them, which an executor, open for
-hours, cannot ask for.
+hours, cannot ask for. It compares them with what calls under way have.
 """
 
 import pickle
 from typing import Any, Final
 
+from ..arrays.snapshots import Snapshots
 from ..errors import UnpicklableError
 from ..parcel.parcels import join, split
 from ..protocols import Buffer, Call, Run, Tell
@@ -19,8 +20,8 @@ _BESIDE: Final = 64 << 10
 """Bytes of a buffer that travels beside its call, and is the one thing that ``mmap_mode="r"`` is about."""
 
 
-def seal(call: Call) -> Call:
-    """The call as one of bytes, for runners that have `Unsealing`.
+def seal(call: Call, snapshots: Snapshots) -> Call:
+    """The call as one of bytes, for runners that have `Unsealing`. Large ones come from `snapshots`.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def seal(call: Call) -> Call:
         parcel = split(call, by_value=True, path="call")
     except UnpicklableError as error:
         raise _named(function, args, kwargs, error) from error
-    return _sealed, (parcel.skeleton, *map(_kept, parcel.buffers)), {}
+    return _sealed, (parcel.skeleton, *(_kept(buffer, snapshots) for buffer in parcel.buffers)), {}
 
 
 def _named(
@@ -47,12 +48,13 @@ def _named(
     return error
 
 
-def _kept(buffer: memoryview) -> pickle.PickleBuffer | bytearray:
+def _kept(buffer: memoryview, snapshots: Snapshots) -> pickle.PickleBuffer | bytearray:
     """The bytes as they are now. What `share` has published cannot change, and sessions know it again."""
     if isinstance(buffer.obj, PublishedMap):
         return pickle.PickleBuffer(buffer.obj)
-    copy = bytearray(buffer)
-    return pickle.PickleBuffer(copy) if len(copy) >= _BESIDE else copy
+    if buffer.nbytes < _BESIDE:
+        return bytearray(buffer)
+    return pickle.PickleBuffer(snapshots.take(buffer))
 
 
 def _sealed(skeleton: bytes, *buffers: Buffer) -> Call:

@@ -82,12 +82,17 @@ def _tabled(file: PickleFile, reducers: Packed | Inline) -> Any:  # Any: as in `
     return _value_pickler(file, lambda others: Table(reducers, others), reducers.buffer_callback)
 
 
-def make_value_pickler(file: PickleFile, own: Mapping[type, Any]) -> Any:
+def make_value_pickler(
+    file: PickleFile,
+    own: Mapping[type, Any],
+    is_inside: Callable[[pickle.PickleBuffer], bool] | None = None,
+) -> Any:
     """A pickler by value for messages that others read: arrays are pickled as numpy does it.
 
-    `own` are reducers by exact type, which come first. Any: reducers, and the pickler as in `make_packer`.
+    `own` are reducers by exact type, which come first; `is_inside` tells whether a buffer stays in the
+    pickle. Any: reducers, and the pickler as in `make_packer`.
     """
-    return _value_pickler(file, lambda others: ChainMap(dict(own), dict(others)), None)
+    return _value_pickler(file, lambda others: ChainMap(dict(own), dict(others)), is_inside)
 
 
 def _value_pickler(file: PickleFile, table: Callable[[Any], Any], buffer_callback: Any) -> Any:

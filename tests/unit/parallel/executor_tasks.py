@@ -1,5 +1,6 @@
 """Calls for executors. Workers import this file, so it imports little."""
 
+import mmap
 import os
 import signal
 from typing import Any
@@ -33,6 +34,24 @@ def let_through(gate: str) -> None:
     """Wait for a call to be at the gate, and let it go on."""
     with open(gate, "w"):
         pass
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array lies in memory that was published."""
+    view = memoryview(array).obj
+    while not isinstance(view, mmap.mmap):
+        base = view.obj if isinstance(view, memoryview) else getattr(view, "base", None)
+        if base is None:
+            return False
+        view = base
+    return True
+
+
+def fill(array: Any, value: float) -> float:
+    """What an array begins with, before it is filled with a value."""
+    found = float(array[0])
+    array[:] = value
+    return found
 
 
 def die(*args: Any) -> None:

@@ -225,6 +225,23 @@ def test_a_call_is_what_it_was_when_it_was_submitted(gate: str) -> None:
         assert (one.result(30), two.result(30), blocked.result(30)) == (2, 3, None)
 
 
+def test_what_calls_under_way_share_is_sent_once(gate: str) -> None:
+    """If it does not change meanwhile. Each of them has it for itself all the same."""
+    array = numpy.zeros(200_000)
+    with Executor(1) as executor:
+        first = executor.submit(through, gate)
+        shared = [executor.submit(tasks.is_mapped, array) for _ in range(3)]
+        array[0] = 1
+        changed = [executor.submit(tasks.fill, array, number) for number in range(3)]
+        array[0] = 2
+        last = executor.submit(tasks.is_mapped, array)
+        let_through(gate)
+        first.result()
+        assert [future.result() for future in shared] == [False, True, True]
+        assert [future.result() for future in changed] == [1.0, 1.0, 1.0]
+        assert not last.result()
+
+
 def test_threads_get_the_objects_themselves() -> None:
     """Nothing is copied."""
     given = object()

@@ -1,7 +1,9 @@
 """Large arrays as files that workers map: joblib's way to send them.
 
 An array is written once per call, into a folder of its own for each `Parallel`; what refers to the same array
-later gets the same file. Arrays that are mapped from a file already are mapped again from there.
+later gets the same file. Arrays that are mapped from a file already are mapped again from there. Those that
+are too small for a file may have changed when the next task refers to them; it gets what they hold then, and
+the bytes travel once as long as they are the same.
 """
 
 import os
@@ -14,6 +16,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
+from ...arrays.snapshots import Snapshots
+from ...protocols import Buffer
 from ...system.optional import loaded
 from .backports import make_memmap
 from .disk import memstr_to_bytes
@@ -21,6 +25,9 @@ from .disk import memstr_to_bytes
 __all__ = ["ArrayFiles", "ArrayMemmapForwardReducer", "has_shareable_memory"]
 
 _FOLDER: Final = "joblib_memmapping_folder"
+_SHARED_FROM: Final = 64 << 10
+"""Bytes from which it pays to keep an array beside its task."""
+
 SYSTEM_SHARED_MEM_FS: Final = "/dev/shm"
 SYSTEM_SHARED_MEM_FS_MIN_SIZE = int(2e9)
 """Bytes that must be free there: it is memory, and swapping helps nobody."""
@@ -110,6 +117,8 @@ class ArrayMemmapForwardReducer:
         Gives the folder for them, which need not be there.
     mmap_mode
         How workers map them.
+    snapshots
+        What keeps smaller ones beside the pickle. ``None``: they are in it.
     """
 
     def __init__(
@@ -120,11 +129,13 @@ class ArrayMemmapForwardReducer:
         unlink_on_gc_collect: bool = False,
         verbose: int = 0,
         prewarm: bool = True,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._max_nbytes = None if mmap_mode is None else max_nbytes
         self._temp_folder_resolver = temp_folder_resolver
         mode = mmap_mode or "r"
         self._mode = "r+" if mode == "w+" else mode
+        self._snapshots = snapshots
         self._lock = threading.Lock()
         self._known = _WeakArrayKeyMap()
 
@@ -135,7 +146,7 @@ class ArrayMemmapForwardReducer:
             return _reduce_mapped(a, backing)
         limit = self._max_nbytes
         if limit is None or a.nbytes <= limit or a.dtype.hasobject:
-            return pickle.loads, (pickle.dumps(loaded("numpy").asarray(a), pickle.HIGHEST_PROTOCOL),)
+            return self._reduce_small(a)
         with self._lock:
             try:
                 path: str = self._known.get(a)
@@ -144,6 +155,14 @@ class ArrayMemmapForwardReducer:
                 self._known.set(a, path)
         fields = (path, a.dtype, self._mode, 0, _order(a), a.shape, None, None)
         return _strided_from_memmap, fields
+
+    def _reduce_small(self, a: Any) -> tuple[Any, ...]:
+        in_one_piece = a.flags.c_contiguous or a.flags.f_contiguous
+        if self._snapshots is None or a.nbytes < _SHARED_FROM or not in_one_piece or a.dtype.hasobject:
+            return pickle.loads, (pickle.dumps(loaded("numpy").asarray(a), pickle.HIGHEST_PROTOCOL),)
+        order = _order(a)
+        copy = self._snapshots.take(a.ravel(order).view("u1").data)
+        return _array_on, (pickle.PickleBuffer(copy), a.dtype, a.shape, order)
 
     def forget(self) -> None:
         """What arrays held until now does not count: they may have changed."""
@@ -165,7 +184,7 @@ class ArrayFiles:
 
     Parameters
     ----------
-    max_nbytes, mmap_mode
+    max_nbytes, mmap_mode, snapshots
         See `ArrayMemmapForwardReducer`. Sizes may be texts, such as ``"1M"``.
     temp_folder
         Where; by default ``JOBLIB_TEMP_FOLDER``, memory if there is enough, or the system's folder.
@@ -176,11 +195,15 @@ class ArrayFiles:
         max_nbytes: float | str | None = "1M",
         temp_folder: str | None = None,
         mmap_mode: str | None = "r",
+        *,
+        snapshots: Snapshots | None = None,
     ) -> None:
         name = f"{_FOLDER}_{os.getpid()}_{uuid.uuid4().hex}_{uuid.uuid4().hex}"
         self._name, self._temp_folder = name, temp_folder
         self._path = ""
-        self._reduce = ArrayMemmapForwardReducer(threshold(max_nbytes), self.folder, mmap_mode)
+        self._reduce = ArrayMemmapForwardReducer(
+            threshold(max_nbytes), self.folder, mmap_mode, snapshots=snapshots
+        )
         self._finalizer: Any = None
 
     def folder(self) -> str:
@@ -230,6 +253,11 @@ class Results:
 
 def _order(array: Any) -> str:
     return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+
+
+def _array_on(buffer: Buffer, dtype: Any, shape: tuple[int, ...], order: str) -> Any:
+    """In a worker: the array that a snapshot was taken of. The memory is its own."""
+    return loaded("numpy").frombuffer(buffer, dtype).reshape(shape, order=order)
 
 
 def _reduce_mapped(array: Any, backing: Any) -> tuple[Any, ...]:

@@ -1,9 +1,10 @@
-"""The executor of `LokyBackend`: worker processes that get large arrays as files."""
+"""The executor of `LokyBackend`: worker processes that get large arrays as files, and smaller ones once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from ...arrays.snapshots import Snapshots
 from ._memmapping_reducer import ArrayFiles
 from .externals.loky.process_executor import ProcessPoolExecutor
 
@@ -67,7 +68,7 @@ class MemmappingExecutor(ProcessPoolExecutor):
         """
         return cls(
             n_jobs,
-            ArrayFiles(max_nbytes, temp_folder, mmap_mode),
+            ArrayFiles(max_nbytes, temp_folder, mmap_mode, snapshots=Snapshots()),
             job_reducers=forward_reducers,
             result_reducers=backward_reducers,
             timeout=timeout,

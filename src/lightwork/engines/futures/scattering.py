@@ -16,8 +16,8 @@ import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
+from ...arrays.sightings import Seen, Sightings, published_map
 from ...protocols import Batch, Call
-from ..processes.sightings import Seen, Sightings, published_map
 from ..workers.wire import Placed
 from .blobs import Blob
 from .packets import Part, StandIn, Whole

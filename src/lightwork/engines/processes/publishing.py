@@ -28,9 +28,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from ...arrays.sightings import Seen, Sightings, published_map
 from ...system.segments import PublishedMap, create_segment, write_segment
 from ..workers.wire import EXTENT, Placed
-from .sightings import Seen, Sightings, published_map
 
 __all__ = ["SHARED_FROM", "Known", "Publisher", "Segment"]
 

@@ -176,8 +176,9 @@ class ProcessSession:
         self._check_open()
         for place in self._slots:
             self._post.put_late(place)
-            self._flush(place)
         self._post.drop_orphans(self._slots)
+        for place in self._slots:
+            self._flush(place)
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             self._watch_template()

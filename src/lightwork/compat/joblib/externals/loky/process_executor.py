@@ -18,13 +18,13 @@ from .....parallel.crew import Answer, Crew
 from .....parallel.initializing import RemoteInitializer
 from .....parallel.task import Layer, TaskRunner
 from .....parcel.parcels import split
-from .....protocols import Run, SessionRequest, Tell
+from .....protocols import Buffer, Run, SessionRequest, Tell
 from .....system.cpu import share_of
 from .....system.optional import installed
 from ..._memmapping_reducer import Results
 from ..._utils import _ExceptionWithTraceback
 from .backend.context import cpu_count
-from .backend.reduction import dumps
+from .backend.reduction import Beside, dumps
 
 __all__ = [
     "BrokenProcessPool",
@@ -96,10 +96,10 @@ class _Deeper:
         """The process stays what it is."""
 
 
-def run_pickled(data: bytes) -> Any:  # Any: what users' functions return
-    """In a worker: the result of a pickled call."""
+def run_pickled(data: bytes, *buffers: Buffer) -> Any:  # Any: what users' functions return
+    """In a worker: the result of a pickled call, given what was beside the pickle."""
     try:
-        function, args, kwargs = pickle.loads(data)
+        function, args, kwargs = pickle.loads(data, buffers=buffers)
     except Exception as error:
         raise BrokenProcessPool(
             "A task has failed to un-serialize. Please ensure that the arguments of the function are all "
@@ -208,14 +208,15 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             `shutdown` was called.
         """
         crew = self._open()
+        beside = Beside()
         try:
-            data = dumps((fn, args, kwargs), self.reducers())
+            data = dumps((fn, args, kwargs), self.reducers(), beside)
         except Exception as error:  # noqa: BLE001 - pickling runs users' code; it is the result of this call
             failed: Answer[Any] = Answer()
             problem = pickle.PicklingError("Could not pickle the task to send to the workers.")
             failed.set_exception(_caused(problem, error))
             return failed
-        return crew.submit((run_pickled, (data,), {}))
+        return crew.submit((run_pickled, (data, *beside.buffers), {}))
 
     def map(
         self,

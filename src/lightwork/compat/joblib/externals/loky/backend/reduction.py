@@ -11,10 +11,11 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
+from ......arrays.sightings import Snapshot, exporter
 from ......parcel.pickling import PROTOCOL, make_value_pickler, needs_value_pickling
 from ......system.optional import imported
 
-__all__ = ["dumps", "get_loky_pickler_name", "set_loky_pickler"]
+__all__ = ["Beside", "dumps", "get_loky_pickler_name", "set_loky_pickler"]
 
 _DEFAULT = "cloudpickle"
 
@@ -54,15 +55,41 @@ def get_loky_pickler_name() -> str:
     return _CHOICE.name
 
 
-def dumps(obj: object, reducers: Mapping[type, Any]) -> bytes:  # Any: as `copyreg.pickle` takes them
-    """The pickle of an object. `reducers` are by exact type; an error is that of the pickler."""
+class Beside:
+    """The snapshots of memory that belong to a pickle and are not in it.
+
+    All else that has buffers pickles their bytes: what is beside may travel later, and must not change.
+    """
+
+    def __init__(self) -> None:
+        self.buffers: list[pickle.PickleBuffer] = []
+
+    def is_inside(self, buffer: pickle.PickleBuffer) -> bool:
+        """For `pickle.Pickler`: whether the bytes of a buffer go into the pickle."""
+        if not isinstance(exporter(buffer.raw()), Snapshot):
+            return True
+        self.buffers.append(buffer)
+        return False
+
+
+def dumps(
+    obj: object,
+    reducers: Mapping[type, Any],  # Any: as `copyreg.pickle` takes them
+    beside: Beside | None = None,
+) -> bytes:
+    """The pickle of an object, all of it or all but what is `beside`. An error is that of the pickler.
+
+    `reducers` are by exact type.
+    """
     file = io.BytesIO()
     if _CHOICE.module is not None:
-        _tabled(_CHOICE.module.Pickler, file, reducers).dump(obj)
+        # It need not know of buffers.
+        _tabled(_CHOICE.module.Pickler(file, PROTOCOL), reducers).dump(obj)
         return file.getvalue()
     by_value = _CHOICE.name == _DEFAULT
+    is_inside = None if beside is None else beside.is_inside
     try:
-        _tabled(pickle.Pickler, file, reducers).dump(obj)
+        _tabled(pickle.Pickler(file, PROTOCOL, buffer_callback=is_inside), reducers).dump(obj)
     except Exception:
         if not by_value:
             raise
@@ -71,12 +98,13 @@ def dumps(obj: object, reducers: Mapping[type, Any]) -> bytes:  # Any: as `copyr
         if not (by_value and needs_value_pickling(data)):
             return data
     file = io.BytesIO()
-    make_value_pickler(file, reducers).dump(obj)
+    if beside is not None:
+        beside.buffers.clear()
+    make_value_pickler(file, reducers, is_inside).dump(obj)
     return file.getvalue()
 
 
-def _tabled(kind: Any, file: io.BytesIO, reducers: Mapping[type, Any]) -> Any:  # Any: picklers of others
-    pickler = kind(file, PROTOCOL)
+def _tabled(pickler: Any, reducers: Mapping[type, Any]) -> Any:  # Any: picklers of others
     if reducers:
         pickler.dispatch_table = ChainMap(dict(reducers), copyreg.dispatch_table)
     return pickler

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from ...system.optional import loaded
-from ...system.segments import PublishedMap
+from ..system.optional import loaded
+from ..system.segments import PublishedMap
 
-__all__ = ["Seen", "Sightings", "exporter", "published_map"]
+__all__ = ["Seen", "Sightings", "Snapshot", "exporter", "published_map"]
 
 _HELD: Final = 256 << 20  # bytes of arrow buffers that are kept in order to be known again
 
@@ -36,6 +36,16 @@ class _Owner(weakref.ref[Any]):
     __slots__ = ("key",)
 
     key: _Key
+
+
+class Snapshot(bytearray):
+    """Bytes that nobody changes, so that they are known again by themselves."""
+
+    __slots__ = ("__weakref__",)
+
+    def holds(self, view: object) -> bool:
+        """Whether these are the bytes of a view of bytes."""
+        return self == view
 
 
 class Sightings:
@@ -100,6 +110,8 @@ class Sightings:
     def _identity(self, view: memoryview) -> tuple[Any, _Key] | None:  # Any: see `exporter`
         """What owns the memory of a view, and where and how large it is; ``None`` if nobody can tell."""
         source: Any = exporter(view)
+        if isinstance(source, Snapshot):
+            return source, (id(source), view.nbytes)
         numpy, arrow = loaded("numpy"), loaded("pyarrow")
         if numpy is not None and isinstance(source, numpy.ndarray):
             return _owner(source), (source.__array_interface__["data"][0], view.nbytes)
