@@ -21,23 +21,41 @@ SHELLS = ("bash", "zsh", "fish")
 
 _BASH = """\
 _lightwork() {{
-    local words="" files="" word path=""
+    local offered="" files="" word place=""
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-        case "$path $word" in
+        case "$place $word" in
 {steps}
         esac
     done
-    case "$path" in
+    case "$place" in
 {words}
     esac
     local current="${{COMP_WORDS[COMP_CWORD]}}"
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
+    COMPREPLY=($(compgen -W "$offered" -- "$current"))
     if [[ "$files" && "$current" != -* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi
 }}
 complete -o filenames -F _lightwork lightwork
 """
 
-_ZSH = "autoload -U +X bashcompinit && bashcompinit\n"
+# `path` and `words` are zsh's own. Its bridge to bash (`bashcompinit`) cannot read such a function.
+_ZSH = """\
+#compdef lightwork
+_lightwork() {{
+    local offered="" files="" word place=""
+    for word in "${{(@)words[2,CURRENT-1]}}"; do
+        case "$place $word" in
+{steps}
+        esac
+    done
+    case "$place" in
+{words}
+    esac
+    if [[ "$files" && "$PREFIX" != -* ]]; then _files; fi
+    compadd -- ${{=offered}}
+}}
+if ! whence compdef > /dev/null; then autoload -U compinit && compinit; fi
+compdef _lightwork lightwork
+"""
 
 
 def completion(commands: Sequence[Command | Group]) -> Command:
@@ -54,7 +72,7 @@ def completion(commands: Sequence[Command | Group]) -> Command:
         elif given.shell == "fish":
             terminal.write("\n".join(_fish(found)))
         else:
-            terminal.write((_ZSH if given.shell == "zsh" else "") + _bash(found))
+            terminal.write(_function(found, _ZSH if given.shell == "zsh" else _BASH))
         return OK
 
     itself = Command("completion", "write a completion script for a shell", DETAILS, add_arguments, run)
@@ -92,17 +110,23 @@ def _options(command: Command) -> Iterator[str]:
             yield from action.choices
 
 
-def _bash(found: Words) -> str:
-    steps = [f'            "{path}") path="{path}" ;;' for path, _ in found if path]
-    groups = {path.rpartition(" ")[0] for path, _ in found if path}
+def _function(found: Words, template: str) -> str:
+    steps = [f'            "{path}") place="{path}" ;;' for path, _ in found if path]
+    groups = _groups(found)
     words = [
-        f'        "{path}") words="{" ".join(words)}"{"" if path in groups else " files=1"} ;;'
+        f'        "{path}") offered="{" ".join(words)}"{"" if path in groups else " files=1"} ;;'
         for path, words in found
     ]
-    return _BASH.format(steps="\n".join(steps), words="\n".join(words))
+    return template.format(steps="\n".join(steps), words="\n".join(words))
+
+
+def _groups(found: Words) -> set[str]:
+    """The paths that other commands follow, and no file."""
+    return {path.rpartition(" ")[0] for path, _ in found if path}
 
 
 def _fish(found: Words) -> Iterator[str]:
+    groups = _groups(found)
     for path, words in found:
         names = path.split()
         conditions = [f"__fish_seen_subcommand_from {name}" for name in names] or ["__fish_use_subcommand"]
@@ -111,7 +135,8 @@ def _fish(found: Words) -> Iterator[str]:
             conditions.append(f"not __fish_seen_subcommand_from {' '.join(below)}")
         when = "; and ".join(conditions)
         if below:
-            yield f"complete -c lightwork -n '{when}' -a '{' '.join(below)}'"
+            no_files = "-f " if path in groups else ""
+            yield f"complete -c lightwork -n '{when}' {no_files}-a '{' '.join(below)}'"
         for option in words:
             if option.startswith("--"):
                 yield f"complete -c lightwork -n '{when}' -l {option[2:]}"

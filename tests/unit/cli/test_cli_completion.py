@@ -1,6 +1,10 @@
-"""``lightwork completion``: the script of bash in a real bash, those of other shells by their words."""
+"""``lightwork completion``: the scripts in the shells that they are for."""
 
 import json
+import os
+import pty
+import re
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,10 +49,79 @@ def test_bash_completes_commands_options_and_paths(tmp_path: Path) -> None:
     assert completed(tmp_path, "completion", "z") == {"zsh"}
 
 
-def test_other_shells_have_scripts_too() -> None:
-    """zsh through its bridge to bash; fish line by line; JSON for everybody else."""
-    assert b"bashcompinit" in run("completion", "zsh").stdout
-    assert b"-n '__fish_seen_subcommand_from doctor' -l quick" in run("completion", "fish").stdout
+def shell(name: str) -> str:
+    """Where a shell is, or a skip."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("lightwork c", {"cache", "convert", "compat", "completion"}),
+        ("lightwork cache s", {"show", "stats"}),
+        ("lightwork cache ls --so", {"--sort"}),
+        ("lightwork file info da", {"data.lw"}),
+        ("lightwork completion z", {"zsh"}),
+    ],
+)
+def test_fish_completes_commands_options_and_paths(tmp_path: Path, typed: str, offered: set[str]) -> None:
+    fish = shell("fish")
+    (tmp_path / "script.fish").write_bytes(run("completion", "fish").stdout)
+    (tmp_path / "data.lw").write_text("")
+    command = [fish, "--no-config", "-c", "source script.fish; complete -C $argv[1]", typed]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
+    assert done.stderr == ""
+    assert set(done.stdout.split()) == offered
+
+
+def typed_into(command: list[str], folder: Path, keys: str, expected: str) -> str:
+    """What a program on a terminal shows after these keys, until a pattern is found in it."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.environ |= {"ZDOTDIR": str(folder), "TERM": "dumb"}
+        os.execv(command[0], command)
+    shown = ""
+    try:
+        while "READY" not in shown:
+            shown += os.read(terminal, 4096).decode(errors="replace")
+        os.write(terminal, keys.encode())
+        shown = ""
+        while not re.search(expected, shown) and select.select([terminal], [], [], 20)[0]:
+            shown += os.read(terminal, 4096).decode(errors="replace").replace("\a", "")
+    finally:
+        os.close(terminal)  # which hangs it up
+        os.waitpid(child, 0)
+    return shown
+
+
+@pytest.mark.parametrize("setup", ["", "autoload -U compinit; compinit -u\n"], ids=["bare", "with compinit"])
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("lightwork cac", "lightwork cache"),
+        ("lightwork cache ls --so", "lightwork cache ls --sort"),
+        ("lightwork file info da", r"lightwork file info data\.lw"),
+        ("lightwork completion z", "lightwork completion zsh"),
+    ],
+)
+def test_zsh_completes_commands_options_and_paths(
+    tmp_path: Path, setup: str, typed: str, completed: str
+) -> None:
+    """In a real terminal, as a user types it; whether or not completion was set up before."""
+    zsh = shell("zsh")
+    (tmp_path / "script").write_bytes(run("completion", "zsh").stdout)
+    (tmp_path / "data.lw").write_text("")
+    (tmp_path / ".zshrc").write_text(f"{setup}source ./script\nPS1='READY '\n")
+    shown = typed_into([zsh, "-d", "-i"], tmp_path, f"{typed}\t", completed)
+    assert re.search(completed, shown), shown
+
+
+def test_other_shells_have_the_words() -> None:
+    """JSON for everybody else."""
     words = json.loads(run("completion", "bash", "--json").stdout)
     assert set(words["cache"]) == {
         *("ls", "show", "du", "stats", "explain", "verify", "gc", "clear", "rm", "top", "--help")
