@@ -28,8 +28,12 @@ def main() -> int:
     parser.add_argument("--oldest", action="store_true", help="the oldest dependencies that are admitted")
     parser.add_argument("tests", nargs="*", help="paths in the source tree")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lightwork-release-") as scratch:
+    place = ROOT / "build"
+    place.mkdir(exist_ok=True)
+    # Not where temporary files are: tests hide those, and look at what other accounts may do.
+    with tempfile.TemporaryDirectory(prefix="release-", dir=place) as scratch:
         folder = Path(scratch)
+        folder.chmod(0o755)
         sdist, wheel = build(ROOT, folder / "dist")
         source = unpack(sdist, folder)
         shutil.rmtree(source / "src")

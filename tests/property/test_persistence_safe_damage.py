@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork import dumps, loads
-from lightwork.errors import FileFormatError
+from lightwork.errors import FileFormatError, MissingDependency
 from lightwork.parcel.parcels import split
 from lightwork.persistence.safe.scan import scan
 from tests.property.mutations import Seed, damaged_file, instructions, mutated_container, mutated_seed
@@ -38,6 +38,8 @@ def test_changed_instructions(chance: random.Random) -> None:
         loads(data, safe=True)
     except FileFormatError as exc:
         assert "cannot read" in str(exc)  # noqa: PT017 - a value is as right
+    except MissingDependency as exc:  # which a name may have become
+        assert "pip install" in str(exc)  # noqa: PT017 - as above
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

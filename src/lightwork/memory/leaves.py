@@ -64,7 +64,8 @@ def leaves_of(arguments: Mapping[str, Any], tokens: Iterable[bytes], *, seconds:
 def _is_cheap(value: Any, most: float) -> bool:
     """Whether a value has parts that can be told, and at most so many bytes, as far as its library counts."""
     kind = type(value)
-    if most == math.inf or are_small(value, limit=most):
+    # The digest of a file is remembered.
+    if most == math.inf or are_small(value, limit=most) or _name_of(kind) == _FILE:
         return True
     if kind in (dict, list, tuple):
         inner = [*value.values()] if kind is dict else [*value]
@@ -73,6 +74,10 @@ def _is_cheap(value: Any, most: float) -> bool:
         usage = value.memory_usage()  # a number, or one for each column
         return bool(getattr(usage, "sum", lambda: usage)() <= most)
     return False
+
+
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _paths(tree: HashNode, most: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Whether hashing, pickling or reading values is quick enough to be done inside an event loop."""
 
 import sys
+from types import MemberDescriptorType
 from typing import Any
 
 from ..hashing.leaves import is_code, is_value, own_attributes
@@ -18,7 +19,8 @@ _MOST_PARTS = 500
 def are_small(*values: object, limit: float = LARGE) -> bool:
     """Whether all the values together hold at most `limit` bytes in few parts.
 
-    False as well where it cannot be told without effort: frames, models, objects written in C.
+    False as well where it cannot be told without effort: frames, models, objects written in C or with slots,
+    such as `File`, whose content is read for a key.
     """
     stack: list[Any] = list(values)
     nbytes, parts = 0.0, 0
@@ -51,5 +53,9 @@ def _opened(value: Any) -> tuple[Any, float]:
     if kind.__module__ == "numpy":
         is_plain = hasattr(value, "nbytes") and not value.dtype.hasobject
         return (_NOTHING, int(value.nbytes)) if is_plain else _BEYOND
-    held = None if is_written_in_c(kind) else own_attributes(value)
+    held = None if is_written_in_c(kind) or _has_slots(kind) else own_attributes(value)
     return _BEYOND if held is None or len(held) > _MOST_PARTS else ([*held.values()], 0)
+
+
+def _has_slots(kind: type) -> bool:
+    return any(type(held) is MemberDescriptorType for base in kind.__mro__ for held in vars(base).values())

@@ -13,14 +13,15 @@ __all__ = ["Lateness", "Overdue"]
 _AGAIN: Final = 0.001
 """Seconds between two looks."""
 
-_WRITING: Final = 0.02
-"""Seconds that a worker has for writing its stack before it is ended. It takes a millisecond, if it can."""
+_WRITING: Final = 0.5
+"""Seconds that a worker has for writing its stack before it is ended. It takes a millisecond, if it gets a
+core and does not block signals."""
 
 
 class Overdue:
     """A task that takes too long, as ``ControlPage.task`` gave it, and when the next step is taken."""
 
-    __slots__ = ("is_doomed", "task", "until")
+    __slots__ = ("doomed_at", "is_doomed", "stack", "task", "until")
 
     def __init__(self, task: tuple[int, int], until: float) -> None:
         self.task = task
@@ -28,6 +29,9 @@ class Overdue:
         self.is_doomed = False
         """The worker was told to write its stack. A signal can cut short what the task waits for in C code,
         so nothing that the worker says of this task or later ones counts any more."""
+        self.doomed_at = 0.0
+        self.stack = ""
+        """What it had written at the last look."""
 
 
 class _Place(Protocol):
@@ -80,11 +84,17 @@ class Lateness:
                 return _AGAIN
         if now < overdue.until:
             return overdue.until - now
-        if overdue.is_doomed:
+        if not overdue.is_doomed:
+            self._pool.look_at(link)
+            overdue.is_doomed, overdue.doomed_at = True, now
+        elif self._has_written(overdue, link.page.stack()) or now - overdue.doomed_at >= _WRITING:
             self._pool.end_worker(link)
             overdue.until = math.inf  # its end will be reported
             return math.inf
-        self._pool.look_at(link)
-        overdue.is_doomed = True
-        overdue.until = now + _WRITING
-        return _WRITING
+        overdue.until = now + _AGAIN
+        return _AGAIN
+
+    def _has_written(self, overdue: Overdue, stack: str) -> bool:
+        """Whether there is a stack, and it has not grown since the last look."""
+        before, overdue.stack = overdue.stack, stack
+        return bool(stack) and stack == before

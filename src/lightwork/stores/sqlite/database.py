@@ -39,6 +39,13 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNQUOTED = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
+class _Connection(sqlite3.Connection):
+    """Closed with the last reference to it, which from Python 3.13 on would be a `ResourceWarning`."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Seat:
     """One thread's connection. Used inside ``with seat:``, which keeps forks away.
 
@@ -238,6 +245,7 @@ class Database:
             timeout=MOMENT,
             isolation_level=None,
             check_same_thread=False,
+            factory=_Connection,
         )
         try:
             prepare(connection)
