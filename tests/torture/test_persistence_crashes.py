@@ -58,6 +58,28 @@ def test_a_killed_writer_leaves_a_whole_file(compress: bool, tmp_path: Path) -> 
         assert all((array == number).all() for array in small)
 
 
+@pytest.mark.slow
+def test_writers_of_one_file_are_killed_beside_each_other(tmp_path: Path) -> None:
+    """None of them takes the file of a living one for a dead one's, and nothing is left in the end."""
+    path = tmp_path / "x.lw"
+    command = [sys.executable, "-c", _WRITER, str(path), "False"]
+    chance = random.Random(11)
+    writers = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+    for _ in range(KILLS):
+        # There is no event to wait for: a random time, to hit any phase of a dump.
+        select.select([], [], [], chance.uniform(0.05, 0.3))
+        assert [writer.poll() for writer in writers] == [None] * 4, "a writer that was not killed ended"
+        with writers.pop(0) as killed:
+            killed.send_signal(signal.SIGKILL)
+        writers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+    for writer in writers:
+        with writer:
+            writer.send_signal(signal.SIGKILL)
+    dump("end", path)
+    assert load(path) == "end"
+    assert os.listdir(tmp_path) == ["x.lw"]
+
+
 def _limited_dump(path: Path, nbytes: int) -> int:
     """In a child whose files may have at most `nbytes`: dump more than that; the errno it failed with."""
     child = os.fork()

@@ -256,7 +256,7 @@ class Memory:
         return self.cache(func)(*args, **kwargs)
 
     def clear(self, warn: bool = True) -> None:
-        """Remove all results of all functions. With `warn` that is logged as a warning."""
+        """Remove all results of all functions. With `warn` the logger ``"lightwork"`` gets a warning."""
         if self._keeper is not None:
             if warn:
                 log.warning("Flushing completely the cache")

@@ -146,7 +146,13 @@ def join_with(
     # Any: the user's value, and arrays of a library that may not be installed
     if make_array is None and rename is None:
         return join(skeleton, buffers)  # a lookup in C for each name
-    return _Unpickler(skeleton, buffers, make_array, rename).load()
+    unpickler = _Unpickler(skeleton, buffers, make_array, rename)
+    try:
+        return unpickler.load()
+    finally:
+        # It holds what it has built, and some of that holds it: arrays, and the file that they map, would stay
+        # until the garbage collector comes by.
+        unpickler.memo.clear()
 
 
 class _Unpickler(pickle.Unpickler):

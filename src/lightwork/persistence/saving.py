@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from .. import parcel, persistence
+from .. import parcel, persistence, system
 from ..errors import FileWarning, InvalidOption, UnpicklableError
-from ..system.atomic import atomic_writer
 from ..system.log import warn_user
 from . import compressors
 from .compressors.registry import COMPRESSORS
@@ -137,7 +136,9 @@ def dumps(
 
 def _write_to(path: str, value: object, write: "_Write") -> None:
     try:
-        with open(path, "wb", buffering=0) if _is_special(path) else atomic_writer(path) as file:
+        with (
+            open(path, "wb", buffering=0) if _is_special(path) else system.atomic.atomic_writer(path) as file
+        ):
             write(value, file)
     except OSError as exc:
         if exc.filename is None:  # a full disk, say: the system does not know the name any more

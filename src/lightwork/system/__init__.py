@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from .optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import hints, units
+    from . import atomic, hints, units
 
-__all__ = ["hints", "units"]
+__all__ = ["atomic", "hints", "units"]
 
-__getattr__ = on_first_use(__name__, parts=("hints", "units"))
+__getattr__ = on_first_use(__name__, parts=("atomic", "hints", "units"))

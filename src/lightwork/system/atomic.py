@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from .drafts import draft
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -21,7 +23,8 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     """A binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     The temporary file lies in the folder of `path`, so the rename never crosses file systems. An existing
-    file keeps its permission bits; a symbolic link is followed, not replaced.
+    file keeps its permission bits; a symbolic link is followed, not replaced. What earlier writers of `path`
+    left that were killed is removed (see `draft`).
 
     Parameters
     ----------
@@ -38,21 +41,14 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True) -> Iterato
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, f"cannot write {os.fspath(path)!r}: it is a directory")
-    # Short and hidden: a name of its own, since that of the target may be as long as names can be.
-    temporary = os.path.join(os.path.dirname(target), f".{os.getpid()}-{os.urandom(4).hex()}.lightwork-tmp")
-    # Closed below, before the rename.
-    file = _EagerFile(temporary, "xb") if sync else open(temporary, "xb", buffering=0)  # noqa: SIM115
-    try:
-        with file:
+    with draft(target) as temporary:
+        # Closed before the rename.
+        with _EagerFile(temporary, "r+b") if sync else open(temporary, "r+b", buffering=0) as file:
             yield file
             if sync:
                 os.fsync(file.fileno())
         _copy_mode(target, temporary)
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
     if sync:
         _sync_folder(os.path.dirname(target))
 

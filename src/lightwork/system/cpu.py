@@ -13,7 +13,15 @@ import os
 from ..errors import InvalidOption
 from .computing import SHARE
 
-__all__ = ["cgroup_limit", "cpu_count", "kernel_lines", "physical_cores", "share_of", "workers_for"]
+__all__ = [
+    "cgroup_limit",
+    "cores_within",
+    "cpu_count",
+    "kernel_lines",
+    "physical_cores",
+    "share_of",
+    "workers_for",
+]
 
 _USER_LIMITS = ("LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
 _SLURM = "SLURM_CPUS_PER_TASK"  # Slurm does not always confine a job to the cores that it was promised
@@ -39,9 +47,16 @@ def cpu_count(only_physical_cores: bool = False) -> int:
     InvalidOption
         An environment variable is not a whole number.
     """
+    return cores_within(_CGROUP_ROOT, _OWN_GROUPS, only_physical_cores=only_physical_cores)
+
+
+def cores_within(
+    root: str | os.PathLike[str], groups: str | os.PathLike[str], *, only_physical_cores: bool = False
+) -> int:
+    """As `cpu_count`, with control groups that are mounted at `root` and a file that tells the own one."""
     logical = os.cpu_count() or 1
     limits = [logical, _affinity(logical), _user_limit()]
-    quota = _own_quota()
+    quota = _own_quota(root, groups)
     if quota is not None:
         limits.append(quota)
     allowed = max(1, min(limit for limit in limits if limit is not None))
@@ -68,10 +83,10 @@ def workers_for(n_jobs: int) -> int:
 
 
 @functools.cache
-def _own_quota() -> int | None:
+def _own_quota(root: str | os.PathLike[str], groups: str | os.PathLike[str]) -> int | None:
     # Read once: these files of the kernel's take up to a tenth of a millisecond, which each parallel call
     # would pay, and a group whose quota changes while its processes run is rare.
-    return cgroup_limit(_CGROUP_ROOT, "\n".join(kernel_lines(_OWN_GROUPS)))
+    return cgroup_limit(root, "\n".join(kernel_lines(groups)))
 
 
 def cgroup_limit(root: str | os.PathLike[str], groups: str = "") -> int | None:
@@ -128,7 +143,7 @@ def _words(root: str, *parts: str) -> list[str]:
     return " ".join(kernel_lines(os.path.join(root, *parts))).split()
 
 
-def kernel_lines(path: str) -> list[str]:
+def kernel_lines(path: str | os.PathLike[str]) -> list[str]:
     """The lines of a small file of the kernel's, none if it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:

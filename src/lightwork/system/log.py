@@ -6,7 +6,7 @@
 import sys
 import warnings
 
-from .optional import loaded, on_demand
+from .optional import loaded
 
 __all__ = ["debug", "info", "warn_user", "warning"]
 
@@ -14,26 +14,29 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def debug(message: str, *args: object) -> None:
-    """A record of level DEBUG. As `info`, without `logging` nobody can have asked for it."""
-    if loaded("logging") is not None:
-        _log("DEBUG", message, args)
+    """A record of level DEBUG."""
+    _log("DEBUG", message, args)
 
 
 def info(message: str, *args: object) -> None:
-    """A record of level INFO. Without `logging` nobody can have asked for that level."""
-    if loaded("logging") is not None:
-        _log("INFO", message, args)
+    """A record of level INFO."""
+    _log("INFO", message, args)
 
 
 def warning(message: str, *args: object) -> None:
-    """A record of level WARNING, which is shown by default."""
+    """A record of level WARNING. As any other it is for handlers: without one nothing is shown."""
     _log("WARNING", message, args)
 
 
 def _log(level: str, message: str, args: tuple[object, ...]) -> None:
-    logging = on_demand("logging")
-    # The record names who wrote it: two calls further up.
-    logging.getLogger("lightwork").log(getattr(logging, level), message, *args, stacklevel=3)
+    logging = loaded("logging")
+    if logging is None:  # nobody can have asked for records
+        return
+    logger = logging.getLogger("lightwork")
+    # Without a handler Python would print warnings. To add a null handler would be to configure logging.
+    if logger.hasHandlers():
+        # The record names who wrote it: two calls further up.
+        logger.log(getattr(logging, level), message, *args, stacklevel=3)
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

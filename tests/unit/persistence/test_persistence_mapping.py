@@ -1,5 +1,7 @@
 """`mmap_mode`: arrays that stay in the file."""
 
+import gc
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,39 @@ def test_a_mapping_survives_a_dump_to_the_same_path(path: Path) -> None:
     found = load(path, mmap_mode="r")
     dump("something else", path)
     assert (found["large"] == VALUE["large"]).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"safe": True}, {"renames": {"nowhere": "somewhere"}}])
+def test_a_mapping_ends_with_the_last_view_of_it(path: Path, options: dict[str, Any]) -> None:
+    """A slice keeps all of it; when that is gone too nothing of the file is held, at once."""
+
+    def is_mapped() -> bool:
+        return str(path) in Path("/proc/self/maps").read_text()
+
+    gc.collect()
+    gc.disable()
+    try:
+        value = load(path, mmap_mode="r", **options)
+        first = value["small"][:1]
+        del value
+        assert is_mapped()
+        del first
+        assert not is_mapped()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("options", [{}, {"safe": True}, {"renames": {"nowhere": "somewhere"}}])
+def test_a_loaded_array_goes_with_its_last_reference(path: Path, options: dict[str, Any]) -> None:
+    """Nothing of what has loaded it holds it until the garbage collector comes by."""
+    gc.disable()
+    try:
+        value = load(path, **options)
+        gone = weakref.ref(value["large"])
+        del value
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_compressed_files_cannot_be_mapped(tmp_path: Path) -> None:

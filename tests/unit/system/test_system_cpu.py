@@ -5,7 +5,7 @@ import pytest
 
 from lightwork.errors import InvalidOption
 from lightwork.system.computing import SHARE
-from lightwork.system.cpu import cgroup_limit, cpu_count, share_of, workers_for
+from lightwork.system.cpu import cgroup_limit, cores_within, cpu_count, share_of, workers_for
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,48 @@ def test_the_least_quota_above_the_process_counts(
 def test_no_control_group_is_no_limit(tmp_path: Path) -> None:
     """A machine without control groups is not limited by one."""
     assert cgroup_limit(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "variable", "expected"),
+    [
+        ("", {}, "", 64),
+        ("0::/\n", {}, "", 64),
+        ("0::/\n", {"cpu.max": ""}, "", 64),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, "", 64),
+        ("0::/\n", {"cpu.max": "400000 100000\n"}, "", 4),
+        ("0::/\n", {"cpu.max": "250000 100000\n"}, "", 3),
+        ("0::/\n", {"cpu.max": "10000 100000\n"}, "", 1),
+        ("0::/\n", {"cpu.max": "100000000 100000\n"}, "", 64),
+        ("0::/\n", {"cpu.max": "400000 100000\n"}, "2", 2),
+        ("0::/\n", {"cpu.max": "400000 100000\n"}, "8", 4),
+        ("0::/a/b\n", {"a/cpu.max": "800000 100000\n", "a/b/cpu.max": ""}, "", 8),
+        ("0::/a/b\n", {"a/cpu.max": "", "a/b/cpu.max": "max 100000\n"}, "", 64),
+        ("0::/a/b\n", {"a/cpu.max": "150000 100000\n", "a/b/cpu.max": "800000 100000\n"}, "", 2),
+        ("0::/a/b\n", {"a/cpu.max": "max 100000\n", "a/b/cpu.max": "75000 50000\n"}, "", 2),
+        ("0::/a/b\n", {"cpu.max": "700000 100000\n", "a/b/cpu.max": "900000 100000\n"}, "", 7),
+        ("0::/a\n", {"a/below/cpu.max": "100000 100000\n"}, "", 64),
+    ],
+)
+def test_quotas_and_all_other_limits_are_weighed_together(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    groups: str,
+    files: dict[str, str],
+    variable: str,
+    expected: int,
+) -> None:
+    """On a machine of 64 cores: groups that are empty, unlimited, of a part of a core, inside each other."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setenv("LIGHTWORK_MAX_CPU_COUNT", variable)
+    own = tmp_path / "own"
+    own.write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert cores_within(tmp_path / "root", own) == expected
 
 
 @pytest.mark.parametrize("name", ["LIGHTWORK_MAX_CPU_COUNT", "LOKY_MAX_CPU_COUNT"])

@@ -17,12 +17,13 @@ def test_records_come_from_the_logger_of_the_library(caplog: pytest.LogCaptureFi
     assert found == [("lightwork", "INFO", "3 of four", here), ("lightwork", "WARNING", "beware", here)]
 
 
-def test_only_a_warning_loads_logging() -> None:
-    """What nobody can have asked for is not worth an import; a warning is shown as by any other logger."""
+def test_without_handlers_nothing_is_shown() -> None:
+    """No record loads `logging`, and Python's handler for want of one is left out."""
     code = (
         "import sys; from lightwork.system import log\n"
-        "log.info('unseen'); assert 'logging' not in sys.modules\n"
-        "log.warning('seen')"
+        "log.info('unseen'); log.warning('unseen'); assert 'logging' not in sys.modules\n"
+        "import logging; log.warning('unseen')\n"
+        "logging.getLogger('lightwork').addHandler(logging.StreamHandler()); log.warning('seen')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr == "seen\n"

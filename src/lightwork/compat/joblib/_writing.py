@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...system.atomic import atomic_writer
+from ...system.drafts import ENDING
 from .compressor import _COMPRESSORS
 from .numpy_pickle_utils import _write_fileobject
 
@@ -70,7 +71,7 @@ def target(path: str, chosen: tuple[str, int | None] | None) -> Iterator[Any]:
         with atomic_writer(path, sync=False) as raw, _filled(raw, chosen) as file:
             yield file
     except OSError as exc:
-        if str(exc.filename).endswith(".lightwork-tmp"):
+        if str(exc.filename).endswith(ENDING):
             exc.filename = path  # the name that the user knows
         raise
 
