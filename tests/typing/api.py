@@ -7,8 +7,9 @@ each of them is a promise that a mistake is found.
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, assert_type, cast
 
 import lightwork
 from lightwork import (
@@ -89,6 +90,26 @@ class Model:
     def double(value: int) -> int:
         return 2 * value
 
+    @memory.cache
+    @staticmethod
+    def triple(value: int) -> int:
+        return 3 * value
+
+    @memory.cache(ttl=60)
+    @classmethod
+    def named(cls, name: str) -> bytes:
+        return name.encode()
+
+    @memory.cache  # type: ignore[prop-decorator]  # of mypy: it knows no decorators above a property
+    @property
+    def width(self) -> int:
+        return 3
+
+    @memory.cache(ttl=60)  # type: ignore[prop-decorator]
+    @cached_property
+    def height(self) -> int:
+        return 3
+
 
 async def awaited() -> None:
     assert_type(await fetch("x"), bytes)
@@ -108,6 +129,13 @@ assert_type(Model().predict(3), str)
 assert_type(Model().predict.call(3)[0], str)
 assert_type(Model().size, int)
 assert_type(Model.double(2), int)
+assert_type(Model.triple(2), int)
+assert_type(Model().named("x"), bytes)
+assert_type(Model().width, int)
+assert_type(Model().height, int)
+Model.triple("x")  # type: ignore[arg-type]
+# Neither checker sees that it is bound: a ``__get__`` that is right for these is wrong for methods.
+Model.named("x")  # type: ignore[call-arg, arg-type]
 Memory("cache", ttl=[1])  # type: ignore[arg-type]  # a span of time
 Memory(
     "cache", compress=("zstd", 3), max_bytes="1GB", max_items=10, max_age=timedelta(days=1), sign=b"s" * 16
@@ -156,6 +184,11 @@ def double(value: int) -> int:
 
 delayed(double)("two")  # type: ignore[arg-type]  # delayed checks arguments too
 
+
+def total(table: dict[str, int], start: int) -> int:
+    return sum(table.values(), start)
+
+
 doubled: list[int] = Parallel(n_jobs=2)(delayed(double)(i) for i in range(3))
 advice: str = Parallel(progress="rich", trace="run.json").report().advice
 Parallel().report().save("report.html")
@@ -185,6 +218,10 @@ Parallel(n_jobs=2).map(3, [1])  # type: ignore[call-overload]  # no function
 with share({"a": 1}) as shared:
     assert_type(shared.value, dict[str, int])
     assert_type(shared.nbytes, int)
+    # What the tasks get is no `Shared`: a cast says so (docs/sharing.md).
+    Parallel(2)(delayed(total)(shared, i) for i in range(3))  # type: ignore[arg-type]
+    as_table = cast("dict[str, int]", shared)
+    assert_type(Parallel(2)(delayed(total)(as_table, i) for i in range(3)), list[int])
 
 with parallel_config(backend="threads", n_jobs=2):
     assert_type(cpu_count(), int)

@@ -133,10 +133,17 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
         self: "CachedFunction[Concatenate[S, Q], R_co]", instance: S, owner: type[S] | None = None
     ) -> BoundCachedFunction[S, Q, R_co]: ...
 
+    @overload  # below ``@classmethod``, of an object: it takes the class
+    def __get__(
+        self: "CachedFunction[Concatenate[type[S], Q], R_co]", instance: S, owner: type[S] | None = None
+    ) -> BoundCachedFunction[type[S], Q, R_co]: ...
+
+    @overload  # below ``@staticmethod``
+    def __get__(self, instance: object, owner: type | None = None) -> "CachedFunction[P, R_co]": ...
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:  # Any: see the overloads
         """The cached method of an object; of the class, this."""
-        cached: Any = self
-        return self if instance is None else BoundCachedFunction(instance, cached)
+        return self if instance is None else BoundCachedFunction(instance, cast("Any", self))
 
     @overload
     def call(

@@ -28,6 +28,7 @@ __all__ = ["Memory"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+D = TypeVar("D", bound="classmethod[Any, ..., Any] | property | cached_property[Any]")
 
 _DESCRIPTORS = (classmethod, staticmethod, property, cached_property)
 
@@ -156,6 +157,25 @@ class Memory:
     @overload
     def cache(
         self,
+        func: D,
+        ignore: Iterable[str] | None = None,
+        verbose: int | None = None,
+        mmap_mode: str | bool | None = False,
+        cache_validation_callback: Callable[[Metadata], bool] | None = None,
+        *,
+        version: str | float | bytes | None = None,
+        track: str = "deep",
+        key: Callable[..., Any] | None = None,
+        on_error: str = "warn",
+        depends_on: "Iterable[Dependency]" = (),
+        check_mutation: bool = False,
+        ttl: "float | str | timedelta | None" = None,
+        stale: "float | str | timedelta | None" = None,
+    ) -> D: ...
+
+    @overload
+    def cache(
+        self,
         func: Callable[P, R],
         ignore: Iterable[str] | None = None,
         verbose: int | None = None,
@@ -193,7 +213,7 @@ class Memory:
 
     def cache(
         self,
-        func: Callable[..., Any] | None = None,
+        func: Any = None,
         ignore: Iterable[str] | None = None,
         verbose: int | None = None,
         mmap_mode: str | bool | None = False,
@@ -435,7 +455,13 @@ class _Decorator:
         self._memory = memory
         self._options = options
 
-    def __call__(self, func: Callable[P, R]) -> CachedFunction[P, R]:
+    @overload
+    def __call__(self, func: D) -> D: ...
+
+    @overload
+    def __call__(self, func: Callable[P, R]) -> CachedFunction[P, R]: ...
+
+    def __call__(self, func: Any) -> Any:  # Any: see the overloads
         return self._memory.wrap(func, self._options)
 
 

@@ -150,8 +150,8 @@ def join_with(
     try:
         return unpickler.load()
     finally:
-        # It holds what it has built, and some of that holds it: arrays, and the file that they map, would stay
-        # until the garbage collector comes by.
+        # It holds what it has built, and some of that holds it: arrays, and the file that they map, would
+        # stay until the garbage collector comes by.
         unpickler.memo.clear()
 
 

@@ -56,7 +56,7 @@ def cores_within(
     """As `cpu_count`, with control groups that are mounted at `root` and a file that tells the own one."""
     logical = os.cpu_count() or 1
     limits = [logical, _affinity(logical), _user_limit()]
-    quota = _own_quota(root, groups)
+    quota = _own_quota(os.fspath(root), os.fspath(groups))
     if quota is not None:
         limits.append(quota)
     allowed = max(1, min(limit for limit in limits if limit is not None))
@@ -83,7 +83,7 @@ def workers_for(n_jobs: int) -> int:
 
 
 @functools.cache
-def _own_quota(root: str | os.PathLike[str], groups: str | os.PathLike[str]) -> int | None:
+def _own_quota(root: str, groups: str) -> int | None:
     # Read once: these files of the kernel's take up to a tenth of a millisecond, which each parallel call
     # would pay, and a group whose quota changes while its processes run is rare.
     return cgroup_limit(root, "\n".join(kernel_lines(groups)))
@@ -143,7 +143,7 @@ def _words(root: str, *parts: str) -> list[str]:
     return " ".join(kernel_lines(os.path.join(root, *parts))).split()
 
 
-def kernel_lines(path: str | os.PathLike[str]) -> list[str]:
+def kernel_lines(path: str) -> list[str]:
     """The lines of a small file of the kernel's, none if it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:

@@ -141,7 +141,7 @@ def test_a_cached_property_changes_keys_once() -> None:
 def test_a_property_that_cannot_be_read_is_refused() -> None:
     """There is nothing to cache in it."""
     with pytest.raises(InvalidOption, match="cannot cache a property object"):
-        MEMORY.cache(property(None, Shape._set))  # type: ignore[call-overload]  # that is the point
+        MEMORY.cache(property(None, Shape._set))
 
 
 def test_abstract_methods_stay_abstract() -> None:
