@@ -61,7 +61,7 @@ class Keeper:
     def rebuilder(self, name: str, *, read_only: bool) -> Callable[[Record], Any]:  # Any: the user's value
         """What gives the value of a record of the function `name`; `ABSENT` if it cannot be built any more.
 
-        One warning tells why, unless that is a file that belongs to the result and is not as it was.
+        Nothing is lost but time, so there is no warning: `explain` tells why, and the log does once.
         """
         join = parcel.parcels.join
 
@@ -72,7 +72,7 @@ class Keeper:
             except EntryMissing:
                 return ABSENT
             except Exception as exc:  # noqa: BLE001 - building a value runs users' code, which may have changed since
-                self.notices.warn_once(
+                self.notices.log_once(
                     ("unreadable", name, type(exc)),
                     f"a kept result of {name} cannot be read any more and is computed again "
                     f"({type(exc).__name__}: {exc})",

@@ -127,8 +127,7 @@ def test_damage_is_a_miss() -> None:
     buffer = bytearray(record.buffers[0])
     buffer[len(buffer) // 2] ^= 1
     store.put(entry.key, Record(record.skeleton, [buffer], record.facts))
-    with pytest.warns(CacheWarning, match="cannot be read any more"):
-        np.testing.assert_equal(cached("array"), made("array"))
+    np.testing.assert_equal(cached("array"), made("array"))
     assert cached.stats().causes["unreadable"] == 1
 
 
