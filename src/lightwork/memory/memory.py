@@ -383,6 +383,11 @@ class Memory:
     def __repr__(self) -> str:
         return f"Memory(location={None if self.location is None else os.fspath(self.location)})"
 
+    def _repr_html_(self) -> str:
+        counted = {} if self._keeper is None else self._keeper.ledger.by_function()
+        calls = {name: counts.stats() for name, counts in counted.items()}
+        return memory.picture.fragment_of_memory(self, self._limits, calls)
+
     def __reduce__(self) -> tuple[object, ...]:
         positional = (self.location, self.backend, self.mmap_mode, self.compress, self.verbose)
         more = {

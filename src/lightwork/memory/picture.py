@@ -2,22 +2,35 @@
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..pictures import charts, document, parts
 from ..pictures.charts import Series
 from ..pictures.markup import Content, Markup, element
+from ..protocols import Limits
 from ..system.units import counted, duration, size
 from .history import FunctionHistory, histories_of
 from .stats import CallStats, MemoryStats
 
 if TYPE_CHECKING:
     from .entries import CacheEntry
+    from .memory import Memory
+    from .plan import Plan
 
-__all__ = ["fragment_of", "page_of_cache", "page_of_entries", "page_of_stats", "save_page"]
+__all__ = [
+    "fragment_of",
+    "fragment_of_calls",
+    "fragment_of_memory",
+    "fragment_of_plan",
+    "page_of_cache",
+    "page_of_entries",
+    "page_of_stats",
+    "save_page",
+]
 
 _ROWS = 200
+_PLANNED = 50
 
 
 def page_of_stats(stats: MemoryStats) -> str:
@@ -63,16 +76,60 @@ def save_page(path: str | os.PathLike[str], page: str) -> None:
 def fragment_of(stats: MemoryStats) -> str:
     """What Jupyter shows below a cell: what this process has counted. No store is read for it."""
     title = f"{counted(stats.records, 'result')}, {size(stats.nbytes)}"
+    return document.fragment(
+        element("div", element("b", title)), parts.figures(_figures(stats.calls)), _functions(stats.functions)
+    )
+
+
+def fragment_of_calls(calls: CallStats) -> str:
+    """What Jupyter shows of the figures of one function."""
+    return document.fragment(parts.figures(_figures(calls)))
+
+
+def fragment_of_memory(cache: "Memory", limits: Limits | None, functions: Mapping[str, CallStats]) -> str:
+    """What Jupyter shows of a `Memory`: where results go, and what this process has counted.
+
+    No store is read for it. What may be secret (``sign=``, ``backend_options=``) is not shown.
+    """
+    most = limits or Limits()
+    place = cache.store if cache.location is None else os.fspath(cache.location)
+    facts: list[tuple[str, Content]] = [
+        ("results in", "nowhere" if place is None else str(place)),
+        ("at most", None if most.max_bytes is None else size(most.max_bytes)),
+        ("results at most", None if most.max_items is None else f"{most.max_items:,}"),
+        ("unused at most", None if most.max_age is None else duration(most.max_age)),
+        ("live for", None if cache.ttl is None else duration(cache.ttl)),
+        ("compressed", str(cache.compress) if cache.compress else None),
+    ]
+    return document.fragment(
+        element("div", element("b", "Memory")),
+        parts.facts((name, value) for name, value in facts if value is not None),
+        _functions(functions),
+    )
+
+
+def fragment_of_plan(plan: "Plan") -> str:
+    """What Jupyter shows of a plan: the calls that would be computed."""
+    missing = plan.missing
+    rows = [
+        (call.call, "" if call.seconds is None else duration(call.seconds)) for call in missing[:_PLANNED]
+    ]
+    more = len(missing) - len(rows)
+    return document.fragment(
+        element("div", element("b", str(plan).partition("\n")[0])),
+        parts.table(("call", "took last time"), rows, words=(0,)) if rows else None,
+        element("p", f"and {more:,} more", class_="hint") if more else None,
+    )
+
+
+def _functions(functions: Mapping[str, CallStats]) -> Markup | None:
+    """A row for each function that was called; nothing if none was."""
     rows: list[tuple[Content, ...]] = [
         (name, f"{calls.hits:,}", f"{calls.misses:,}", duration(calls.saved), duration(calls.seconds))
-        for name, calls in stats.functions.items()
+        for name, calls in functions.items()
     ]
     heads = ("function", "hits", "misses", "saved", "computed")
-    return document.fragment(
-        element("div", element("b", title)),
-        parts.figures(_figures(stats.calls)),
-        *([parts.table(heads, rows[:_ROWS], words=(0,))] if rows else []),
-    )
+    return parts.table(heads, rows[:_ROWS], words=(0,)) if rows else None
 
 
 def _figures(calls: CallStats) -> list[tuple[str, str]]:

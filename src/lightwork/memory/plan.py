@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import memory
 from ..hashing.summaries import summarise_call
 from ..protocols import Store, SupportsNotes, supports
 from .facts import Metadata, read_facts
@@ -52,6 +53,9 @@ class Plan(NamedTuple):
         took = "" if self.seconds is None else f", about {self.seconds:.3g} s"
         lines = [f"{len(self.missing)} of {len(self.calls)} calls would be computed{took}"]
         return "\n".join([*lines, *(f"  {call.call}" for call in self.missing)])
+
+    def _repr_html_(self) -> str:
+        return memory.picture.fragment_of_plan(self)
 
 
 class Arguments(NamedTuple):

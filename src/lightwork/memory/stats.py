@@ -59,6 +59,9 @@ class CallStats(NamedTuple):
             f"hashing {self.hashing:.3g} s, loading {self.loading:.3g} s, storing {self.storing:.3g} s"
         )
 
+    def _repr_html_(self) -> str:
+        return memory.picture.fragment_of_calls(self)
+
 
 class MemoryStats(NamedTuple):
     """What a cache holds, and what the calls of its functions came to in this process."""

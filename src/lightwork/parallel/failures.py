@@ -4,6 +4,7 @@ import contextlib
 import reprlib
 from typing import Any, NamedTuple
 
+from .. import parallel
 from ..errors import UnpicklableError
 from ..protocols import Call
 from .task import Resumed
@@ -36,6 +37,9 @@ class Failure(NamedTuple):
 
     attempts: int
     """How many times it was sent to a worker."""
+
+    def _repr_html_(self) -> str:
+        return parallel.picture.fragment_of_failure(self)
 
 
 class _Brief(reprlib.Repr):

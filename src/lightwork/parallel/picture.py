@@ -1,16 +1,18 @@
 """What a `Report` looks like: a page in a file, and a smaller drawing in a notebook."""
 
 import os
+import traceback
 from collections.abc import Sequence
 
 from ..pictures import charts, document, parts, timeline
 from ..pictures.markup import Content, Markup, element
 from ..pictures.timeline import Lane, Span
-from ..system.units import duration, size
+from ..system.units import counted, duration, size
+from .failures import Failure
 from .report import Report
 from .stretches import Run
 
-__all__ = ["fragment_of", "page_of", "save_page"]
+__all__ = ["fragment_of", "fragment_of_failure", "page_of", "save_page"]
 
 _MEANINGS = {
     "run": "tasks ran, arguments were unpickled and results pickled",
@@ -21,6 +23,7 @@ _MEANINGS = {
     "idle": "workers had nothing to do for another reason",
 }
 _HEADS = ("task", "time", "call")
+_ERROR = 4000  # characters
 _WORKERS = 64  # rows of the table; the timeline has all
 
 
@@ -69,6 +72,17 @@ def fragment_of(report: Report) -> str:
         timeline.drawing(_lanes(report), report.wall),
         *([parts.table(_HEADS, _slow_rows(report), words=(2,))] if report.slowest else []),
         *(element("div", text) for text in report.losses()),
+    )
+
+
+def fragment_of_failure(failure: Failure) -> str:
+    """What Jupyter shows of a failed task: its error with the notes, as a traceback ends."""
+    text = "".join(traceback.format_exception_only(failure.error)).rstrip()
+    return document.fragment(
+        element(
+            "div", element("b", f"task {failure.index:,} failed, {counted(failure.attempts, 'attempt')}")
+        ),
+        element("pre", text if len(text) <= _ERROR else f"{text[:_ERROR]}…"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..system.optional import on_first_use
 
 if TYPE_CHECKING:
-    from . import foreign, keyed, safe
+    from . import foreign, keyed, picture, safe
     from .compressors.registry import CompressorWrapper, register_compressor
     from .inspection import Inspection, inspect, verify
     from .loading import load, loads
@@ -31,6 +31,7 @@ __all__ = [
     "load",
     "loads",
     "open",
+    "picture",
     "register_compressor",
     "register_safe",
     "safe",
@@ -39,7 +40,7 @@ __all__ = [
 
 __getattr__ = on_first_use(
     __name__,
-    parts=["foreign", "keyed", "safe"],
+    parts=["foreign", "keyed", "picture", "safe"],
     names={
         "CompressorWrapper": "compressors.registry",
         "Inspection": "inspection",

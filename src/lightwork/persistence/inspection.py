@@ -77,6 +77,9 @@ class Inspection(NamedTuple):
             lines.append("its arrays were mapped for writing: their checksums are those of what was dumped")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return persistence.picture.fragment_of(self)
+
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:
     """What is in a file that `dump` wrote: sizes, types, versions, segments. Nothing is unpickled.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .markup import Content, Markup, element
 
-__all__ = ["Share", "figures", "note", "section", "shares", "table"]
+__all__ = ["Share", "facts", "figures", "note", "section", "shares", "table"]
 
 
 class Share(NamedTuple):
@@ -40,6 +40,12 @@ def figures(pairs: Iterable[tuple[str, str]]) -> Markup:
         element("div", element("dt", name), element("dd", value), class_="figure") for name, value in pairs
     ]
     return element("dl", *cells, class_="figures")
+
+
+def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
+    """Names and what they stand for, one below the other."""
+    rows = [element("tr", element("th", name), element("td", value)) for name, value in pairs]
+    return element("div", element("table", element("tbody", *rows)), class_="scroll")
 
 
 def shares(parts: Sequence[Share]) -> Markup:

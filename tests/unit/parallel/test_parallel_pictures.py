@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightwork.errors import CorruptFileError, InvalidOption, UnknownFormatError
-from lightwork.parallel import Parallel, delayed
+from lightwork.parallel import Failure, Parallel, delayed
 from lightwork.parallel.gauge import Gauge
 from lightwork.parallel.picture import page_of
 from lightwork.parallel.sheet import Sheet
@@ -215,6 +215,17 @@ def test_reports_of_nothing_are_drawn_too() -> None:
         parallel([])
         assert "No task was run" in page_of(parallel.report())
         assert "No task was run" in parallel.report()._repr_html_()
+
+
+def test_a_failure_shows_its_error() -> None:
+    """With the notes of its task, as text, and not without end."""
+    error = ValueError("bad")
+    error.add_note("task 1: f(2)")
+    assert "ValueError: bad\ntask 1: f(2)" in Failure(1, error, 1)._repr_html_()
+    drawing = Failure(1, ValueError("<x>" * 10_000), 3)._repr_html_()
+    assert "task 1 failed, 3 attempts" in drawing
+    assert "ValueError: &lt;x&gt;" in drawing
+    assert len(drawing) < 40_000
 
 
 def test_a_trace_holds_the_report(traced: Traced) -> None:
