@@ -28,7 +28,7 @@ ROUNDS = 5
 MB = 1e6
 ARRAY = 4 << 20  # bytes
 PAUSE = 0.05
-"""Seconds before each side: what the one before has left to do, such as giving memory back, is not its time."""
+"""Seconds before each side: what the one before still does, such as freeing memory, is not its time."""
 
 WORK = 0.2  # seconds of all tasks of a call, for one worker
 

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from ..protocols import Engine, ForeignWorkers, supports
+from ..protocols import Engine, ForeignWorkers, Unfetched, supports
 
 __all__ = ["BatchSizes", "result_bytes", "sizes_for"]
 
@@ -140,7 +140,8 @@ def result_bytes(values: Sequence[object]) -> int:
 
     Looks one level into tuples and lists; runs no code of users' types.
     """
-    return _nbytes(values[0], sys.modules.get("numpy"), 1)
+    first = values[0]
+    return first.nbytes if type(first) is Unfetched else _nbytes(first, sys.modules.get("numpy"), 1)
 
 
 def _nbytes(value: object, numpy: ModuleType | None, levels: int) -> int:

@@ -423,6 +423,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         )
         share = self._workers.inner or share_of(workers)
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
+        # Only if a result that cannot be fetched would end the call anyway, and nobody else needs it.
+        lazy = self.return_generator and recall is None and self.on_error == "raise" and self._retry is None
         request = parallel.requesting.request_for(
             self._engine,
             workers,
@@ -432,6 +434,7 @@ class Parallel(TypedCalls[W_co, E_co]):
             task_timeout=self.task_timeout,
             read_only=self._read_only,
             timed=self._trace is not None,
+            lazy=lazy,
         )
         session = self._engine.open(request)
         driver = parallel.driver.Driver(

@@ -22,6 +22,7 @@ def request_for(
     task_timeout: float | None,
     read_only: bool,
     timed: bool = False,
+    lazy: bool = False,
     layers: Sequence[Layer] = (),
 ) -> SessionRequest:
     """A session with `n_jobs` workers, each of which has `share` cores.
@@ -35,6 +36,8 @@ def request_for(
     read_only
         Whether large arrays cannot be written to in tasks. Threads have the caller's own objects, whatever it
         says.
+    lazy
+        Whether results may stay with the workers until they are handed out.
     """
     rules = {} if engine.shares_memory else parallel.carried.hash_rules()
     inside = [feature.layer for feature in around if feature.layer is not None]
@@ -42,4 +45,4 @@ def request_for(
     given = {"task_timeout": task_timeout, "read_only": read_only and not engine.shares_memory}
     options = {name: value for name, value in given.items() if value}
     options |= asked.options(n_jobs)
-    return SessionRequest(n_jobs, runner, asked.inner, options, timed)
+    return SessionRequest(n_jobs, runner, asked.inner, options, timed, lazy)

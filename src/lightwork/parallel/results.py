@@ -16,12 +16,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
-from ..protocols import Session
+from ..protocols import Session, Unfetched
 from .driver import Driver
 from .failures import no_end
 from .stream import Stream
@@ -104,6 +105,8 @@ class Results(Stream[Any]):  # Any: results of users' functions
             value = self._chunk.pop()
         except IndexError:  # another thread took it meanwhile
             return next(self)
+        if type(value) is Unfetched:
+            value = self._fetched(value)
         channel.consumed += 1
         if channel.starved:
             channel.session.wake()
@@ -132,6 +135,9 @@ class Results(Stream[Any]):  # Any: results of users' functions
                 self._over = True
                 self._channel.close()  # nobody waits here for the workers to be free
                 raise
+        value = self._chunk[-1]
+        if type(value) is Unfetched:
+            self._chunk[-1] = await parallel.awaiting.in_thread(partial(self._fetched, value))
         return next(self)
 
     async def aclose(self) -> None:
@@ -142,6 +148,13 @@ class Results(Stream[Any]):  # Any: results of users' functions
         # The last thing that a pump does is to put an outcome; only a fork ends it without one.
         if not self._pump.is_alive() and self._channel.chunks.empty():
             raise EngineError("this generator belongs to the process that this one is forked from")
+
+    def _fetched(self, value: Unfetched) -> Any:
+        try:
+            return value.fetch()
+        except BaseException:
+            self.close()
+            raise
 
     def _refill(self) -> None:
         self._check_process()

@@ -35,6 +35,7 @@ from .engines import (
     SupportsWarmUp,
     Tell,
     Told,
+    Unfetched,
 )
 from .stores import (
     FUNCTION_BYTES,
@@ -100,6 +101,7 @@ __all__ = [
     "Tell",
     "Told",
     "Totals",
+    "Unfetched",
     "Versioned",
     "supports",
 ]

@@ -44,6 +44,7 @@ __all__ = [
     "SupportsWarmUp",
     "Tell",
     "Told",
+    "Unfetched",
 ]
 
 # Any: the arguments and results of users' functions.
@@ -177,6 +178,25 @@ class StatelessCallable:
     __slots__ = ()
 
 
+class Unfetched:
+    """Stands for a result that is still where its task ran, see `SessionRequest.lazy`.
+
+    Parameters
+    ----------
+    fetch
+        Brings the result here, once; blocks, and raises what keeps it from coming. Called by whoever hands
+        the result out, in any thread, perhaps after the session was closed.
+    nbytes
+        About how large it is.
+    """
+
+    __slots__ = ("fetch", "nbytes")
+
+    def __init__(self, fetch: Callable[[], Any], nbytes: int) -> None:  # Any: what users' functions return
+        self.fetch = fetch
+        self.nbytes = nbytes
+
+
 class Known(NamedTuple):
     """The result of a call that was made before."""
 
@@ -220,6 +240,9 @@ class SessionRequest(NamedTuple):
 
     timed: bool = False
     """Whether each `Done` shall tell when each of its tasks ended. An engine that cannot leaves it out."""
+
+    lazy: bool = False
+    """Whether a `Done` may have `Unfetched` among its values. If one cannot be fetched, the call ends."""
 
 
 @runtime_checkable

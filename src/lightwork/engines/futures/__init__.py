@@ -3,6 +3,7 @@
 =============  ====================================================================================
 `session`      one call's hold on them, for anything that gives futures: a `Packer` and a `Site`
 `packing`      batches for workers elsewhere; `packets`: what travels; `remote`: the workers' side
+`leaving`      large results that stay with the workers until they are handed out
 `local`        batches for threads of this process
 `executor`     any ``concurrent.futures.Executor``; `polling`: those whose jobs have to be asked
 `dask`         clusters of Dask; `clusters`: those that were opened here

@@ -3,13 +3,13 @@
 All of it can be pickled by any pickler, by reference, and says nothing of how it travels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from .blobs import Blob
 
-__all__ = ["RUNNER", "WHOLES", "Answer", "Packet", "Part", "Posted", "StandIn", "Whole"]
+__all__ = ["RUNNER", "WHOLES", "Answer", "Apart", "Left", "Packet", "Part", "Posted", "StandIn", "Whole"]
 
 RUNNER: Final = -1
 """The number of the part that is the runner."""
@@ -93,9 +93,25 @@ class Posted(NamedTuple):
     buffers: Sequence[Blob]
 
 
+class Left(NamedTuple):
+    """A frame of results that has stayed with the workers, in the place that it has in the answer."""
+
+    start: int
+    length: int
+    times: Any  # Any: `lightwork.engines.workers.answers.Times`, which would import much here
+    nbytes: int
+
+
 class Answer(NamedTuple):
     """What became of a packet."""
 
-    frames: Sequence[Posted]
+    frames: Sequence[Posted | Left]
     boot: str
     """Which run of which machine its times are of."""
+
+
+class Apart(NamedTuple):
+    """An answer, and what brings the frames that it leaves out: blocks, and raises what keeps them away."""
+
+    answer: Answer
+    bring: Callable[[], Sequence[Posted]]

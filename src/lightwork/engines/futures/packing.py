@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from ...parcel.parcels import Parcel, split
@@ -14,7 +14,8 @@ from ..workers.answers import Outcome, outcomes, scalars
 from ..workers.channel import Frame
 from ..workers.wire import TOLD, VALUES, Placed, StreamWriter
 from .blobs import Blob
-from .packets import RUNNER, Answer, Packet, Part, Posted
+from .leaving import Leftover
+from .packets import RUNNER, Answer, Apart, Left, Packet, Part, Posted
 from .remote import run
 from .session import Load, Packed
 
@@ -92,12 +93,19 @@ class RemotePacker:
         encoded = self._encoder.encode(self._carrier.begin(batch))
         return Packed([self._load(slot, tasks) for tasks in encoded.frames], encoded.failures)
 
-    def unpack(self, slot: int, answer: Answer) -> Sequence[Event]:
+    def unpack(self, slot: int, answer: Answer | Apart) -> Sequence[Event]:
         """The events of an answer. Times of another machine's clock are left out."""
+        leftover: Leftover | None = None
+        if isinstance(answer, Apart):
+            leftover = Leftover(answer.bring, _outcomes)
+            answer = answer.answer
         is_ours = answer.boot == boot_id()
         events: list[Event] = []
         for posted in answer.frames:
-            if posted.kind == TOLD:
+            if isinstance(posted, Left):
+                assert leftover is not None  # who leaves something out says how to bring it
+                events.append(_event(slot, leftover.results(posted), is_ours))
+            elif posted.kind == TOLD:
                 events.append(Told(slot, posted.start, pickle.loads(posted.body)))
             else:
                 events += [_event(slot, outcome, is_ours) for outcome in _outcomes(posted)]
@@ -136,13 +144,12 @@ def _part(number: int, parcel: Parcel) -> Part:
     return Part(number, parcel.skeleton, [Blob(buffer) for buffer in parcel.buffers])
 
 
-def _outcomes(posted: Posted) -> Iterator[Outcome]:
+def _outcomes(posted: Posted) -> Sequence[Outcome]:
     kind, flag, start, length, body, buffers = posted
     frame = Frame(kind, flag, 0, start, length, memoryview(body), [blob.owned() for blob in buffers])
     if kind == VALUES:
-        yield scalars(frame)
-    else:
-        yield from outcomes(frame)
+        return [scalars(frame)]
+    return list(outcomes(frame))
 
 
 def _event(slot: int, outcome: Outcome, is_ours: bool) -> Event:

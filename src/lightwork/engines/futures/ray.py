@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from .endings import explained
 from .executor import check_options
 from .handles import Handles
 from .instances import INSTANCE, lacking, room
+from .leaving import part
+from .packets import Apart, Posted
 from .packing import RemotePacker
 from .scattering import ScatteringCarrier
 from .session import FutureSession, Loss, Pending
@@ -65,8 +68,9 @@ class RayEngine:
     a batch whose worker dies the tasks are tried one by one, the one that takes workers with it fails with
     `WorkerDied`, and ``retries=`` counts as with other workers.
 
-    Results are fetched as soon as they are there, when the caller's thread gets to them: what a slow reader
-    of a generator has not asked for is bounded as with other workers, and nothing else stays in the store.
+    Large results of a generator stay in the object store until they are handed out, a batch at a time, if
+    their call ends with the first error. Else results are fetched as soon as they are there, when the thread
+    that drives the call gets to them.
     """
 
     def __init__(
@@ -106,7 +110,9 @@ class RayEngine:
             given["runtime_env"] = dict(runtime_env)
         try:
             # Which tasks of a lost batch run again is the call's to say, so ray shall not try it again.
-            self._call = self._ray.remote(_call).options(name="lightwork", max_retries=0, **given)
+            given |= {"name": "lightwork", "max_retries": 0}
+            self._call = self._ray.remote(_call).options(**given)
+            self._apart = self._ray.remote(_call_apart).options(num_returns=2, **given)
         except (TypeError, ValueError) as error:
             raise InvalidOption(f"backend='ray' does not take {given!r}: {error}") from error
 
@@ -169,7 +175,8 @@ class RayEngine:
         INSTANCE.ensure(self._ray, self._address, cpus=request.n_jobs * self._demand["CPU"])
         self._check_place()
         packer = RemotePacker(request, ScatteringCarrier(RayDepot(self._ray)))
-        return FutureSession(request.n_jobs, packer, RaySite(self._ray, self._call), engine=self)
+        site = RaySite(self._ray, self._apart if request.lazy else self._call, lazy=request.lazy)
+        return FutureSession(request.n_jobs, packer, site, engine=self)
 
     def shutdown(self) -> None:
         """End a ray that was started here, and leave a cluster that was joined here."""
@@ -209,23 +216,32 @@ class RaySite:
     """A `Site`: functions become tasks of ray.
 
     If ray is shut down meanwhile, by whomever, its futures never end. Nothing tells of it, so a thread asks.
+
+    Parameters
+    ----------
+    ray
+        The module.
+    call
+        What ``ray.remote`` has made of `_call`; `lazy`: of `_call_apart`, whose large results stay.
     """
 
-    def __init__(self, ray: Any, call: Any) -> None:  # Any: the module; what `ray.remote` has made of `_call`
+    def __init__(self, ray: Any, call: Any, *, lazy: bool = False) -> None:  # Any: as above
         self._ray = ray
         self._call = call
+        self._lazy = lazy
         self._references = Handles()  # each a ray.ObjectRef
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._see, name="lightwork-ray", daemon=True)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
-        """Submit, and have the result brought here as soon as it is there."""
-        reference = self._call.remote(function, *args)
-        pending: Pending = reference.future()
-        self._references.add(pending, reference)
+        """Submit, and have the result brought here as soon as it is there, but for what may stay."""
+        references = self._call.remote(function, *args)
+        reference = references[0] if self._lazy else references
+        future: Pending = reference.future()
+        self._references.add(future, reference)
         if self._watch.ident is None:
             self._watch.start()
-        return pending
+        return _Apart(future, partial(self._bring, references[1])) if self._lazy else future
 
     def withdraw(self, pending: Pending) -> bool:
         """Ray does not tell whether a task has begun."""
@@ -263,10 +279,25 @@ class RaySite:
     def leave(self, pendings: Sequence[Pending], *, abort: bool) -> None:
         """End tasks that nobody waits for, with their workers."""
         self._over.set()
-        references = self._references.take(pendings)
+        references = self._references.take(
+            pending.future if isinstance(pending, _Apart) else pending for pending in pendings
+        )
         if self._ray.is_initialized():
             for reference in references:
                 self._ray.cancel(reference, force=True)
+
+    def _bring(self, reference: Any) -> Sequence[Posted]:  # Any: ray.ObjectRef
+        """What lies in the store, or the error that the caller of the flow shall see."""
+        if not INSTANCE.is_there(self._ray):  # ray itself would start one
+            raise EngineError(
+                "backend='ray': ray is gone, and with it a result that was not taken from its generator yet"
+            )
+        try:
+            brought: Sequence[Posted] = self._ray.get(reference)
+        except Exception as error:
+            meaning = self.explain(error)
+            raise (meaning.error if isinstance(meaning, Loss) else meaning) from error
+        return brought
 
     def _see(self) -> None:
         """See that ray is there, as long as the session is."""
@@ -282,6 +313,26 @@ class RaySite:
 # Any: users' functions. Where references stood among the arguments there are the objects now.
 def _call(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
+
+
+def _call_apart(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+    return part(function(*args))
+
+
+class _Apart:
+    """A `Pending` whose result is that of a future of ray's, and what brings the rest of it."""
+
+    def __init__(self, future: Pending, bring: Callable[[], Sequence[Posted]]) -> None:
+        self.future = future
+        self._bring = bring
+        self.exception = future.exception
+
+    def add_done_callback(self, done: Callable[[Any], object], /) -> None:
+        # Called with the future: one that knew of us would be a circle that keeps what is in the store.
+        self.future.add_done_callback(done)
+
+    def result(self) -> Apart:
+        return Apart(self.future.result(), self._bring)
 
 
 def _amount(name: str, amount: object) -> float:

@@ -31,7 +31,7 @@ from .wire import (
     rebuild,
 )
 
-__all__ = ["Answers", "Outcome", "Put", "outcomes", "scalars"]
+__all__ = ["Answers", "Outcome", "Put", "Times", "outcomes", "parted", "scalars"]
 
 _TIMES = struct.Struct("<ddqd")
 """At the head of each frame of results: seconds, when the first task began, the slowest task, its seconds."""
@@ -191,7 +191,7 @@ def _is_frozen(value: object) -> bool:
 
 def scalars(frame: Frame) -> Outcome:
     """What a VALUES frame says: by far the most frequent kind, so it has the short way."""
-    times, body = _times(frame)
+    times, body = parted(frame)
     return Outcome(frame.start, load_scalars(body), None, times)
 
 
@@ -206,7 +206,7 @@ def outcomes(frame: Frame) -> Iterator[Outcome]:
 
 
 def _rebuilt(frame: Frame) -> Iterator[Outcome]:
-    times, body = _times(frame)
+    times, body = parted(frame)
     table, pickles = entries(body)
     buffers = iter([item for item in frame.buffers if not isinstance(item, int)])
     first, count, start, values = frame.start, len(table), 0, []
@@ -223,7 +223,7 @@ def _rebuilt(frame: Frame) -> Iterator[Outcome]:
         yield Outcome(first + start, values, None, _part(times, start, count, count) if start else times)
 
 
-def _times(frame: Frame) -> tuple[Times, memoryview]:
+def parted(frame: Frame) -> tuple[Times, memoryview]:
     """What the head of a frame of results says, and the rest of the frame."""
     seconds, began, slowest, longest = _TIMES.unpack_from(frame.body)
     at, ends = _TIMES.size, None

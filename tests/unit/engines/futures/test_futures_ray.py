@@ -1,5 +1,6 @@
 """Calls of `Parallel` on a real ray with two workers."""
 
+import asyncio
 import contextvars
 import doctest
 import logging
@@ -7,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,14 @@ import numpy as np
 import pytest
 
 from lightwork import Failure, Parallel, delayed, effective_n_jobs, parallel_config, share, task_rng
-from lightwork.errors import CallCancelled, EngineError, InvalidOption, RemoteTraceback, WorkerDied
+from lightwork.errors import (
+    CallCancelled,
+    EngineError,
+    InvalidOption,
+    RemoteTraceback,
+    UnpicklableError,
+    WorkerDied,
+)
 
 ray = pytest.importorskip("ray", reason="ray is not installed (lightwork[ray])")
 
@@ -364,3 +373,157 @@ def test_a_worker_without_memory_or_node_is_lost() -> None:
     for name in ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError", "ObjectLostError"):
         assert issubclass(getattr(ray.exceptions, name), ray.exceptions.RayError)
     assert issubclass(EngineError, RuntimeError)
+
+
+class _Fetches:
+    """Counts what is brought here, and tells when so many tasks have ended."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, until: int) -> None:
+        self.count = 0
+        self.ended = threading.Event()
+        self._until = until
+        self._get = ray.get
+        monkeypatch.setattr(ray, "get", self._counted)
+
+    def hear(self, done: int, total: int | None, failed: int) -> None:
+        if done == self._until:
+            self.ended.set()
+
+    def _counted(self, *args: Any, **kwargs: Any) -> Any:
+        self.count += 1
+        return self._get(*args, **kwargs)
+
+
+_LARGE = 4 << 20  # numbers, 32 MiB
+
+
+@pytest.mark.parametrize("return_as", ["generator", "generator_unordered"])
+def test_large_results_stay_in_the_store_until_they_are_handed_out(
+    return_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a slow reader has not taken takes no memory of this process."""
+    fetches = _Fetches(monkeypatch, until=8)
+    before = _own_memory()
+    results = Parallel(
+        backend="ray", batch_size=1, return_as=return_as, pre_dispatch="all", progress=fetches.hear
+    )(delayed(np.full)(_LARGE, float(i)) for i in range(8))
+    assert fetches.ended.wait(60)
+    assert fetches.count == 0
+    assert _own_memory() - before < 4 * _LARGE  # half of one of eight
+    seen = []
+    for taken, result in enumerate(results, 1):
+        assert fetches.count == taken
+        assert result[0] == result[-1]
+        result += 1  # its own
+        seen.append(result[0] - 1)
+    assert sorted(seen) == list(range(8))
+
+
+def _own_memory() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("RssAnon:")[2].split()[0]) << 10
+
+
+def test_what_is_small_or_needed_is_brought_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is for all of it; with tries, kept failures or a checkpoint no result may get lost."""
+    fetches = _Fetches(monkeypatch, until=-1)
+    sizes = [1, 1 << 18]
+    options: list[dict[str, Any]] = [
+        {"return_as": "list"},
+        {"retries": 1},
+        {"on_error": "return"},
+        {"checkpoint": tmp_path},
+    ]
+    for each in options:
+        made: Any = Parallel(backend="ray", **{"return_as": "generator", **each})
+        assert [len(result) for result in made(delayed(np.ones)(size) for size in sizes)] == sizes
+    assert len(list(Parallel(backend="ray", return_as="generator")([delayed(np.ones)(100)] * 3))) == 3
+    assert fetches.count == 0
+
+
+def test_results_of_one_batch_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one go, each with its value."""
+    fetches = _Fetches(monkeypatch, until=-1)
+    results = Parallel(backend="ray", batch_size=3, return_as="generator")(
+        delayed(np.full)(1 << 18, i) for i in range(6)
+    )
+    assert [result[-1] for result in results] == [0, 1, 2, 3, 4, 5]
+    assert fetches.count == 2
+
+
+def test_large_results_are_fetched_beside_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`async for` does not wait in the loop."""
+    threads = set()
+    get = ray.get
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        threads.add(threading.current_thread())
+        return get(*args, **kwargs)
+
+    monkeypatch.setattr(ray, "get", noted)
+
+    async def collect() -> list[float]:
+        results = Parallel(backend="ray", return_as="generator")(
+            delayed(np.full)(1 << 18, float(i)) for i in range(3)
+        )
+        return [float(result[0]) async for result in results]
+
+    assert asyncio.run(collect()) == [0.0, 1.0, 2.0]
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+class _Stubborn:
+    """Is not rebuilt in the process that made the call."""
+
+    def __init__(self, pid: int) -> None:
+        self.load = b"l" * (2 << 20)
+        self.pid = pid
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if os.getpid() == state["pid"]:
+            raise LookupError("not here")
+
+
+def test_a_result_that_cannot_be_rebuilt_ends_the_call() -> None:
+    """With the error that it would have had at once, and the generator is at its end."""
+    results = Parallel(backend="ray", batch_size=1, return_as="generator")(
+        [delayed(abs)(-1), delayed(_Stubborn)(os.getpid()), delayed(abs)(-3)]
+    )
+    assert next(results) == 1
+    with pytest.raises(UnpicklableError, match=r"task 1: its result cannot be rebuilt here: LookupError"):
+        next(results)
+    assert not results.running
+
+
+def test_a_result_whose_ray_is_gone_is_an_error(tmp_path: Path) -> None:
+    """It was not taken in time, and no other ray is started to look for it."""
+    program = tmp_path / "program.py"
+    program.write_text(_GONE)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.splitlines() == ["1.0", "EngineError", "False"], done.stderr
+
+
+_GONE = """
+import threading
+import numpy as np
+import ray
+from lightwork import Parallel, delayed
+from lightwork.errors import EngineError
+
+if __name__ == "__main__":
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR")
+    ended = threading.Event()
+    results = Parallel(
+        backend="ray", batch_size=1, return_as="generator", pre_dispatch="all",
+        progress=lambda done, total, failed: done == 3 and ended.set(),
+    )(delayed(np.ones)(1 << 18) for i in range(3))
+    print(next(results)[0])
+    ended.wait()
+    ray.shutdown()
+    try:
+        list(results)
+    except EngineError as error:
+        print(type(error).__name__)
+    print(ray.is_initialized())
+"""
