@@ -30,7 +30,7 @@ ARRAY = 4 << 20  # bytes
 PAUSE = 0.05
 """Seconds before each side: what the one before still does, such as freeing memory, is not its time."""
 
-WORK = 0.2  # seconds of all tasks of a call, for one worker
+WORK = 0.4  # seconds of all tasks of a call that is to pay, for one worker
 
 Make: TypeAlias = "Callable[..., Parallel]"
 Found: TypeAlias = "Mapping[str, str]"
@@ -204,7 +204,7 @@ def crossovers(engines: Engines) -> Iterator[tuple[str, Found]]:
     """The shortest tasks for which two workers take four fifths of the time of one, or less."""
     rate = 100_000 / timed(partial(spin, 100_000))  # rounds per second
     found = {name: _crossover(engines, name, rate) for name in engines.makes if name != ONE}
-    yield "pays for Python code from tasks of", {ONE: "–", **found}
+    yield f"Python code, {span(WORK)} of it: pays from tasks of", {ONE: "–", **found}
 
 
 def _crossover(engines: Engines, name: str, rate: float) -> str:
@@ -216,7 +216,7 @@ def _crossover(engines: Engines, name: str, rate: float) -> str:
 
 def _pays(engines: Engines, name: str, seconds: float, rate: float) -> bool:
     tasks = [delayed(spin)(int(seconds * rate))] * min(50_000, int(WORK / seconds))
-    found = medians({side: partial(engines.call, side, tasks) for side in (ONE, name)})
+    found = medians({side: partial(engines.call, side, tasks) for side in (ONE, name)}, warm=0)
     return found[name] <= 0.8 * found[ONE]
 
 

@@ -12,9 +12,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["S3Server"]
+__all__ = ["App", "S3Server", "serve"]
+
+App: TypeAlias = "Callable[..., Iterable[bytes]]"
+"""A server as WSGI sees it."""
 
 _BUCKET = "bucket"
 _SECONDS = 60.0
@@ -82,7 +85,7 @@ class S3Server:
 
 
 # Any: the types of WSGI
-def _one_by_one(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+def _one_by_one(app: App) -> App:
     lock = threading.Lock()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -92,13 +95,23 @@ def _one_by_one(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[b
     return answer
 
 
-def main() -> None:
+def _as_it_is(app: App) -> App:
+    return app
+
+
+def serve(address: str, port: int, translate: Callable[[App], App] = _as_it_is) -> None:
+    """Serve an empty bucket for as long as the process lives that has started this one; says the port.
+
+    Parameters
+    ----------
+    translate
+        Makes of moto's server the one that is spoken to.
+    """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
-    app = _one_by_one(DomainDispatcherApplication(create_backend_app))
-    address, port = sys.argv[1], int(sys.argv[2])
+    app = _one_by_one(translate(DomainDispatcherApplication(create_backend_app)))
     server = make_server(address, port, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     bucket = urllib.request.Request(f"http://{address}:{server.server_port}/{_BUCKET}", method="PUT")
@@ -110,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clouds.servers import AzureServer, GoogleServer
+from tests.clouds.servers import AzureServer, GoogleServer, TranslatedServer
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,24 @@ def azure() -> Iterator[AzureServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def translated() -> Iterator[TranslatedServer]:
+    """A server that can be written to as Google's storage is, for tests that leave it alone."""
+    server = TranslatedServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(params=["azure", "translated"])
+def cloud(request: pytest.FixtureRequest) -> AzureServer | TranslatedServer:
+    """Each server that can be written to."""
+    server: AzureServer | TranslatedServer = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """Servers that speak the protocols of Azure's and Google's storage, on the loopback interface.
 
-Azure's is Azurite, in full. Google's is fake-gcs-server, which reads, lists and removes as obstore asks it
-to, but does not know the way in which obstore writes: what it holds is put there in another, by `upload`.
+Azure's is Azurite, in full. For Google's there are two. fake-gcs-server reads, lists and removes as obstore
+asks it to, but does not know the way in which obstore writes: what it holds is put there in another, by
+`upload`. What is written goes to a translation of ours in front of moto's S3, of which `google_program` says
+what it shows and what it does not.
 """
 
 import importlib.resources
 import json
+import os
 import re
 import shutil
 import socket
@@ -22,9 +25,9 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
-__all__ = ["AzureServer", "GoogleServer"]
+__all__ = ["AzureServer", "GoogleServer", "TranslatedServer"]
 
-_ADDRESS = re.compile(r"(?:listens on|started at) http://127\.0\.0\.1:(\d+)")
+_ADDRESS = re.compile(r"(?:listens on|started at) http://127\.0\.0\.1:(\d+)|^(\d+)$")
 _ACCOUNT, _KEY = "somebody", "bm90aGluZw=="
 _VERSION = "2024-11-04"  # of the protocol; the newest that Azurite knows is older than the client's
 _CONTAINER = "container"
@@ -56,7 +59,7 @@ class _Server:
                 break
         else:
             raise RuntimeError(f"{command[0]} did not start: {''.join(said)}")
-        self.port = int(found[1])
+        self.port = int(found[1] or found[2])
         self._drain = threading.Thread(target=process.stdout.read)  # or it would wait for a reader
         self._drain.start()
 
@@ -141,8 +144,8 @@ class AzureServer(_Server):
                 return 0
 
 
-class GoogleServer(_Server):
-    """fake-gcs-server with one bucket."""
+class _GoogleServer(_Server):
+    """A server at which one finds a bucket of Google's."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -168,6 +171,32 @@ class GoogleServer(_Server):
     def url(self, prefix: str) -> str:
         """A place in its bucket."""
         return f"gs://{_BUCKET}/{prefix}"
+
+
+class TranslatedServer(_GoogleServer):
+    """moto's S3 behind `tests.clouds.google_program`, with one bucket."""
+
+    def start(self) -> None:
+        """Start it, with an empty bucket; again at the same port."""
+        root = Path(__file__).parents[2]
+        program = [sys.executable, "-m", "tests.clouds.google_program", str(self.port)]
+        self._start(program, {**os.environ, "PYTHONPATH": str(root)})
+
+    def content(self, name: str) -> bytes:
+        """What lies in its bucket."""
+        return self._get(urllib.parse.quote(name))
+
+    def pending(self, name: str) -> int:
+        """How many uploads of an object have begun and not ended."""
+        return self._get("?uploads").count(f"<Key>{name}</Key>".encode())
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self._address}/{_BUCKET}/{path}", timeout=_SECONDS) as answer:
+            return bytes(answer.read())
+
+
+class GoogleServer(_GoogleServer):
+    """fake-gcs-server with one bucket."""
 
     def start(self) -> None:
         """Start it, with an empty bucket."""

@@ -1,7 +1,8 @@
-"""Records in Google's storage, against fake-gcs-server: that half which can be tried.
+"""Records in Google's storage, against fake-gcs-server: that half which it knows.
 
-It reads, lists and removes as obstore asks it to. It refuses to be written to that way, so what is
-read here was written to a folder and put there in another way.
+It reads, lists and removes as obstore asks it to, and is nothing of ours. It refuses to be written to that
+way, so what is read here was written to a folder and put there in another way; for writing there is
+`tests.clouds.google_program`.
 """
 
 import itertools
@@ -126,6 +127,6 @@ def test_what_cannot_be_kept_is_returned(google: GoogleServer) -> None:
     "all that is tried in az:// can be tried here",
 )
 def test_records_are_written(google: GoogleServer) -> None:
-    """The day this passes Google's storage can have the whole exam."""
+    """The day this passes a server of others can have the whole exam, in place of our own translation."""
     store = ObjectStore(google.url("written"), **google.options)
     store.put(key_of(1), SMALL)

@@ -1,4 +1,4 @@
-"""`Memory` at `az://`: one cache for many processes, against Azurite."""
+"""`Memory` at `az://` and `gs://`: one cache for many processes, against Azurite and `google_program`."""
 
 import itertools
 import pickle
@@ -15,19 +15,19 @@ import pytest
 from lightwork.errors import CacheWarning, InvalidOption
 from lightwork.memory import Memory
 from lightwork.stores import ObjectStore, TieredStore
-from tests.clouds.servers import AzureServer
+from tests.clouds.servers import AzureServer, TranslatedServer
 
 NUMBERS = itertools.count()
 BEAT = 0.4
 
 
 @pytest.fixture
-def url(azure: AzureServer, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(cloud: AzureServer | TranslatedServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """A place in it, which the environment tells of, as users do it."""
-    return _place(azure, monkeypatch)
+    return _place(cloud, monkeypatch)
 
 
-def _place(server: AzureServer, monkeypatch: pytest.MonkeyPatch) -> str:
+def _place(server: AzureServer | TranslatedServer, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     return server.url(f"memory/{next(NUMBERS)}")  # a process opens each place once
@@ -64,9 +64,9 @@ def test_results_are_kept(url: str, tmp_path: Path, copies: bool) -> None:
     assert cached(3)[0] == 3
 
 
-def test_options_say_what_the_environment_does_not(azure: AzureServer) -> None:
+def test_options_say_what_the_environment_does_not(cloud: AzureServer | TranslatedServer) -> None:
     """An account, its key and its server, in the words of obstore."""
-    memory = Memory(azure.url("options"), backend_options=azure.options)
+    memory = Memory(cloud.url("options"), backend_options=cloud.options)
     assert memory.cache(table)(3)[0] == memory.cache(table)(3)[0] == 3
     assert memory.stats().records == 1
 
@@ -172,9 +172,12 @@ def test_a_killed_leader_is_replaced(hosts: tuple[_Host, _Host]) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_costs_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [AzureServer, TranslatedServer])
+def test_a_server_that_dies_costs_one_warning(
+    kind: type[AzureServer | TranslatedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the middle of a loop: all values are right, and one warning says why."""
-    server = AzureServer()
+    server = kind()
     server.start()
     cached = Memory(_place(server, monkeypatch)).cache(table)
     with warnings.catch_warnings(record=True) as caught:

@@ -1,4 +1,4 @@
-"""Records in Azure's blobs, against Azurite."""
+"""Records in Azure's and Google's storage: the exam, and what else a store asks of a server."""
 
 import itertools
 import os
@@ -14,8 +14,8 @@ from lightwork.errors import StoreUnavailable
 from lightwork.protocols import Record, Store
 from lightwork.stores import ObjectStore, SqliteStore, TieredStore
 from lightwork.stores.objects.link import PIECE, Link
-from lightwork.testing.stores import StoreSuite, key_of, plain
-from tests.clouds.servers import AzureServer
+from lightwork.testing.stores import StoreSuite, key_of
+from tests.clouds.servers import AzureServer, TranslatedServer
 
 NUMBERS = itertools.count()
 MIB = 1 << 20
@@ -23,18 +23,18 @@ LARGE = Record(b"s", [b"l" * MIB, b"tail", b"m" * (2 * MIB)], b"{}")
 
 
 @pytest.fixture
-def far(azure: AzureServer) -> Iterator[ObjectStore]:
-    store = ObjectStore(azure.url(f"contract/{next(NUMBERS)}"), **azure.options)
+def far(cloud: AzureServer | TranslatedServer) -> Iterator[ObjectStore]:
+    store = ObjectStore(cloud.url(f"contract/{next(NUMBERS)}"), **cloud.options)
     yield store
     store.close()
 
 
 @pytest.fixture
-def link(azure: AzureServer) -> Link:
-    return Link(azure.url(f"link/{next(NUMBERS)}"), **azure.options)
+def link(cloud: AzureServer | TranslatedServer) -> Link:
+    return Link(cloud.url(f"link/{next(NUMBERS)}"), **cloud.options)
 
 
-class TestAzureStore(StoreSuite):
+class TestCloudStore(StoreSuite):
     """The store passes the exam."""
 
     @pytest.fixture
@@ -42,7 +42,7 @@ class TestAzureStore(StoreSuite):
         return far
 
 
-class TestTieredAzureStore(StoreSuite):
+class TestTieredCloudStore(StoreSuite):
     """So it does with local copies, each of which is asked for."""
 
     @pytest.fixture
@@ -52,10 +52,10 @@ class TestTieredAzureStore(StoreSuite):
         store.close()
 
 
-def test_others_read_what_was_written(azure: AzureServer) -> None:
-    """Microsoft's own client finds an object under the name that the documentation gives."""
-    Link(azure.url("with space/ä%41"), **azure.options).put("x/y", b"content")
-    assert azure.content("with space/äA/x/y") == b"content"
+def test_others_read_what_was_written(cloud: AzureServer | TranslatedServer) -> None:
+    """Under the name that the documentation gives; at Azure's it is Microsoft's own client that asks."""
+    Link(cloud.url("with space/ä%41"), **cloud.options).put("x/y", b"content")
+    assert cloud.content("with space/äA/x/y") == b"content"
 
 
 def test_large_objects_travel_in_blocks(link: Link) -> None:
@@ -105,17 +105,17 @@ Link(sys.argv[1], config={}, client_options={}).put("x", bytes(512 << 20))
 
 
 @pytest.mark.slow
-def test_a_killed_writer_leaves_nothing(azure: AzureServer) -> None:
+def test_a_killed_writer_leaves_nothing(cloud: AzureServer | TranslatedServer) -> None:
     """Half of a large object is not there, and does not keep the next one who writes it."""
     prefix = f"killed/{next(NUMBERS)}"
     writer = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, azure.url(prefix)], env={**os.environ, **azure.environment}
+        [sys.executable, "-c", _WRITER, cloud.url(prefix)], env={**os.environ, **cloud.environment}
     )
-    while not azure.pending(f"{prefix}/x"):
+    while not cloud.pending(f"{prefix}/x"):
         assert writer.poll() is None
     writer.kill()
     writer.wait()
-    link = Link(azure.url(prefix), **azure.options)
+    link = Link(cloud.url(prefix), **cloud.options)
     assert link.get("x") is None
     assert list(link.pages("")) == []
     link.put("x", b"1" * (2 * PIECE))
@@ -132,31 +132,10 @@ def test_many_objects_are_listed_and_removed(link: Link) -> None:
     assert list(link.pages("a")) == []
 
 
-def test_a_container_that_is_not_there_is_named(azure: AzureServer) -> None:
+def test_a_container_that_is_not_there_is_named(cloud: AzureServer | TranslatedServer) -> None:
     """Reading finds nothing, writing says why."""
-    store = ObjectStore("az://no-such-container/x", **azure.options)
+    scheme = cloud.url("").partition("://")[0]
+    store = ObjectStore(f"{scheme}://no-such-place/x", **cloud.options)
     assert store.get(key_of(1)) is None
     with pytest.raises(StoreUnavailable, match="no such bucket"):
-        store.put(key_of(1), LARGE)
-
-
-def test_a_shared_access_signature_is_enough(azure: AzureServer) -> None:
-    """To read, write, list and remove; one that allows less says so, and is shown to nobody."""
-    url = azure.url(f"signature/{next(NUMBERS)}")
-    all_of_it = ObjectStore(url, **azure.as_somebody(sas_key=azure.signature("rwdl")))
-    all_of_it.put(key_of(1), LARGE)
-    signature = azure.signature("r")
-    reader = ObjectStore(url, **azure.as_somebody(sas_key=signature))
-    assert plain(reader.get(key_of(1))) == plain(LARGE)
-    with pytest.raises(StoreUnavailable, match="AuthorizationPermissionMismatch") as caught:
-        reader.put(key_of(2), LARGE)
-    assert "sig=" not in str(caught.value)
-    assert all_of_it.clear() == 1
-
-
-def test_a_wrong_key_is_told(azure: AzureServer) -> None:
-    """Reading finds nothing, writing says why."""
-    store = ObjectStore(azure.url("x"), **azure.as_somebody(account_key="d3Jvbmc="))
-    assert store.get(key_of(1)) is None
-    with pytest.raises(StoreUnavailable, match="AuthorizationFailure"):
         store.put(key_of(1), LARGE)
