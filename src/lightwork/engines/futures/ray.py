@@ -1,5 +1,6 @@
 """Ray as an engine: the ray that this process is connected to, the one at an address, or one of our own."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -325,11 +326,17 @@ class _Apart:
     def __init__(self, future: Pending, bring: Callable[[], Sequence[Posted]]) -> None:
         self.future = future
         self._bring = bring
-        self.exception = future.exception
 
     def add_done_callback(self, done: Callable[[Any], object], /) -> None:
         # Called with the future: one that knew of us would be a circle that keeps what is in the store.
         self.future.add_done_callback(done)
+
+    def exception(self) -> BaseException | None:
+        error = self.future.exception()
+        if error is not None:
+            with contextlib.suppress(Exception):  # what ray sees nobody look at it logs as overlooked
+                self._bring()
+        return error
 
     def result(self) -> Apart:
         return Apart(self.future.result(), self._bring)

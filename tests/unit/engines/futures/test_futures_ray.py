@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import doctest
+import gc
 import logging
 import os
 import signal
@@ -494,6 +495,18 @@ def test_a_result_that_cannot_be_rebuilt_ends_the_call() -> None:
     with pytest.raises(UnpicklableError, match=r"task 1: its result cannot be rebuilt here: LookupError"):
         next(results)
     assert not results.running
+
+
+def test_a_killed_worker_ends_a_generator(caplog: pytest.LogCaptureFixture) -> None:
+    """With the error of its task, which ray does not report as overlooked."""
+    results = Parallel(backend="ray", batch_size=1, return_as="generator")(
+        delayed(die_at)(i, 2) for i in range(5)
+    )
+    with caplog.at_level(logging.ERROR), pytest.raises(WorkerDied) as caught:
+        list(results)
+    gc.collect()
+    assert caught.value.task == 2
+    assert "Unhandled" not in caplog.text
 
 
 def test_a_result_whose_ray_is_gone_is_an_error(tmp_path: Path) -> None:
