@@ -497,6 +497,22 @@ def test_a_result_that_cannot_be_rebuilt_ends_the_call() -> None:
     assert not results.running
 
 
+def test_a_result_that_is_lost_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it was taken, with the node that held it: nobody is there to run its task again."""
+
+    def lose(reference: Any) -> None:
+        raise ray.exceptions.ObjectLostError(reference.hex(), None, "")
+
+    results = Parallel(backend="ray", batch_size=1, return_as="generator")(
+        delayed(np.full)(1 << 18, i) for i in range(3)
+    )
+    assert next(results)[0] == 0
+    monkeypatch.setattr(ray, "get", lose)
+    with pytest.raises(WorkerDied, match="nodes of ray were lost"):
+        next(results)
+    assert not results.running
+
+
 def test_a_killed_worker_ends_a_generator(caplog: pytest.LogCaptureFixture) -> None:
     """With the error of its task, which ray does not report as overlooked."""
     results = Parallel(backend="ray", batch_size=1, return_as="generator")(
