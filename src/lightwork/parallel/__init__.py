@@ -2,7 +2,8 @@
 
 =================  ==========================================================================================
 `flow`             the pure state machine: which tasks are read, sent, taken back, emitted, given up
-`batching`         the pure policy of batch sizes
+`batching`         the pure policy of batch sizes; `budgeting`: of a budget of memory, which `weighing` keeps
+                   informed by what `peaks` tells
 `driver`           carries out what the flow decides, against a session of an engine
 `calling`          one call from its beginning to its end
 `stream`           what all generators of calls share
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         trace,
         traced,
         watch,
+        weighing,
         workers,
     )
     from .calls import delayed
@@ -142,6 +144,7 @@ __all__ = [
     "trace",
     "traced",
     "watch",
+    "weighing",
     "workers",
 ]
 

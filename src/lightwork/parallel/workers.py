@@ -9,6 +9,7 @@ from ..parcel.parcels import split
 from ..protocols import Engine, ForeignWorkers, supports
 from ..system.figures import whole
 from ..system.numeric import NUMERIC
+from ..system.processes import own_bytes
 from ..system.units import parse_bytes
 from .around import Around, Feature
 from .config import Settings, check_initializer, parse_inner
@@ -22,7 +23,7 @@ __all__ = ["Environments", "Wanted", "Workers", "checked"]
 Environments: TypeAlias = Mapping[str, str] | Callable[[int], Mapping[str, str]]
 """Variables for all workers, or what gives those of one by its number."""
 
-_PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker")
+_PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker", "memory_budget")
 
 
 class Wanted(NamedTuple):
@@ -34,6 +35,7 @@ class Wanted(NamedTuple):
     worker_env: Environments | None
     max_worker_memory: int | str | None
     max_tasks_per_worker: int | None
+    memory_budget: int | str | None = None
 
     @property
     def need_processes(self) -> bool:
@@ -54,6 +56,8 @@ class Workers(NamedTuple):
     """Bytes."""
 
     max_tasks_per_worker: int | None
+    memory_budget: int | None
+    """Bytes, of all workers together."""
 
     @property
     def need_processes(self) -> bool:
@@ -64,7 +68,13 @@ class Workers(NamedTuple):
         """The options of a session of the process engine with so many workers."""
         if not self.need_processes:
             return {}
-        options = {name: getattr(self, name) for name in _PROCESS_ONLY[1:]}
+        options: dict[str, Any] = {
+            "max_worker_memory": self.max_worker_memory,
+            "max_tasks_per_worker": self.max_tasks_per_worker,
+        }
+        if self.memory_budget is not None:
+            # What a worker has kept of earlier calls would come on top of what its tasks are seen to need.
+            options["max_kept_memory"] = max(1, self.memory_budget // workers)
         if self.worker_env is not None:
             options["worker_env"] = [_environment(self.worker_env, number) for number in range(workers)]
         return options
@@ -116,18 +126,21 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     MissingDependency
         Inner threads ask for threadpoolctl, which is not installed.
     """
-    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
+    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker, budget = wanted
     args = check_initializer(initializer, initargs)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else parse_inner(inner)
     if initializer is None:
         initializer, args = settings.initializer, settings.initargs
     _check_environment(worker_env)
-    memory = None
-    if max_worker_memory is not None:
-        memory = parse_bytes(max_worker_memory, name="max_worker_memory")
-        if memory < 1:
-            raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
-    workers = Workers(initializer, args, threads, worker_env, memory, _parse_count(max_tasks_per_worker))
+    workers = Workers(
+        initializer,
+        args,
+        threads,
+        worker_env,
+        _parse_size("max_worker_memory", max_worker_memory),
+        _parse_count(max_tasks_per_worker),
+        _parse_size("memory_budget", budget),
+    )
     for name in (*_PROCESS_ONLY, "initializer"):
         if getattr(workers, name) is not None:
             refuse_lacking(engine, name, getattr(workers, name))
@@ -138,11 +151,20 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
                     f"{name}={getattr(workers, name)!r} is for worker processes, "
                     f'and backend={engine.name!r} has none: use backend="processes"'
                 )
+    if budget is not None and not own_bytes():
+        raise InvalidOption(f"memory_budget={budget!r}: this system does not tell what memory processes have")
     is_foreign = supports(engine, ForeignWorkers)
     is_here = n_jobs == 1 and not workers.need_processes
     if threads is not None and (engine.shares_memory or is_foreign or is_here):
         NUMERIC.check(f"inner_max_num_threads={threads}")
     return workers
+
+
+def _parse_size(name: str, nbytes: int | str | None) -> int | None:
+    size = None if nbytes is None else parse_bytes(nbytes, name=name)
+    if size is not None and size < 1:
+        raise InvalidOption(f"{name}={nbytes!r}: give more than nothing, or None")
+    return size
 
 
 def _parse_count(tasks: object) -> int | None:
