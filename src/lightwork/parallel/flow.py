@@ -382,7 +382,8 @@ class Flow:
         """The slot that holds least, if it should hold more."""
         if self._exclusive is not None:
             return None
-        return self._loads.least(self._sizes.queued - self._sizes.size)
+        # A worker with a second batch would begin it by itself, whatever the budget has learnt meanwhile.
+        return self._loads.least(0 if self._budget is not None else self._sizes.queued - self._sizes.size)
 
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""

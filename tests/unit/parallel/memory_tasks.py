@@ -29,6 +29,12 @@ def kept(_: int) -> int:
     return sum(map(len, KEPT))
 
 
+def meet(pipe: str, mode: str) -> str:
+    """Wait for the task that opens the other end."""
+    with open(pipe, mode):
+        return mode
+
+
 def siblings() -> list[int]:
     """The processes that the parent of this one, the template, has started."""
     parent = os.getppid()

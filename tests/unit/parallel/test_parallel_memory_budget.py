@@ -13,7 +13,7 @@ from lightwork.errors import InvalidOption, ParallelWarning
 from lightwork.parallel import Failure, Parallel, delayed
 from lightwork.parallel.budgeting import MemoryBudget
 from lightwork.protocols import SessionRequest
-from tests.unit.parallel.memory_tasks import fill, keep, kept
+from tests.unit.parallel.memory_tasks import fill, keep, kept, meet
 
 MiB = 1 << 20
 
@@ -32,12 +32,12 @@ def engine() -> Iterator[ProcessEngine]:
 def test_eight_tasks_never_exceed_a_budget_of_three(
     engine: ProcessEngine, as_input: Any, return_as: Any
 ) -> None:
-    """Eight workers could have them all at once. The first round holds as well, and more than one runs."""
+    """Eight workers could have them all at once. The first round holds as well."""
     call = Parallel(8, engine, return_as, memory_budget=400 * MiB)
     told = list(call(as_input([delayed(fill)(100 * MiB) for _ in range(8)])))
     assert len(told) == 8
     assert max(seen for _, _, seen in told) <= 400 * MiB
-    assert len({worker for worker, _, _ in told}) in {2, 3}
+    assert len({worker for worker, _, _ in told}) <= 3
 
 
 @pytest.mark.slow
@@ -48,10 +48,10 @@ def test_without_a_budget_they_would(engine: ProcessEngine) -> None:
 
 
 @pytest.mark.slow
-def test_small_tasks_use_all_workers(engine: ProcessEngine) -> None:
-    """A budget with room for all of them costs nothing but the first round."""
-    told = Parallel(4, engine, memory_budget="4GB", batch_size=1)(delayed(fill)(MiB) for _ in range(40))
-    assert {worker for worker, _, _ in told} == {0, 1, 2, 3}
+def test_tasks_that_fit_run_at_once(engine: ProcessEngine, gate: str) -> None:
+    """A budget costs the first round and nothing else: two tasks that wait for each other both go on."""
+    call = Parallel(2, engine, memory_budget="4GB", batch_size=1, timeout=60)
+    assert call([delayed(abs)(-1), delayed(meet)(gate, "rb"), delayed(meet)(gate, "wb")]) == [1, "rb", "wb"]
 
 
 @pytest.mark.slow
@@ -60,9 +60,8 @@ def test_what_a_later_task_needs_counts_from_then_on(engine: ProcessEngine) -> N
     call = Parallel(4, engine, memory_budget=400 * MiB, batch_size=1)
     sizes = [5] * 8 + [180] + [180] * 6
     told = call(delayed(fill)(size * MiB) for size in sizes)
-    # At the first of them up to four may run, those that were begun before anybody knew.
-    assert len({worker for worker, _, _ in told[:8]}) > 1
-    assert max(seen for _, _, seen in told[-2:]) <= 400 * MiB
+    # Up to four of the large ones may run at once, those that were begun before anybody knew.
+    assert max(seen for _, _, seen in told[-3:]) <= 400 * MiB
 
 
 @pytest.mark.slow
