@@ -110,8 +110,10 @@ class World:
                 return self._arrive(count, most)
             case Send(slot, start, stop):
                 assert 0 <= start < stop <= self.read
-                assert slot < self.allowed, "no more workers have tasks than the budget allows"
                 on_the_way = {task for queue in self.queues for task in queue}
+                assert slot < (self.allowed if on_the_way else max(1, self.allowed)), (
+                    "no more workers have tasks than the budget allows"
+                )
                 assert on_the_way.isdisjoint(range(start, stop)), "a task is at one place at a time"
                 assert self.finished.isdisjoint(range(start, stop)), "what is finished is not run again"
                 assert set(self.later).isdisjoint(range(start, stop)), "a task is not sent before it is due"

@@ -35,7 +35,9 @@ class MemoryBudget:
         return grows
 
     def workers(self, own: Sequence[int], busy: Sequence[bool]) -> int:
-        """How many may have tasks, ``>= 1``: the first ones, so that the others need not be started.
+        """How many may have tasks: the first ones, so that the others need not be started.
+
+        None, if those that have some are enough already; but one if nobody has any, since something must run.
 
         Parameters
         ----------
@@ -44,6 +46,7 @@ class MemoryBudget:
         busy
             Whether it has tasks. What it has of them so far is not all that it will have.
         """
+        least = 0 if any(busy) else 1
         if not self.peak:
             return 1
         expected = sum(max(now, self.peak) if works else now for now, works in zip(own, busy, strict=True))
@@ -51,5 +54,5 @@ class MemoryBudget:
             if not works:
                 expected += max(now, self.peak) - now
             if expected > self.nbytes:
-                return max(1, count)
+                return max(least, count)
         return len(own)

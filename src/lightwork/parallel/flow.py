@@ -169,6 +169,8 @@ class Flow:
                 return actions
             self._take_in(event, actions)
         if not self._ended:
+            if self._budget is not None and not self._loads.total and not self._loads.is_open():
+                self._loads.open(1)  # those that had no room beside others have ended
             self._dispatch(actions)
         return actions
 

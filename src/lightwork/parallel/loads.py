@@ -87,6 +87,10 @@ class Loads:
         for slot in range(before, slots):
             self.add(slot, 0)  # which puts it on its stack
 
+    def is_open(self) -> bool:
+        """Whether any slot is."""
+        return self._open > 0
+
     def closed(self) -> range:
         """The slots that are not open."""
         return range(self._open, len(self._held))

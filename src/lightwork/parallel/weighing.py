@@ -1,9 +1,7 @@
 """The memory of the workers of a call with a budget: looked at by its thread, heard of by the same."""
 
-import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from ..errors import InvalidOption, ParallelWarning
 from ..protocols import Session, SupportsMemory, supports
@@ -15,9 +13,6 @@ from .peaks import Peak, Peaks
 
 __all__ = ["Weighing"]
 
-_COST: Final = 20
-"""A pause is so many times as long as the look before it: looking takes a twentieth of the thread's time."""
-
 
 class Weighing:
     """Keeps the `MemoryBudget` of one call informed. Used by the thread that drives the call."""
@@ -27,7 +22,6 @@ class Weighing:
         self.feature = Feature(Peaks(), {Peak: self._learn})
         """What its tasks are run with."""
         self._memory: Callable[[], Sequence[int]] | None = None
-        self._due = 0.0
         self._has_warned = False
 
     def begin(self, session: Session) -> None:
@@ -47,19 +41,12 @@ class Weighing:
         self._memory = session.memory
 
     def look(self) -> list[Memory]:
-        """What the workers have now, if it is time to look again or something new was learnt."""
-        begin = time.monotonic()
-        if self._memory is None or begin < self._due:
-            return []
-        own = self._memory()
-        now = time.monotonic()
-        self._due = now + _COST * (now - begin)
-        return [Memory(own)]
+        """What the workers have now: one read of a file of the kernel for each of them."""
+        return [] if self._memory is None else [Memory(self._memory())]
 
     def _learn(self, index: int, peak: Peak) -> None:
         if not self.budget.learn(peak.nbytes):
             return
-        self._due = 0.0
         if peak.nbytes > self.budget.nbytes and not self._has_warned:
             self._has_warned = True
             warnings.warn(

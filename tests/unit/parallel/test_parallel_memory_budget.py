@@ -166,6 +166,7 @@ def test_what_others_have_counts() -> None:
     assert budget.workers([0, 0, 0, 50], [False] * 4) == 2
     assert budget.workers([10, 0, 0, 50], [True, False, False, True]) == 2
     assert budget.workers([250, 0], [True, False]) == 1
+    assert budget.workers([0, 200, 200], [False, True, True]) == 0, "those that run have it all"
     assert budget.workers([0, 0, 0, 900], [False] * 4) == 1, "something must run"
 
 
@@ -178,7 +179,7 @@ def test_more_budget_never_means_fewer_workers() -> None:
         budget.learn(80)
         counts.append(budget.workers(own, busy))
     assert all(left <= right for left, right in pairwise(counts))
-    assert (counts[0], counts[-1]) == (1, 5)
+    assert (counts[0], counts[-1]) == (0, 5)
 
 
 @pytest.mark.slow
