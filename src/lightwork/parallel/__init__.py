@@ -14,7 +14,8 @@
 `task`             what travels to the workers, and the only module of this package that they load
 `watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`), the
                    memory (`gauge`), `report`, `trace` (which `traced` reads); `picture`: what they look like
-`workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
+`workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it;
+                   `preloading`: which modules they import
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
 `capsules`         tasks that failed, in files from which they can be run again
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         mutations,
         output,
         picture,
+        preloading,
         progress,
         recall,
         records,
@@ -124,6 +126,7 @@ __all__ = [
     "output",
     "parallel_config",
     "picture",
+    "preloading",
     "progress",
     "read_capsule",
     "recall",

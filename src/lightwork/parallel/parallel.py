@@ -140,6 +140,10 @@ class Parallel(TypedCalls[W_co, E_co]):
         ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A
         worker process whose last call had the same initializer does not run it again. Its error ends the
         call, whatever `on_error` says.
+    preload
+        Names of modules that workers import before their first task, so that no task takes longer for it:
+        ``["numpy", "mypackage.models"]``. They are all imported at once by each new worker, and before an
+        initializer runs; they take no part of `task_timeout`. One that cannot be imported ends the call.
     worker_env
         Environment variables of each worker process, which it has before it imports anything: a mapping, or a
         function of the number of the worker (`worker_id`), which is called in this process.
@@ -210,6 +214,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         trace: str | os.PathLike[str] | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        preload: Iterable[str] | None = None,
         worker_env: "Environments | None" = None,
         max_worker_memory: int | str | None = None,
         max_tasks_per_worker: int | None = None,
@@ -224,7 +229,7 @@ class Parallel(TypedCalls[W_co, E_co]):
         settings = active_settings()
         wanted = parallel.workers.Wanted(
             inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker,
-            memory_budget,
+            memory_budget, preload,
         )  # fmt: skip
         alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)

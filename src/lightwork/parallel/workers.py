@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .. import parallel  # its `preloading` is loaded by who names modules
 from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
@@ -14,9 +15,10 @@ from ..system.units import parse_bytes
 from .around import Around, Feature
 from .config import Settings, check_initializer, parse_inner
 from .failures import add_note
-from .initializing import Broken, Initializer, RemoteInitializer
+from .initializing import Broken, Initializer, Preload, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
 from .options import Unset, refuse_lacking
+from .task import Layer
 
 __all__ = ["Environments", "Wanted", "Workers", "checked"]
 
@@ -36,6 +38,7 @@ class Wanted(NamedTuple):
     max_worker_memory: int | str | None
     max_tasks_per_worker: int | None
     memory_budget: int | str | None = None
+    preload: Iterable[str] | None = None
 
     @property
     def need_processes(self) -> bool:
@@ -58,6 +61,9 @@ class Workers(NamedTuple):
     max_tasks_per_worker: int | None
     memory_budget: int | None
     """Bytes, of all workers together."""
+
+    preload: tuple[str, ...]
+    """Names of modules."""
 
     @property
     def need_processes(self) -> bool:
@@ -86,8 +92,8 @@ class Workers(NamedTuple):
             NUMERIC.check(f"inner_max_num_threads={self.inner}")
             features.append(Feature(TaskLimit(self.inner)))
         if self.initializer is not None:
-            features.append(self._initializer(Initializer(self.initializer, self.initargs)))
-        return tuple(features)
+            features.append(_beginning(Initializer(self.initializer, self.initargs, self._title())))
+        return (*features, *self._preload())
 
     def there(self, engine: Engine, share: int) -> Around:
         """What is done around tasks in workers of an engine that have `share` cores each."""
@@ -97,23 +103,25 @@ class Workers(NamedTuple):
         if is_named or (engine.shares_memory and NUMERIC.is_at_hand()):
             features.append(Feature(ThreadLimit(share)))
         if self.initializer is not None:
-            layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
-            if not engine.shares_memory:
-                layer = _remote(self.initializer, self.initargs, self._title())
-            features.append(self._initializer(layer))
-        return tuple(features)
+            prepare = Initializer if engine.shares_memory else _remote
+            features.append(_beginning(prepare(self.initializer, self.initargs, self._title())))
+        return (*features, *self._preload())
 
-    def _initializer(self, layer: Initializer | RemoteInitializer) -> Feature:
-        title = self._title()
-
-        def fail(index: int, broken: Broken) -> None:
-            add_note(broken.error, f"{title} of the workers failed")
-            raise broken.error
-
-        return Feature(layer, {Broken: fail})
+    def _preload(self) -> Around:
+        """The innermost layer, which is entered first: an initializer finds the modules there."""
+        return (_beginning(Preload(self.preload)),) if self.preload else ()
 
     def _title(self) -> str:
         return f"initializer {getattr(self.initializer, '__qualname__', repr(self.initializer))}"
+
+
+def _beginning(layer: Layer) -> Feature:
+    return Feature(layer, {Broken: _fail})
+
+
+def _fail(index: int, broken: Broken) -> None:
+    add_note(broken.error, f"{broken.title} of the workers failed")
+    raise broken.error
 
 
 def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
@@ -126,7 +134,7 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     MissingDependency
         Inner threads ask for threadpoolctl, which is not installed.
     """
-    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker, budget = wanted
+    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker, budget, names = wanted
     args = check_initializer(initializer, initargs)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else parse_inner(inner)
     if initializer is None:
@@ -140,7 +148,12 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
         _parse_size("max_worker_memory", max_worker_memory),
         _parse_count(max_tasks_per_worker),
         _parse_size("memory_budget", budget),
+        settings.preload if names is None else parallel.preloading.parse_preload(names),
     )
+    if workers.preload and not supports(
+        engine, ForeignWorkers
+    ):  # those may have modules that this process has not
+        parallel.preloading.check_preload(workers.preload)
     for name in (*_PROCESS_ONLY, "initializer"):
         if getattr(workers, name) is not None:
             refuse_lacking(engine, name, getattr(workers, name))
