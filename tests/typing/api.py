@@ -21,6 +21,7 @@ from lightwork import (
     dumps,
     explain_hash,
     hash,
+    is_cancelled,
     load,
     loads,
     parallel_config,
@@ -208,6 +209,7 @@ with parallel_config(preload=("numpy", "math")):
     pass
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
+given_up: bool = is_cancelled()
 Parallel(n_jobs=2, checkpoint=Path("kept"))
 Parallel(n_jobs=2, check_mutation=True)
 Parallel(n_jobs=2, check_mutation="yes")  # type: ignore[arg-type]  # a truth value
