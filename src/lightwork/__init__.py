@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
-    from .system.computing import worker_id
+    from .system.computing import is_cancelled, worker_id
     from .system.cpu import cpu_count
 
 _HOMES = {
@@ -54,6 +54,7 @@ _HOMES = {
     "explain_hash": "hashing",
     "hash": "hashing",
     "inspect": "persistence",
+    "is_cancelled": "system.computing",
     "load": "persistence",
     "loads": "persistence",
     "open": "persistence",
@@ -87,6 +88,7 @@ __all__ = [
     "explain_hash",
     "hash",
     "inspect",
+    "is_cancelled",
     "load",
     "loads",
     "parallel_config",

@@ -202,6 +202,7 @@ def test_public_names_are_a_list() -> None:
         "explain_hash",
         "hash",
         "inspect",
+        "is_cancelled",
         "load",
         "loads",
         "parallel_config",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lightwork.errors import EngineError, TaskTimeout, WorkerDied
 from lightwork.parallel.batching import BatchSizes
+from lightwork.parallel.budgeting import MemoryBudget
 from lightwork.parallel.flow import MAX_LOSSES, Flow
 from lightwork.parallel.moves import (
     Abort,
@@ -22,6 +23,7 @@ from lightwork.parallel.moves import (
     End,
     FlowEvent,
     Later,
+    Memory,
     Read,
     Send,
     Settle,
@@ -51,13 +53,17 @@ class World:
         failing: frozenset[int] = frozenset(), deadly: frozenset[int] = frozenset(),
         unknown: frozenset[int] = frozenset(), accidents: float = 0.0,
         retry: Retry | None = None, patience: int = 1 << 30, known: frozenset[int] = frozenset(),
+        budget: int | None = None,
     ) -> None:  # fmt: skip
         self.random = random.Random(seed)
         self.tasks, self.slots, self.bounded = tasks, slots, bounded
         self.failing, self.deadly, self.unknown, self.accidents = failing, deadly, unknown, accidents
+        self.budget = None if budget is None else MemoryBudget(budget)
+        self.allowed = slots if budget is None else 1
         self.flow = Flow(
-            slots, ahead, sizes=BatchSizes(batch), ordered=ordered, bounded=bounded, fatal=fatal, retry=retry
-        )
+            slots, ahead, sizes=BatchSizes(batch), ordered=ordered, bounded=bounded, fatal=fatal, retry=retry,
+            budget=self.budget,
+        )  # fmt: skip
         self.patience = patience
         self.failures: Counter[int] = Counter()
         self.full: set[int] = set()
@@ -82,13 +88,21 @@ class World:
 
     def feed(self, *events: FlowEvent) -> None:
         """Feed events, carry out the actions, and check each against what the flow may know."""
-        following: Sequence[FlowEvent] | None = events
+        following: Sequence[FlowEvent] | None = [*events, *self._weigh()]
         while following is not None:
             actions, following = self.flow.feed(following), None
             for action in actions:
                 assert not self.ended, "nothing follows the end"
                 answer = self._carry_out(action)
                 following = [answer] if answer is not None else following
+
+    def _weigh(self) -> list[Memory]:
+        """Look at the workers, sometimes: tasks need up to 10, of which they may have kept or got some."""
+        if self.budget is None or self.random.random() < 0.3:
+            return []
+        own = [self.random.randint(0, 10) for _ in range(self.slots)]
+        self.allowed = self.budget.workers(own, [bool(queue) for queue in self.queues])
+        return [Memory(own)]
 
     def _carry_out(self, action: Action) -> FlowEvent | None:
         match action:
@@ -97,6 +111,9 @@ class World:
             case Send(slot, start, stop):
                 assert 0 <= start < stop <= self.read
                 on_the_way = {task for queue in self.queues for task in queue}
+                assert slot < (self.allowed if on_the_way else max(1, self.allowed)), (
+                    "no more workers have tasks than the budget allows"
+                )
                 assert on_the_way.isdisjoint(range(start, stop)), "a task is at one place at a time"
                 assert self.finished.isdisjoint(range(start, stop)), "what is finished is not run again"
                 assert set(self.later).isdisjoint(range(start, stop)), "a task is not sent before it is due"
@@ -175,6 +192,8 @@ class World:
 
     def _run(self, slot: int) -> None:
         queue = self.queues[slot]
+        if self.budget is not None:
+            self.budget.learn(self.random.randint(1, 10))
         if self.random.random() < self.accidents:
             self._lose(slot, queue[0] if self.random.random() < 0.5 else None)
             return
@@ -267,6 +286,30 @@ def test_every_task_is_emitted_exactly_once(shape: dict[str, Any]) -> None:
     assert sorted(world.emitted) == list(range(shape["tasks"]))
     if shape["ordered"]:
         assert world.emitted == list(range(shape["tasks"]))
+
+
+@MANY
+@given(shapes, st.integers(1, 60), some_tasks, st.floats(0, 0.2))
+def test_a_budget_of_memory_holds_and_holds_nothing_up(
+    shape: dict[str, Any], budget: int, failing: frozenset[int], accidents: float
+) -> None:
+    """Whatever the workers have, however late that is known: no slot beyond gets tasks, and all are run."""
+    world = World(**shape, fatal=False, failing=failing, accidents=accidents, budget=budget)
+    world.run()
+    assert sorted(world.emitted) == list(range(shape["tasks"]))
+
+
+def test_workers_that_the_budget_has_no_room_for_give_back_what_they_have_not_begun() -> None:
+    """Once a task was seen to need more than those before it."""
+    budget = MemoryBudget(100)
+    flow = Flow(2, None, sizes=BatchSizes(5), ordered=True, bounded=False, fatal=True, budget=budget)
+    assert flow.feed([Arrived(20, exhausted=True)]) == [Send(0, 0, 5)], (
+        "it would begin a second batch by itself"
+    )
+    budget.learn(40)
+    assert flow.feed([Memory([10, 0])]) == [Send(1, 5, 10)]
+    budget.learn(60)
+    assert TakeBack(1) in flow.feed([Memory([60, 60])])
 
 
 @MANY

@@ -21,6 +21,7 @@ from lightwork import (
     dumps,
     explain_hash,
     hash,
+    is_cancelled,
     load,
     loads,
     parallel_config,
@@ -203,8 +204,12 @@ stream: Iterator[int] = Parallel(n_jobs=2, return_as="generator")(delayed(double
 Parallel(n_jobs=2)(double(i) for i in range(3))  # type: ignore[arg-type]  # delayed was forgotten
 
 Parallel(2, worker_env=lambda number: {"RANK": str(number)}, max_worker_memory="2GB", max_tasks_per_worker=9)
+Parallel(2, memory_budget="3GB", preload=["numpy"])
+with parallel_config(preload=("numpy", "math")):
+    pass
 Parallel(2, initializer=print, initargs=("begin",), worker_env={"RANK": "0"}, backend="auto")
 rank: int = worker_id()
+given_up: bool = is_cancelled()
 Parallel(n_jobs=2, checkpoint=Path("kept"))
 Parallel(n_jobs=2, check_mutation=True)
 Parallel(n_jobs=2, check_mutation="yes")  # type: ignore[arg-type]  # a truth value

@@ -37,6 +37,7 @@ _LACKS: Final = MappingProxyType(
         "task_timeout": f"{_NO_HOLD}, so no task can be stopped",
         "max_worker_memory": f"{_NO_HOLD}, so none can be replaced",
         "max_tasks_per_worker": f"{_NO_HOLD}, so none can be replaced",
+        "memory_budget": "joblib's protocol does not tell how much memory workers have",
         "worker_env": "its workers have the environment that the backend has given them",
         "capture_output='fd'": "the descriptors of its workers are not ours to redirect; True captures what "
         "Python prints",

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import EngineError, InvalidOption
 from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, SessionRequest, Told
-from ..system.computing import WORKER
+from ..system.computing import CANCELLATION, WORKER, Cancellation
 from ..system.cpu import workers_for
 
 __all__ = ["ThreadEngine", "Work", "drain", "refuse", "run_work"]
@@ -79,6 +79,7 @@ class ThreadSession:
         self._request = request
         self._events: SimpleQueue[Event | None] = SimpleQueue()  # None: woken up
         self._workers: list[_Worker | None] = [None] * request.n_jobs
+        self._cancellation = Cancellation()
         self._closed = False
 
     def send(self, slot: int, batch: Batch) -> None:
@@ -88,7 +89,7 @@ class ThreadSession:
         worker = self._workers[slot]
         if worker is None:
             # Noted before it is started: an interrupt in between must not leave a thread that nobody ends.
-            worker = self._workers[slot] = _Worker(slot, self._request, self._events)
+            worker = self._workers[slot] = _Worker(slot, self._request, self._events, self._cancellation)
             worker.thread.start()
         worker.add(batch)
 
@@ -113,8 +114,12 @@ class ThreadSession:
         self._events.put(None)
 
     def close(self, *, abort: bool) -> None:
-        """Let the threads end. With `abort`, tasks that run are abandoned: threads cannot be killed."""
+        """Let the threads end. With `abort`, tasks that run are abandoned: threads cannot be killed.
+
+        Those that ask `is_cancelled` are told.
+        """
         self._closed = True
+        self._cancellation.on = self._cancellation.on or abort
         workers = [worker for worker in self._workers if worker is not None]
         for worker in workers:
             worker.end()
@@ -126,14 +131,20 @@ class ThreadSession:
 class _Worker:
     """One slot: a thread, its inbox, and what was sent to it and may still hold unstarted tasks."""
 
-    def __init__(self, slot: int, request: SessionRequest, events: "SimpleQueue[Event | None]") -> None:
+    def __init__(
+        self,
+        slot: int,
+        request: SessionRequest,
+        events: "SimpleQueue[Event | None]",
+        cancellation: Cancellation,
+    ) -> None:
         self._inbox: SimpleQueue[Work | None] = SimpleQueue()  # None: end
         self._sent: deque[Work] = deque()
         # Tasks see the context variables of the caller; each thread has its own copy of them.
         # Daemon threads, so that a task that was abandoned does not keep the interpreter from leaving.
         self.thread = threading.Thread(
             target=copy_context().run,
-            args=(_serve, slot, request, self._inbox, events),
+            args=(_serve, slot, request, self._inbox, events, cancellation),
             name=f"lightwork-{slot}",
             daemon=True,
         )
@@ -177,10 +188,12 @@ def _serve(
     request: SessionRequest,
     inbox: "SimpleQueue[Work | None]",
     events: "SimpleQueue[Event | None]",
+    cancellation: Cancellation,
 ) -> None:
     """The life of a thread."""
     runner, stop = request.runner, request.runner.stop
     WORKER.set(slot)
+    CANCELLATION.set(cancellation)
     try:
         run = runner.start(lambda index, what: events.put(Told(slot, index, what)))
     except Exception as error:  # noqa: BLE001 - a runner starts users' code; each task reports it

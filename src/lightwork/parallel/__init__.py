@@ -2,7 +2,8 @@
 
 =================  ==========================================================================================
 `flow`             the pure state machine: which tasks are read, sent, taken back, emitted, given up
-`batching`         the pure policy of batch sizes
+`batching`         the pure policy of batch sizes; `budgeting`: of a budget of memory, which `weighing` keeps
+                   informed by what `peaks` tells
 `driver`           carries out what the flow decides, against a session of an engine
 `calling`          one call from its beginning to its end
 `stream`           what all generators of calls share
@@ -13,7 +14,8 @@
 `task`             what travels to the workers, and the only module of this package that they load
 `watch`            who watches a call: `progress` and its `displays`, the times (`sheet`, `stretches`), the
                    memory (`gauge`), `report`, `trace` (which `traced` reads); `picture`: what they look like
-`workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it
+`workers`          what a call asks of its workers; `initializing`, `limiting`: layers for it;
+                   `preloading`: which modules they import
 `recall`           results that are known before a task is sent
 `checkpoint`       those that an earlier run has kept
 `capsules`         tasks that failed, in files from which they can be run again
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         mutations,
         output,
         picture,
+        preloading,
         progress,
         recall,
         records,
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
         trace,
         traced,
         watch,
+        weighing,
         workers,
     )
     from .calls import delayed
@@ -122,6 +126,7 @@ __all__ = [
     "output",
     "parallel_config",
     "picture",
+    "preloading",
     "progress",
     "read_capsule",
     "recall",
@@ -142,6 +147,7 @@ __all__ = [
     "trace",
     "traced",
     "watch",
+    "weighing",
     "workers",
 ]
 

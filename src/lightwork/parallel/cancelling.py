@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from ..errors import CallCancelled
+from ..system.computing import Cancellation
 
 __all__ = ["Switch"]
 
@@ -11,7 +12,7 @@ __all__ = ["Switch"]
 class Switch:
     """One per call. `cancel` may come from any thread, from signal handlers and finalizers too."""
 
-    __slots__ = ("error", "on", "wake")
+    __slots__ = ("error", "on", "token", "wake")
 
     def __init__(self) -> None:
         self.on = False
@@ -19,10 +20,12 @@ class Switch:
         """What whoever hears the tasks of this thread has raised; it is the error of the call."""
         self.wake: Callable[[], None] = _nobody
         """Lets whoever waits look at the switch. Set by the thread that drives, which looks after that."""
+        self.token = Cancellation()
+        """For the tasks that run in the thread that drives."""
 
     def cancel(self) -> None:
         """Give up the call as soon as its thread looks."""
-        self.on = True
+        self.on = self.token.on = True
         self.wake()
 
     def fail(self, error: BaseException) -> None:

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, SupportsInt
 
+from .. import parallel  # its `preloading` is loaded by who names modules
 from ..engines.registry import ENGINES, adopted, engine, has_options
 from ..errors import InvalidOption
 from ..protocols import Engine, SupportsSubmit, supports
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     initializer: Callable[..., object] | None = None
     initargs: tuple[Any, ...] = ()  # Any: arguments of the user's function
     mmap_mode: str | Unset | None = MMAP_MODE
+    preload: tuple[str, ...] = ()
     level: int = 0
     """The nesting level it was made at: tasks do not see the settings of the call that runs them."""
 
@@ -197,6 +199,8 @@ class parallel_config:
         As for `Parallel`.
     inner_max_num_threads, initializer, initargs
         As for `Parallel`. Only together with `backend`.
+    preload
+        As for `Parallel`.
     temp_folder, max_nbytes
         Accepted with their defaults only, see `Parallel`.
     **options
@@ -222,6 +226,7 @@ class parallel_config:
         inner_max_num_threads: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        preload: Iterable[str] | None = None,
         **options: Any,  # Any: each backend has its own
     ) -> None:
         if backend is None:
@@ -235,6 +240,7 @@ class parallel_config:
                 raise InvalidOption(f"{name}={value!r} is only supported when backend is not None")
         threads = parse_inner(inner_max_num_threads)
         args = check_initializer(initializer, initargs)
+        names = None if preload is None else parallel.preloading.parse_preload(preload)
         outer = active_settings()
         self._before = _ACTIVE.get()
         self.settings = Settings(
@@ -247,6 +253,7 @@ class parallel_config:
             initializer=initializer or outer.initializer,
             initargs=args if initializer else outer.initargs,
             mmap_mode=outer.mmap_mode if isinstance(mmap_mode, Unset) else mmap_mode,
+            preload=outer.preload if names is None else names,
             level=nesting_level(),
         )
         _ACTIVE.set(self.settings)

@@ -54,6 +54,7 @@ from .window import Window
 
 if TYPE_CHECKING:
     from .mutations import MutationCheck
+    from .weighing import Weighing
 
 __all__ = ["Driver", "Examine", "Listener", "Observer", "OnError", "checked", "total_of"]
 
@@ -111,6 +112,8 @@ class Driver:
         Gets the calls as they are read; what it raises ends the call.
     check
         Gets them as well, and looks at them again at the end.
+    weighing
+        Looks at the workers for a flow that has a budget of memory.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class Driver:
         asks: bool = True,
         examine: Examine | None = None,
         check: "MutationCheck | None" = None,
+        weighing: "Weighing | None" = None,
         total: int | None = None,
     ) -> None:
         self._tasks = tasks
@@ -154,12 +158,11 @@ class Driver:
         self._cached = CachedCalls()
         self._examine = examine
         self._check = check
+        self._weighing = weighing
         self._total = total
         self._calls: Window[Call] = Window()
         self._results: Window[Any] = Window()  # Any: what users' functions return
-        self._read = 0
-        self._done = 0
-        self._failed = 0
+        self._read = self._done = self._failed = 0
         self._skipped = False
         self.out: list[Any] = []
         """Emitted values that nobody has taken. The driving thread may replace the list."""
@@ -274,6 +277,8 @@ class Driver:
 
     def _feed(self, events: Sequence[FlowEvent]) -> None:
         following: Sequence[FlowEvent] | None = events
+        if self._weighing is not None:
+            following = [*events, *self._weighing.look()]
         while following is not None:
             actions, following = self._flow.feed(following), None
             for action in actions:

@@ -59,8 +59,9 @@ class Executor(concurrent.futures.Executor):
     task_timeout
         How long one call may run, as for `Parallel`; then its worker is ended, and the call fails with
         `TaskTimeout`. Needs processes.
-    inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
-        As for `Parallel`. When an initializer fails, all calls fail with its error and no other is taken.
+    inner_max_num_threads, initializer, initargs, preload, worker_env, max_worker_memory, max_tasks_per_worker
+        As for `Parallel`. When an initializer or an import fails, all calls fail with its error and no other
+        is taken.
     capture_output
         As for `Parallel`. The index is the number of the call, from 0, in the order in which they came.
 
@@ -96,6 +97,7 @@ class Executor(concurrent.futures.Executor):
         inner_max_num_threads: int | Unset | None = INNER,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        preload: Iterable[str] | None = None,
         worker_env: Environments | None = None,
         max_worker_memory: int | str | None = None,
         max_tasks_per_worker: int | None = None,
@@ -103,7 +105,13 @@ class Executor(concurrent.futures.Executor):
     ) -> None:
         settings = active_settings()
         wanted = Wanted(
-            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
+            inner_max_num_threads,
+            initializer,
+            initargs,
+            worker_env,
+            max_worker_memory,
+            max_tasks_per_worker,
+            preload=preload,
         )
         alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
         place = choose(backend, n_jobs, None, None, needs_processes=alone)

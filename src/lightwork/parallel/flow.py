@@ -8,7 +8,8 @@
     Lost      │   └────────┘   │ (sent)     │    ├──► Later      a task has failed and is tried again
     Returned  │     ▲    ▲     └─────┬──────┘    ├──► Settle     a task has failed for good
     Due       │     │    └───────────┘           ├──► Emit       results that are next to be handed out
-    Consumed ─┘     └── attempts that wait       └──► Abort, End
+    Consumed  │     └── attempts that wait       └──► Abort, End
+    Memory   ─┘
 
 `Flow.feed` is the only door. Events and actions carry ranges of tasks, never single ones, since what is done
 per task in Python costs more than a small task may. Indices count the tasks of the input from 0.
@@ -24,6 +25,8 @@ What it promises, for any order of events that a correct session may report:
 * a task that failed is tried again as `Retry` says; one that ran out of memory then runs with no other
   beside it;
 * a worker that idles while another has unstarted tasks is given those;
+* with a budget no more workers have tasks than `MemoryBudget.workers` allows, and those beyond give back what
+  they have not started;
 * it ends when the input is exhausted and all tasks were emitted.
 """
 
@@ -34,6 +37,7 @@ from typing import NamedTuple
 from ..errors import EngineError
 from ..protocols import Done, Failed, Lost, Returned
 from .batching import BatchSizes, result_bytes
+from .budgeting import MemoryBudget
 from .loads import Loads
 from .moves import (
     Abort,
@@ -45,6 +49,7 @@ from .moves import (
     End,
     FlowEvent,
     Later,
+    Memory,
     Read,
     Send,
     Settle,
@@ -101,10 +106,12 @@ class Flow:
         The first failure for good aborts; otherwise failures are settled.
     retry
         Which failures are not for good; ``None``: all are.
+    budget
+        Says how many workers may have tasks, as long as it is fed `Memory`; ``None``: all of them.
     """
 
     __slots__ = (
-        "_ahead", "_arrived", "_asked", "_backlog", "_bounded", "_ended", "_errors", "_exclusive",
+        "_ahead", "_arrived", "_asked", "_backlog", "_bounded", "_budget", "_ended", "_errors", "_exclusive",
         "_exhausted", "_fatal", "_finished", "_greedy", "_loads", "_next", "_ordered", "_postponed",
         "_readable", "_reading", "_retry", "_sent", "_sizes", "_slots", "_unread", "_waiting",
     )  # fmt: skip
@@ -119,6 +126,7 @@ class Flow:
         bounded: bool,
         fatal: bool,
         retry: Retry | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self._slots = slots
         self._ahead = ahead
@@ -127,6 +135,7 @@ class Flow:
         self._bounded = bounded
         self._fatal = fatal
         self._retry = retry
+        self._budget = budget
         self._arrived = 0  # tasks read so far
         self._exhausted = False
         self._reading = False  # a Read was not answered yet
@@ -135,6 +144,8 @@ class Flow:
         self._sent: list[list[_Span]] = [[] for _ in range(slots)]  # unreported ranges of each slot, as sent
         # Tasks in each of them. Slots that hold one suspected task are barred there, and get no other.
         self._loads = Loads(slots)
+        if budget is not None:
+            self._loads.open(1)  # until it is known what a task needs
         self._asked: set[int] = set()  # slots that have not answered a TakeBack
         self._errors: dict[int, int] = {}  # of tasks that get another attempt: errors so far
         self._postponed: dict[int, int] = {}  # tasks whose next attempt is not due: losses so far
@@ -158,6 +169,8 @@ class Flow:
                 return actions
             self._take_in(event, actions)
         if not self._ended:
+            if self._budget is not None and not self._loads.total and not self._loads.is_open():
+                self._loads.open(1)  # those that had no room beside others have ended
             self._dispatch(actions)
         return actions
 
@@ -177,6 +190,8 @@ class Flow:
             self._on_returned(event)  # type: ignore[arg-type]  # just tested
         elif kind is Due:
             self._on_due(event)  # type: ignore[arg-type]  # just tested
+        elif kind is Memory:
+            self._on_memory(event, actions)  # type: ignore[arg-type]  # just tested
         else:
             self._on_lost(event, actions)  # type: ignore[arg-type]  # the only kind that is left
 
@@ -232,6 +247,17 @@ class Flow:
     def _on_due(self, event: Due) -> None:
         losses = self._postponed.pop(event.index)
         self._requeue([_Span(event.index, event.index + 1, losses)])
+
+    def _on_memory(self, event: Memory, actions: list[Action]) -> None:
+        if self._budget is None:
+            return
+        loads = self._loads
+        loads.open(self._budget.workers(event.own, [loads.of(slot) > 0 for slot in range(self._slots)]))
+        for slot in loads.closed():
+            if loads.of(slot) > 1 and slot not in self._asked:
+                self._asked.add(slot)
+                loads.set_aside(slot)
+                actions.append(TakeBack(slot))
 
     def _on_lost(self, event: Lost, actions: list[Action]) -> None:
         slot, spans = event.slot, self._sent[event.slot]
@@ -358,7 +384,8 @@ class Flow:
         """The slot that holds least, if it should hold more."""
         if self._exclusive is not None:
             return None
-        return self._loads.least(self._sizes.queued - self._sizes.size)
+        # A worker with a second batch would begin it by itself, whatever the budget has learnt meanwhile.
+        return self._loads.least(0 if self._budget is not None else self._sizes.queued - self._sizes.size)
 
     def _cut(self, slot: int) -> Send | None:
         """Take the next batch for a slot from the front of the backlog; ``None`` if it has to wait."""

@@ -1,4 +1,4 @@
-"""The initializer of a call: run once in each worker, before the first task of the call that it gets.
+"""What a call does once in each worker, before the first task that it gets: imports, and the initializer.
 
 Workers import this module when a call has one.
 """
@@ -11,16 +11,18 @@ from typing import Any, NoReturn
 from ..errors import EngineError, RemoteTraceback
 from ..parcel.parcels import join, split
 from ..protocols import Buffer, Call, Run, Tell
-from ..system.optional import loaded
+from ..system.optional import imported, loaded
 
-__all__ = ["Broken", "Initializer", "RemoteInitializer"]
+__all__ = ["Broken", "Initializer", "Preload", "RemoteInitializer"]
 
 
 class Broken:
-    """The initializer failed: what a worker tells of it. To another process the error travels as it can."""
+    """A worker cannot begin: what it tells of that. To another process the error travels as it can."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, title: str) -> None:
+        """`title` is what has failed with the error."""
         self.error = error
+        self.title = title
 
     def __reduce__(self) -> tuple[object, ...]:
         text = "".join(traceback.format_exception(self.error))
@@ -29,11 +31,11 @@ class Broken:
             buffers = [bytearray(buffer) for buffer in parcel.buffers]
             join(parcel.skeleton, buffers)  # many exceptions can be pickled and not be built again
         except Exception:  # noqa: BLE001 - users' code; the text goes instead
-            return _rebuild, (None, [], text)
-        return _rebuild, (parcel.skeleton, buffers, text)
+            return _rebuild, (None, [], text, self.title)
+        return _rebuild, (parcel.skeleton, buffers, text, self.title)
 
 
-def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str) -> Broken:
+def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str, title: str) -> Broken:
     error: BaseException | None = None
     if skeleton is not None:
         try:
@@ -41,14 +43,14 @@ def _rebuild(skeleton: bytes | None, buffers: list[bytearray], text: str) -> Bro
         except Exception:  # noqa: BLE001 - users' code; the text must do
             error = None
     if not isinstance(error, BaseException):
-        error = EngineError(f"the initializer of the workers raised {text.splitlines()[-1]}")
+        error = EngineError(f"{title} of the workers raised {text.splitlines()[-1]}")
     error.__cause__ = RemoteTraceback(text)
-    return Broken(error)
+    return Broken(error, title)
 
 
 def _refuse(index: int, call: Call) -> NoReturn:
     """Stands for what runs tasks until the call has heard that it is at its end."""
-    raise EngineError("the initializer of this worker failed")
+    raise EngineError("this worker could not be prepared")
 
 
 def _call(function: Callable[..., object], args: Sequence[Any]) -> None:  # Any: as in `Initializer`
@@ -63,21 +65,49 @@ class Initializer:
         self,
         function: Callable[..., object],
         args: Sequence[Any],  # Any: arguments of the user's function
+        title: str = "initializer",
     ) -> None:
         self._function = function
         self._args = tuple(args)
+        self._title = title
 
     def enter(self, inner: Run, tell: Tell) -> Run:
         """Run it; tell if it fails, which ends the call."""
         try:
             _call(self._function, self._args)
         except BaseException as error:  # noqa: BLE001 - whatever it raises is the error of the call
-            tell(0, Broken(error))
+            tell(0, Broken(error, self._title))
             return _refuse
         return inner
 
     def leave(self) -> None:
         """Nothing to undo: what it has set up is for all tasks of the worker."""
+
+
+class Preload:
+    """Imports modules where the tasks will run; what is there already is not imported again.
+
+    Each worker does it, at the same time as the others, and not the template that they are forked from: an
+    import may start threads, open files and draw random numbers, which forked workers would share or lose.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def enter(self, inner: Run, tell: Tell) -> Run:
+        """Import them; tell if one cannot be, which ends the call."""
+        for name in self._names:
+            try:
+                imported(name)
+            except BaseException as error:  # noqa: BLE001 - as above
+                tell(0, Broken(error, f"preload={name!r}"))
+                return _refuse
+        return inner
+
+    def leave(self) -> None:
+        """As that of `Initializer`."""
 
 
 class RemoteInitializer:
@@ -110,7 +140,7 @@ class RemoteInitializer:
             try:
                 self._run()
             except BaseException as error:  # noqa: BLE001 - as above
-                tell(0, Broken(error))
+                tell(0, Broken(error, self.title))
                 return _refuse
             LAST.digest = self.digest
         return inner

@@ -22,7 +22,7 @@ class Loads:
     total
         Tasks in all slots.
     idle
-        Slots that hold none.
+        Slots that hold none, of those that are open.
     aside
         Slots that are not asked for as those with the most tasks.
     """
@@ -34,6 +34,7 @@ class Loads:
         "_levels",
         "_most",
         "_most_entries",
+        "_open",
         "_stacks",
         "aside",
         "idle",
@@ -42,6 +43,7 @@ class Loads:
 
     def __init__(self, slots: int) -> None:
         self._held = [0] * slots
+        self._open = slots  # the first so many are open
         self._barred: set[int] = set()
         self.aside: set[int] = set()
         self._levels: list[int] = []  # a heap: numbers of tasks that have a stack
@@ -63,10 +65,8 @@ class Loads:
         before = held[slot]
         held[slot] = now = before + count
         self.total += count
-        if not now:
-            self.idle += before > 0
-        elif not before:
-            self.idle -= 1
+        if slot < self._open:
+            self.idle += (before > 0 and not now) - (not before and now > 0)
         stack = self._stacks.get(now)
         if stack is None:
             self._stacks[now] = stack = []
@@ -79,6 +79,21 @@ class Loads:
             heappush(self._most, (-now, slot))
             if len(self._most) > self._most_entries:
                 self._most = None
+
+    def open(self, slots: int) -> None:
+        """From now on only the first `slots` slots are asked for as those with the least tasks."""
+        before, self._open = self._open, slots
+        self.idle = self._held[:slots].count(0)
+        for slot in range(before, slots):
+            self.add(slot, 0)  # which puts it on its stack
+
+    def is_open(self) -> bool:
+        """Whether any slot is."""
+        return self._open > 0
+
+    def closed(self) -> range:
+        """The slots that are not open."""
+        return range(self._open, len(self._held))
 
     def bar(self, slot: int) -> None:
         """The slot is not to be asked for as the one with the least tasks."""
@@ -100,7 +115,7 @@ class Loads:
             stack = self._stacks[level]
             while stack:
                 slot = stack[-1]
-                if held[slot] == level and slot not in barred:
+                if held[slot] == level and slot not in barred and slot < self._open:
                     return slot
                 stack.pop()
             del self._stacks[heappop(levels)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import CallCancelled
 from ..protocols import Call, Known, Run
+from ..system.computing import CANCELLATION
 from .around import Around, entered
 from .cancelling import Switch
 from .driver import OnError, checked
@@ -45,8 +46,15 @@ def run_all(
     The error of a task passes through, with a note that names the task; errors of the input pass as they are.
     Tasks that take 0.2 ms or longer are timed one by one, shorter ones many together.
     """
+    place = CANCELLATION.set(switch.token)
+    try:
+        return _run_in_groups(iter(tasks), switch, sheet)
+    finally:
+        CANCELLATION.reset(place)
+
+
+def _run_in_groups(source: Iterator[Call], switch: Switch, sheet: Sheet) -> list[Any]:
     results: list[Any] = []
-    source = iter(tasks)
     clock = time.monotonic
     size = 1
     while True:
@@ -251,11 +259,14 @@ class _Attempts:
         self.made = 0
         while True:
             self.made += 1
+            place = CANCELLATION.set(self._switch.token)  # per task: the caller goes on between two of them
             try:
                 return self._run(index, call)
             except Exception as error:
                 if not self._retry.allows(error, self.made, 0, crashed=False):
                     raise
+            finally:
+                CANCELLATION.reset(place)
             self._switch.sleep(self._retry.pause(self.made, chance()))
 
 

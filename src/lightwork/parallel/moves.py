@@ -18,6 +18,7 @@ __all__ = [
     "End",
     "FlowEvent",
     "Later",
+    "Memory",
     "Read",
     "Send",
     "Settle",
@@ -46,7 +47,14 @@ class Consumed(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
-FlowEvent: TypeAlias = Report | Arrived | Due | Consumed
+class Memory(NamedTuple):
+    """What the workers have now. Fed to flows with a budget only, behind what else happened."""
+
+    own: Sequence[int]
+    """For each slot the bytes that its worker shares with nobody, 0 where there is none."""
+
+
+FlowEvent: TypeAlias = Report | Arrived | Due | Consumed | Memory
 
 
 class Read(NamedTuple):

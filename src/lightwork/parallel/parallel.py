@@ -140,6 +140,10 @@ class Parallel(TypedCalls[W_co, E_co]):
         ``initializer(*initargs)`` runs once in each worker, replaced ones too, before its first task. A
         worker process whose last call had the same initializer does not run it again. Its error ends the
         call, whatever `on_error` says.
+    preload
+        Names of modules that workers import before their first task, so that no task takes longer for it:
+        ``["numpy", "mypackage.models"]``. They are all imported at once by each new worker, and before an
+        initializer runs; they take no part of `task_timeout`. One that cannot be imported ends the call.
     worker_env
         Environment variables of each worker process, which it has before it imports anything: a mapping, or a
         function of the number of the worker (`worker_id`), which is called in this process.
@@ -147,8 +151,12 @@ class Parallel(TypedCalls[W_co, E_co]):
         Bytes, or ``"2GB"``: a worker process with more memory of its own begins no further task and is
         replaced. A task that runs is never killed for it.
     max_tasks_per_worker
-        A worker process is replaced after so many tasks. With this and the two options before, one worker is
-        a process, too; threads refuse them.
+        A worker process is replaced after so many tasks.
+    memory_budget
+        Bytes, or ``"3GB"``, that all worker processes together may have of their own: a task begins only if
+        that holds with as much as the neediest task so far. The first one runs alone, and so do all once one
+        has needed more than the budget, with a warning. With this and the three options before, one worker
+        is a process, too; threads refuse them.
     capture_output
         ``False``: worker processes print to where this process was started. ``True``: each line that a task
         prints with Python comes here, before its result, and is printed behind ``[task 7]``. A function gets
@@ -206,21 +214,23 @@ class Parallel(TypedCalls[W_co, E_co]):
         trace: str | os.PathLike[str] | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),  # Any: arguments of the user's function
+        preload: Iterable[str] | None = None,
         worker_env: "Environments | None" = None,
         max_worker_memory: int | str | None = None,
         max_tasks_per_worker: int | None = None,
+        memory_budget: int | str | None = None,
         capture_output: CaptureOutput = False,
         seed: int | None = None,
         check_mutation: bool = False,
         **options: Any,  # Any: each backend has its own
     ) -> None:
         refuse_memmapping(given(temp_folder), given(max_nbytes))
-        check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
-        check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
+        _check_choices(return_as, on_error)
         settings = active_settings()
         wanted = parallel.workers.Wanted(
-            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker
-        )
+            inner_max_num_threads, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker,
+            memory_budget, preload,
+        )  # fmt: skip
         alone = task_timeout is not None or capture_output == "fd" or wanted.need_processes
         self._engine, self.n_jobs = choose(backend, n_jobs, prefer, require, options, needs_processes=alone)
         self._read_only = parse_mmap_mode(either(mmap_mode, settings.mmap_mode))
@@ -228,11 +238,9 @@ class Parallel(TypedCalls[W_co, E_co]):
         self.return_as, self.timeout = return_as, parse_timeout(timeout)
         self.pre_dispatch, self.batch_size = pre_dispatch, batch_size
         self.retries, self.progress, self.on_error = retries, progress, on_error
-        is_single = type(retries) is int and retries == 0
-        self._retry = None if is_single else parallel.retrying.parse_retries(retries)
+        self._retry = _retry(retries)
         self.task_timeout = parse_task_timeout(task_timeout, self._engine)
-        self.checkpoint = None if checkpoint is None else parse_folder(checkpoint, "checkpoint")
-        self.save_failures = None if save_failures is None else parse_folder(save_failures, "save_failures")
+        self.checkpoint, self.save_failures = _folders(checkpoint=checkpoint, save_failures=save_failures)
         self._batch = parse_batch_size(batch_size)
         read_ahead(pre_dispatch, 1)  # it is checked here, and computed when the number of workers is known
         self._workers: Workers = parallel.workers.checked(wanted, self._engine, self.n_jobs, settings)
@@ -412,6 +420,8 @@ class Parallel(TypedCalls[W_co, E_co]):
         switch, total, watch, recall, check = job
         if self.verbose > 0:
             log.info("%r: using backend %s with %d workers", self, self._engine.name, workers)
+        budget = self._workers.memory_budget
+        weighing = None if budget is None else parallel.weighing.Weighing(budget)
         flow = parallel.flow.Flow(
             workers,
             read_ahead(self.pre_dispatch, workers),
@@ -420,11 +430,14 @@ class Parallel(TypedCalls[W_co, E_co]):
             bounded=self.return_generator,
             fatal=self.on_error == "raise",
             retry=self._retry,
+            budget=None if weighing is None else weighing.budget,
         )
         share = self._workers.inner or share_of(workers)
         around = (*self._workers.there(self._engine, share), *self._around(here=False))
         # Only if a result that cannot be fetched would end the call anyway, and nobody else needs it.
         lazy = self.return_generator and recall is None and self.on_error == "raise" and self._retry is None
+        if weighing is not None:
+            around = (weighing.feature, *around)
         request = parallel.requesting.request_for(
             self._engine,
             workers,
@@ -437,6 +450,8 @@ class Parallel(TypedCalls[W_co, E_co]):
             lazy=lazy,
         )
         session = self._engine.open(request)
+        if weighing is not None:
+            weighing.begin(session)
         driver = parallel.driver.Driver(
             tasks,
             session,
@@ -451,9 +466,26 @@ class Parallel(TypedCalls[W_co, E_co]):
             asks=self._workers.initializer is None or self._engine.shares_memory,
             examine=parallel.features.refusal(),
             check=check,
+            weighing=weighing,
             total=total,
         )
         del tasks  # as in __call__; the driver lets go of them when it has to
         if self.return_generator:
             return parallel.results.stream(driver, session, self.timeout, watch.close)
         return parallel.calling.collect(driver, session, self.timeout)
+
+
+def _check_choices(return_as: object, on_error: object) -> None:
+    check_choice("return_as", return_as, ("list", "generator", "generator_unordered"))
+    check_choice("on_error", on_error, ("raise", "return", "skip", "group"))
+
+
+def _retry(retries: "int | Retry") -> "Retry | None":
+    """What `retries` says, ``None`` for no further attempt: most calls need not load how those are made."""
+    is_single = type(retries) is int and retries == 0
+    return None if is_single else parallel.retrying.parse_retries(retries)
+
+
+def _folders(**paths: object) -> list[str | None]:
+    """The folders that options name, if they do."""
+    return [None if path is None else parse_folder(path, name) for name, path in paths.items()]

@@ -3,26 +3,29 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .. import parallel  # its `preloading` is loaded by who names modules
 from ..errors import InvalidOption
 from ..hashing.digests import BLAKE3
 from ..parcel.parcels import split
 from ..protocols import Engine, ForeignWorkers, supports
 from ..system.figures import whole
 from ..system.numeric import NUMERIC
+from ..system.processes import own_bytes
 from ..system.units import parse_bytes
 from .around import Around, Feature
 from .config import Settings, check_initializer, parse_inner
 from .failures import add_note
-from .initializing import Broken, Initializer, RemoteInitializer
+from .initializing import Broken, Initializer, Preload, RemoteInitializer
 from .limiting import TaskLimit, ThreadLimit
 from .options import Unset, refuse_lacking
+from .task import Layer
 
 __all__ = ["Environments", "Wanted", "Workers", "checked"]
 
 Environments: TypeAlias = Mapping[str, str] | Callable[[int], Mapping[str, str]]
 """Variables for all workers, or what gives those of one by its number."""
 
-_PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker")
+_PROCESS_ONLY: Final = ("worker_env", "max_worker_memory", "max_tasks_per_worker", "memory_budget")
 
 
 class Wanted(NamedTuple):
@@ -34,6 +37,8 @@ class Wanted(NamedTuple):
     worker_env: Environments | None
     max_worker_memory: int | str | None
     max_tasks_per_worker: int | None
+    memory_budget: int | str | None = None
+    preload: Iterable[str] | None = None
 
     @property
     def need_processes(self) -> bool:
@@ -54,6 +59,11 @@ class Workers(NamedTuple):
     """Bytes."""
 
     max_tasks_per_worker: int | None
+    memory_budget: int | None
+    """Bytes, of all workers together."""
+
+    preload: tuple[str, ...]
+    """Names of modules."""
 
     @property
     def need_processes(self) -> bool:
@@ -64,7 +74,13 @@ class Workers(NamedTuple):
         """The options of a session of the process engine with so many workers."""
         if not self.need_processes:
             return {}
-        options = {name: getattr(self, name) for name in _PROCESS_ONLY[1:]}
+        options: dict[str, Any] = {
+            "max_worker_memory": self.max_worker_memory,
+            "max_tasks_per_worker": self.max_tasks_per_worker,
+        }
+        if self.memory_budget is not None:
+            # What a worker has kept of earlier calls would come on top of what its tasks are seen to need.
+            options["max_kept_memory"] = max(1, self.memory_budget // workers)
         if self.worker_env is not None:
             options["worker_env"] = [_environment(self.worker_env, number) for number in range(workers)]
         return options
@@ -76,8 +92,8 @@ class Workers(NamedTuple):
             NUMERIC.check(f"inner_max_num_threads={self.inner}")
             features.append(Feature(TaskLimit(self.inner)))
         if self.initializer is not None:
-            features.append(self._initializer(Initializer(self.initializer, self.initargs)))
-        return tuple(features)
+            features.append(_beginning(Initializer(self.initializer, self.initargs, self._title())))
+        return (*features, *self._preload())
 
     def there(self, engine: Engine, share: int) -> Around:
         """What is done around tasks in workers of an engine that have `share` cores each."""
@@ -87,23 +103,25 @@ class Workers(NamedTuple):
         if is_named or (engine.shares_memory and NUMERIC.is_at_hand()):
             features.append(Feature(ThreadLimit(share)))
         if self.initializer is not None:
-            layer: Initializer | RemoteInitializer = Initializer(self.initializer, self.initargs)
-            if not engine.shares_memory:
-                layer = _remote(self.initializer, self.initargs, self._title())
-            features.append(self._initializer(layer))
-        return tuple(features)
+            prepare = Initializer if engine.shares_memory else _remote
+            features.append(_beginning(prepare(self.initializer, self.initargs, self._title())))
+        return (*features, *self._preload())
 
-    def _initializer(self, layer: Initializer | RemoteInitializer) -> Feature:
-        title = self._title()
-
-        def fail(index: int, broken: Broken) -> None:
-            add_note(broken.error, f"{title} of the workers failed")
-            raise broken.error
-
-        return Feature(layer, {Broken: fail})
+    def _preload(self) -> Around:
+        """The innermost layer, which is entered first: an initializer finds the modules there."""
+        return (_beginning(Preload(self.preload)),) if self.preload else ()
 
     def _title(self) -> str:
         return f"initializer {getattr(self.initializer, '__qualname__', repr(self.initializer))}"
+
+
+def _beginning(layer: Layer) -> Feature:
+    return Feature(layer, {Broken: _fail})
+
+
+def _fail(index: int, broken: Broken) -> None:
+    add_note(broken.error, f"{broken.title} of the workers failed")
+    raise broken.error
 
 
 def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> Workers:
@@ -116,18 +134,26 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
     MissingDependency
         Inner threads ask for threadpoolctl, which is not installed.
     """
-    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker = wanted
+    inner, initializer, initargs, worker_env, max_worker_memory, max_tasks_per_worker, budget, names = wanted
     args = check_initializer(initializer, initargs)
     threads = settings.inner_max_num_threads if isinstance(inner, Unset) else parse_inner(inner)
     if initializer is None:
         initializer, args = settings.initializer, settings.initargs
     _check_environment(worker_env)
-    memory = None
-    if max_worker_memory is not None:
-        memory = parse_bytes(max_worker_memory, name="max_worker_memory")
-        if memory < 1:
-            raise InvalidOption(f"max_worker_memory={max_worker_memory!r}: give more than nothing, or None")
-    workers = Workers(initializer, args, threads, worker_env, memory, _parse_count(max_tasks_per_worker))
+    workers = Workers(
+        initializer,
+        args,
+        threads,
+        worker_env,
+        _parse_size("max_worker_memory", max_worker_memory),
+        _parse_count(max_tasks_per_worker),
+        _parse_size("memory_budget", budget),
+        settings.preload if names is None else parallel.preloading.parse_preload(names),
+    )
+    if workers.preload and not supports(
+        engine, ForeignWorkers
+    ):  # those may have modules that this process has not
+        parallel.preloading.check_preload(workers.preload)
     for name in (*_PROCESS_ONLY, "initializer"):
         if getattr(workers, name) is not None:
             refuse_lacking(engine, name, getattr(workers, name))
@@ -138,11 +164,20 @@ def checked(wanted: Wanted, engine: Engine, n_jobs: int, settings: Settings) -> 
                     f"{name}={getattr(workers, name)!r} is for worker processes, "
                     f'and backend={engine.name!r} has none: use backend="processes"'
                 )
+    if budget is not None and not own_bytes():
+        raise InvalidOption(f"memory_budget={budget!r}: this system does not tell what memory processes have")
     is_foreign = supports(engine, ForeignWorkers)
     is_here = n_jobs == 1 and not workers.need_processes
     if threads is not None and (engine.shares_memory or is_foreign or is_here):
         NUMERIC.check(f"inner_max_num_threads={threads}")
     return workers
+
+
+def _parse_size(name: str, nbytes: int | str | None) -> int | None:
+    size = None if nbytes is None else parse_bytes(nbytes, name=name)
+    if size is not None and size < 1:
+        raise InvalidOption(f"{name}={nbytes!r}: give more than nothing, or None")
+    return size
 
 
 def _parse_count(tasks: object) -> int | None:

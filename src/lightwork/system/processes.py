@@ -17,16 +17,20 @@ __all__ = [
     "children",
     "close_inherited",
     "die_with_parent",
+    "forget_peak",
     "kill_descendants",
     "kill_group",
     "open_pidfd",
     "own_bytes",
+    "peak_own_bytes",
     "reap",
 ]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_DESCRIPTOR = 1 << 20
+_SIZES = {"VmHWM", "RssFile", "RssShmem"}
+"""Lines of ``/proc/self/status``, in KiB."""
 
 
 class Ended(NamedTuple):
@@ -118,6 +122,32 @@ def own_bytes(pid: int | None = None) -> int:
     except (OSError, ValueError):  # it has ended, or there is no such file
         return 0
     return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_own_bytes() -> int:
+    """The most that `own_bytes` of this process was since `forget_peak`; 0 if it cannot be read.
+
+    The kernel keeps the peak of all resident memory. What is shared now is taken off, as if it had been then:
+    too little is said only if the process has taken more of that since its peak.
+    """
+    try:
+        lines = _read("/proc/self/status").splitlines()
+    except OSError:
+        return 0
+    kib = {
+        name: int(value.split()[0])
+        for name, _, value in (line.partition(":") for line in lines)
+        if name in _SIZES
+    }
+    if kib.keys() < _SIZES:
+        return 0
+    return (kib["VmHWM"] - kib["RssFile"] - kib["RssShmem"]) * 1024
+
+
+def forget_peak() -> None:
+    """Let the peak of resident memory be what there is now. Where the kernel cannot, it stays as it is."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
 
 
 def kill_descendants(*, seconds: float) -> bool:

@@ -298,6 +298,7 @@ def test_cancel(threads: Executor) -> None:
     ("option", "message"),
     [
         ({"task_timeout": 1.0}, "task_timeout=1.0: backend='ProcessPoolExecutor' cannot keep it: "),
+        ({"memory_budget": 10}, "memory_budget=10: backend='ProcessPoolExecutor' cannot keep it"),
         ({"max_worker_memory": 10}, "max_worker_memory=10: backend='ProcessPoolExecutor' cannot keep it"),
         ({"max_tasks_per_worker": 3}, "max_tasks_per_worker=3: .* executors may take max_tasks_per_child"),
         ({"worker_env": {"A": "1"}}, "worker_env={'A': '1'}: backend='ProcessPoolExecutor'"),

@@ -101,6 +101,7 @@ def test_a_nested_call_keeps_its_timeout() -> None:
 NEEDS_PROCESSES: list[dict[str, Any]] = [
     {"task_timeout": 20},
     {"max_worker_memory": "4GB"},
+    {"memory_budget": "4GB"},
     {"max_tasks_per_worker": 5},
     {"worker_env": {"LIGHTWORK_TEST": "nested"}},
     {"capture_output": "fd"},

@@ -205,7 +205,9 @@ def test_arguments_that_are_none_are_refused_by_name(initargs: Any) -> None:
 
 def test_an_error_that_cannot_travel_is_told_in_words() -> None:
     """The call fails with what can be said of it."""
-    with pytest.raises(EngineError, match=r"the initializer of the workers raised .*OwnError: no database"):
+    with pytest.raises(
+        EngineError, match=r"initializer fail_to_set_up of the workers raised .*OwnError: no database"
+    ):
         Parallel(2, initializer=fail_to_set_up, initargs=(OwnError,))([delayed(abs)(1)])
 
 

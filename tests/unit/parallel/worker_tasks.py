@@ -1,7 +1,10 @@
 """Tasks that grow, die, and tell who runs them. Workers import this file, so it imports little."""
 
+import builtins
+import importlib
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -73,3 +76,15 @@ class OwnError(Exception):
 
 def number_and_rank(_: int) -> tuple[int, str | None, int]:
     return worker_id(), os.getenv("RANK"), os.getpid()
+
+
+def has_module(name: str) -> bool:
+    return name in sys.modules
+
+
+def version_of(name: str) -> Any:
+    return importlib.import_module(name).VERSION
+
+
+def is_imported_twice() -> bool:
+    return bool(vars(builtins)["lw_count"] > 1)

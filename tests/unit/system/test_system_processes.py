@@ -104,3 +104,25 @@ def test_memory_of_its_own_is_what_a_process_shares_with_nobody() -> None:
         assert own_bytes(1 << 30) == 0
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the peak is reset in /proc")
+def test_the_peak_is_seen_after_it_and_can_be_forgotten() -> None:
+    """What was shared meanwhile does not count."""
+    code = """if True:
+        import mmap
+        from lightwork.system.processes import forget_peak, own_bytes, peak_own_bytes
+        nbytes = 32 << 20
+        forget_peak()
+        before = own_bytes()
+        assert abs(peak_own_bytes() - before) < nbytes / 4
+        shared = mmap.mmap(-1, nbytes)
+        shared.write(b"x" * nbytes)
+        mine = bytearray(b"x") * nbytes
+        del mine
+        assert own_bytes() - before < nbytes / 4
+        assert nbytes * 0.9 < peak_own_bytes() - before < nbytes * 1.5
+        forget_peak()
+        assert abs(peak_own_bytes() - before) < nbytes / 4
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)

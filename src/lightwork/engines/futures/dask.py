@@ -27,6 +27,7 @@ _LACKS: Final = {
     "task_timeout": "Dask has no way to end a task that runs",
     "max_worker_memory": "the memory of its workers is limited where they are started (memory_limit)",
     "max_tasks_per_worker": "Dask does not replace workers after so many tasks",
+    "memory_budget": "Dask watches the memory of its workers itself (memory_limit, resources)",
     "worker_env": "its workers have the environment that their nannies gave them",
     "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }

@@ -25,6 +25,7 @@ _LACKS: Final = {
     "task_timeout": f"{_NO_HOLD}, so no task can be stopped",
     "max_worker_memory": f"{_NO_HOLD} and replace",
     "max_tasks_per_worker": f"{_NO_HOLD} and replace; executors may take max_tasks_per_child",
+    "memory_budget": "an executor does not tell how much memory its workers have",
     "worker_env": "its workers have the environment that they were started with",
     "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }

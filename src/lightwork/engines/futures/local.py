@@ -6,7 +6,7 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 
 from ...protocols import Batch, Event, SessionRequest, Told
-from ...system.computing import WORKER
+from ...system.computing import CANCELLATION, WORKER, Cancellation
 from ..threads import Work, drain, refuse, run_work
 from .session import Load, Packed
 
@@ -23,7 +23,9 @@ class LocalPacker:
     def __init__(self, request: SessionRequest, heard: "SimpleQueue[Event | None]") -> None:
         self._request = request
         self._heard = heard
+        self._cancellation = Cancellation()
         self._context = copy_context()
+        self._context.run(CANCELLATION.set, self._cancellation)
         self._sent: deque[Work] = deque()
 
     def pack(self, slot: int, batch: Batch) -> Packed:
@@ -40,7 +42,8 @@ class LocalPacker:
         return ()
 
     def close(self) -> None:
-        """No further task begins."""
+        """No further task begins, and those that run are told if they ask."""
+        self._cancellation.on = True
         for work in self._sent:
             drain(work.calls)
 

@@ -29,6 +29,7 @@ _LACKS: Final = MappingProxyType(
         "task_timeout": "which task of a batch runs is known to its worker alone",
         "max_worker_memory": "their memory is ray's to watch; memory= reserves some for each batch",
         "max_tasks_per_worker": "its workers are ray's to replace",
+        "memory_budget": "their memory is ray's to watch; memory= reserves some for each batch",
         "worker_env": "its workers are ray's; give them variables by runtime_env={'env_vars': ...}",
         "capture_output='fd'": "the descriptors of its workers are ray's; True captures what Python prints",
     }

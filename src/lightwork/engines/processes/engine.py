@@ -27,7 +27,8 @@ class ProcessEngine:
     Session options: ``idle_worker_timeout``, seconds after which an idle worker leaves (default 300);
     ``task_timeout``, seconds after which the worker of a task is ended and the task lost with `TaskTimeout`;
     ``max_tasks_per_worker`` and ``max_worker_memory`` (bytes), after which a worker is replaced between two
-    tasks; ``worker_env``, variables for each slot, which its worker has before it imports anything;
+    tasks; ``max_kept_memory`` (bytes), with more of which an idle worker leaves and is not used;
+    ``worker_env``, variables for each slot, which its worker has before it imports anything;
     ``read_only``: arrays that travel beside the pickle of their task cannot be written to.
 
     Notes

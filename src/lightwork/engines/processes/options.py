@@ -24,6 +24,7 @@ class ProcessOptions(NamedTuple):
     task_timeout: float | None = None
     max_tasks_per_worker: int | None = None
     max_worker_memory: int | None = None
+    max_kept_memory: int | None = None
     worker_env: Sequence[Mapping[str, str]] = ()
     read_only: bool = False
 
@@ -43,7 +44,7 @@ def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: 
             f"it takes {', '.join(ProcessOptions._fields)}"
         )
     parsed = ProcessOptions(**options)
-    for name in ("max_tasks_per_worker", "max_worker_memory"):
+    for name in ("max_tasks_per_worker", "max_worker_memory", "max_kept_memory"):
         bound = getattr(parsed, name)
         number = whole(bound)
         if bound is not None and (number is None or number < 1):

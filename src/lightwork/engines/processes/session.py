@@ -73,6 +73,7 @@ class ProcessSession:
         self._births = births(request, options)
         bounds = (options.max_tasks_per_worker, options.max_worker_memory)
         self._wear = Wear(*bounds) if any(bounds) else None
+        self._most_kept = options.max_kept_memory
         self._most_bytes = options.max_worker_memory
         self._read_only = options.read_only
         self._preparing = Preparing(request.runner)
@@ -233,8 +234,7 @@ class ProcessSession:
 
     def _engage(self, place: Slot) -> WorkerLink:
         birth = self._births[place.number]
-        is_unfit = None if self._wear is None else self._wear.is_unfit
-        link = place.link = self._pool.acquire(self, birth=birth, is_unfit=is_unfit)
+        link = place.link = self._pool.acquire(self, birth=birth, is_unfit=self._is_unfit)
         self._by_fileno[link.socket.fileno()] = place
         self._poller.register(link.socket, select.POLLIN)
         environment = self._environment._replace(variables={**self._environment.variables, **birth})
@@ -249,6 +249,12 @@ class ProcessSession:
         self._post.put_segments(place, link, buffers)
         link.outbox.put(make_frame(BEGIN, self._number, body, buffers=buffers))
         return link
+
+    def _is_unfit(self, link: WorkerLink) -> bool:
+        """Whether an idle worker is not to be used any more."""
+        if self._most_kept is not None and own_bytes(link.page.pid()) > self._most_kept:
+            return True
+        return self._wear is not None and self._wear.is_unfit(link)
 
     def _note_sent(self, place: Slot, tasks: EncodedTasks) -> Sent:
         long = self._mean is None or self._mean >= _SHORT or (self._wear is not None and self._wear.recalls)
