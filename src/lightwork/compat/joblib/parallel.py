@@ -285,7 +285,7 @@ def delayed(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
 
     try:
         return functools.wraps(function)(delayed_function)
-    except AttributeError:  # what has no name, such as some callables of C
+    except (AttributeError, TypeError):  # callables of C with odd attributes; in Python 3.12 `type` itself
         return delayed_function
 
 
