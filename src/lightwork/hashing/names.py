@@ -21,8 +21,10 @@ _INPUTS = (
     (re.compile(r"<python-input-\d+>|<stdin>-\d+"), "<stdin>"),
     (re.compile(r"<doctest (.*)\[\d+\]>"), r"<doctest \1>"),
 )
-# What Python and numpy have moved between releases keeps one name.
+# What Python and numpy have moved between releases keeps one name, and so does the script where
+# `multiprocessing` has spawned a process for it.
 _MOVED = {
+    "__mp_main__": "__main__",
     "pathlib._local": "pathlib",
     "numpy.ma.core": "numpy.ma",
     "numpy.rec": "numpy",
@@ -52,9 +54,10 @@ def function_name(function: Any) -> str:  # Any: whatever can be called
     if module is None:
         owner = getattr(function, "__objclass__", None) or type(getattr(function, "__self__", None))
         module = getattr(owner, "__module__", None) or "builtins"
+    module = _MOVED.get(module, module)
     if module == "__main__" and code is not None:
         module = f"__main__ {source_name(code.co_filename)}"
-    return f"{_MOVED.get(module, module)}:{name}"
+    return f"{module}:{name}"
 
 
 def class_name(cls: type) -> str:

@@ -492,7 +492,7 @@ class CachedFunction(StatelessCallable, Generic[P, R_co]):
 
 def _is_named(item: object, module: str | None, name: str) -> bool:
     """Whether another process finds `item` by importing `module` and looking up `name`."""
-    if module is None or module == "__main__":
+    if module is None or module in ("__main__", "__mp_main__"):
         return False
     found: object = sys.modules.get(module)
     for part in name.split("."):

@@ -6,6 +6,7 @@ and classes that another process cannot import: those of ``__main__``, lambdas a
 
 import io
 import pickle
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from types import CodeType
 from typing import Any, Protocol
 
 from .. import parcel  # its `variables` are loaded when one is met
-from ..system.optional import require
+from ..system.optional import loaded, require
 from .locate import failing_part
 from .reducers import Inline, Packed, Source, Table, as_buffer
 
@@ -30,6 +31,7 @@ __all__ = [
 
 PROTOCOL = 5
 _NO_FILE = "<dynamic-code>"
+_SPAWNED_MAIN = "__mp_main__"
 
 
 class PickleFile(Protocol):
@@ -102,6 +104,9 @@ def _value_pickler(file: PickleFile, table: Callable[[Any], Any], buffer_callbac
     special = {CodeType: _code_with_file, ContextVar: _variable_by_name}
     pickler.dispatch_table = table(ChainMap(special, kind.dispatch_table))
     pickler.__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
+    main = loaded(_SPAWNED_MAIN)
+    if main is not None:  # cloudpickle knows of `__main__` alone
+        _cloudpickle().register_pickle_by_value(main)
     return pickler
 
 
@@ -145,9 +150,10 @@ def dump_by_value(value: object, buffer_callback: Callable[[pickle.PickleBuffer]
 def needs_value_pickling(data: bytes) -> bool:
     """Whether a by-reference pickle names ``__main__``, which is another module in another process.
 
-    True too for a value that merely contains the text; by-value pickling is then slower and no less right.
+    In a process that `multiprocessing` has spawned that is ``__mp_main__``. True too for a value that merely
+    contains the text; by-value pickling is then slower and no less right.
     """
-    return b"__main__" in data
+    return b"__main__" in data or (_SPAWNED_MAIN in sys.modules and _SPAWNED_MAIN.encode() in data)
 
 
 def locate_unpicklable(value: object, path: str, *, by_value: bool = False) -> str:
