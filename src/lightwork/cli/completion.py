@@ -2,6 +2,7 @@
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from .command import OK, Command, Group
 from .terminal import Terminal
@@ -19,10 +20,10 @@ Behind a command, what is no option is completed as a path.
 
 SHELLS = ("bash", "zsh", "fish")
 
-_BASH = """\
-_lightwork() {{
+_FUNCTION = """\
+{head}_lightwork() {{
     local offered="" files="" word place=""
-    for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    for word in "${{{typed}}}"; do
         case "$place $word" in
 {steps}
         esac
@@ -30,32 +31,43 @@ _lightwork() {{
     case "$place" in
 {words}
     esac
-    local current="${{COMP_WORDS[COMP_CWORD]}}"
-    COMPREPLY=($(compgen -W "$offered" -- "$current"))
-    if [[ "$files" && "$current" != -* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi
+{offer}
 }}
-complete -o filenames -F _lightwork lightwork
+{end}
 """
+"""For shells that complete by a function. `path` and `words` are zsh's own."""
 
-# `path` and `words` are zsh's own. Its bridge to bash (`bashcompinit`) cannot read such a function.
-_ZSH = """\
-#compdef lightwork
-_lightwork() {{
-    local offered="" files="" word place=""
-    for word in "${{(@)words[2,CURRENT-1]}}"; do
-        case "$place $word" in
-{steps}
-        esac
-    done
-    case "$place" in
-{words}
-    esac
+
+class _Shell(NamedTuple):
+    head: str
+    typed: str
+    """The words between the program and the one that is completed."""
+    offer: str
+    end: str
+
+
+_SHELLS = {
+    "bash": _Shell(
+        head="",
+        typed="COMP_WORDS[@]:1:COMP_CWORD-1",
+        offer="""\
+    local current="${COMP_WORDS[COMP_CWORD]}"
+    COMPREPLY=($(compgen -W "$offered" -- "$current"))
+    if [[ "$files" && "$current" != -* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi""",
+        end="complete -o filenames -F _lightwork lightwork",
+    ),
+    # Not through its bridge to bash (`bashcompinit`), which cannot read such a function.
+    "zsh": _Shell(
+        head="#compdef lightwork\n",
+        typed="(@)words[2,CURRENT-1]",
+        offer="""\
     if [[ "$files" && "$PREFIX" != -* ]]; then _files; fi
-    compadd -- ${{=offered}}
-}}
+    compadd -- ${=offered}""",
+        end="""\
 if ! whence compdef > /dev/null; then autoload -U compinit && compinit; fi
-compdef _lightwork lightwork
-"""
+compdef _lightwork lightwork""",
+    ),
+}
 
 
 def completion(commands: Sequence[Command | Group]) -> Command:
@@ -72,7 +84,7 @@ def completion(commands: Sequence[Command | Group]) -> Command:
         elif given.shell == "fish":
             terminal.write("\n".join(_fish(found)))
         else:
-            terminal.write(_function(found, _ZSH if given.shell == "zsh" else _BASH))
+            terminal.write(_function(found, _SHELLS[given.shell]))
         return OK
 
     itself = Command("completion", "write a completion script for a shell", DETAILS, add_arguments, run)
@@ -110,14 +122,14 @@ def _options(command: Command) -> Iterator[str]:
             yield from action.choices
 
 
-def _function(found: Words, template: str) -> str:
+def _function(found: Words, shell: _Shell) -> str:
     steps = [f'            "{path}") place="{path}" ;;' for path, _ in found if path]
     groups = _groups(found)
     words = [
         f'        "{path}") offered="{" ".join(words)}"{"" if path in groups else " files=1"} ;;'
         for path, words in found
     ]
-    return template.format(steps="\n".join(steps), words="\n".join(words))
+    return _FUNCTION.format(steps="\n".join(steps), words="\n".join(words), **shell._asdict())
 
 
 def _groups(found: Words) -> set[str]:
