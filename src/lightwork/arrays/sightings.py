@@ -8,7 +8,10 @@ from typing import Any, Final, TypeAlias
 from ..system.optional import loaded
 from ..system.segments import PublishedMap
 
-__all__ = ["Seen", "Sightings", "Snapshot", "exporter", "published_map"]
+__all__ = ["SHARED_FROM", "Seen", "Sightings", "Snapshot", "exporter", "published_map"]
+
+SHARED_FROM: Final = 64 << 10
+"""Bytes of memory that it pays to know again. To send less once more costs less than to map it."""
 
 _HELD: Final = 256 << 20  # bytes of arrow buffers that are kept in order to be known again
 

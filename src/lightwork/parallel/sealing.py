@@ -6,8 +6,9 @@ hours, cannot ask for. It compares them with what calls under way have.
 """
 
 import pickle
-from typing import Any, Final
+from typing import Any
 
+from ..arrays.sightings import SHARED_FROM
 from ..arrays.snapshots import Snapshots
 from ..errors import UnpicklableError
 from ..parcel.parcels import join, split
@@ -15,9 +16,6 @@ from ..protocols import Buffer, Call, Run, Tell
 from ..system.segments import PublishedMap
 
 __all__ = ["Unsealing", "seal"]
-
-_BESIDE: Final = 64 << 10
-"""Bytes of a buffer that travels beside its call, and is the one thing that ``mmap_mode="r"`` is about."""
 
 
 def seal(call: Call, snapshots: Snapshots) -> Call:
@@ -49,10 +47,13 @@ def _named(
 
 
 def _kept(buffer: memoryview, snapshots: Snapshots) -> pickle.PickleBuffer | bytearray:
-    """The bytes as they are now. What `share` has published cannot change, and sessions know it again."""
+    """The bytes as they are now: large ones beside the call, where ``mmap_mode="r"`` finds them.
+
+    What `share` has published cannot change, and sessions know it again.
+    """
     if isinstance(buffer.obj, PublishedMap):
         return pickle.PickleBuffer(buffer.obj)
-    if buffer.nbytes < _BESIDE:
+    if buffer.nbytes < SHARED_FROM:
         return bytearray(buffer)
     return pickle.PickleBuffer(snapshots.take(buffer))
 

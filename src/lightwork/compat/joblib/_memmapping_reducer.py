@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
+from ...arrays.sightings import SHARED_FROM
 from ...arrays.snapshots import Snapshots
 from ...protocols import Buffer
 from ...system.optional import loaded
@@ -25,8 +26,6 @@ from .disk import memstr_to_bytes
 __all__ = ["ArrayFiles", "ArrayMemmapForwardReducer", "has_shareable_memory"]
 
 _FOLDER: Final = "joblib_memmapping_folder"
-_SHARED_FROM: Final = 64 << 10
-"""Bytes from which it pays to keep an array beside its task."""
 
 SYSTEM_SHARED_MEM_FS: Final = "/dev/shm"
 SYSTEM_SHARED_MEM_FS_MIN_SIZE = int(2e9)
@@ -158,7 +157,7 @@ class ArrayMemmapForwardReducer:
 
     def _reduce_small(self, a: Any) -> tuple[Any, ...]:
         in_one_piece = a.flags.c_contiguous or a.flags.f_contiguous
-        if self._snapshots is None or a.nbytes < _SHARED_FROM or not in_one_piece or a.dtype.hasobject:
+        if self._snapshots is None or a.nbytes < SHARED_FROM or not in_one_piece or a.dtype.hasobject:
             return pickle.loads, (pickle.dumps(loaded("numpy").asarray(a), pickle.HIGHEST_PROTOCOL),)
         order = _order(a)
         copy = self._snapshots.take(a.ravel(order).view("u1").data)

@@ -16,7 +16,7 @@ import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from ...arrays.sightings import Seen, Sightings, published_map
+from ...arrays.sightings import SHARED_FROM, Seen, Sightings, published_map
 from ...protocols import Batch, Call
 from ..workers.wire import Placed
 from .blobs import Blob
@@ -24,7 +24,6 @@ from .packets import Part, StandIn, Whole
 
 __all__ = ["LARGE", "Depot", "ScatteringCarrier"]
 
-_SHARED_FROM: Final = 64 << 10
 LARGE: Final = 1 << 20
 """Bytes from which a buffer does not go with its batch, through a scheduler. Dask warns of 10 MB and more."""
 
@@ -85,7 +84,7 @@ class ScatteringCarrier:
     def place(self, buffer: pickle.PickleBuffer) -> Placed:
         """A number for what is scattered."""
         view = buffer.raw()
-        if view.nbytes < _SHARED_FROM:
+        if view.nbytes < SHARED_FROM:
             return view
         seen, is_first = self._meet(view)
         if is_first and view.nbytes < LARGE:

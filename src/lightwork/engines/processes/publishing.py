@@ -28,14 +28,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ...arrays.sightings import Seen, Sightings, published_map
+from ...arrays.sightings import SHARED_FROM, Seen, Sightings, published_map
 from ...system.segments import PublishedMap, create_segment, write_segment
 from ..workers.wire import EXTENT, Placed
 
-__all__ = ["SHARED_FROM", "Known", "Publisher", "Segment"]
-
-SHARED_FROM: Final = 64 << 10
-"""Bytes from which a buffer seen twice is published. Below, a mapping costs more than the bytes."""
+__all__ = ["Known", "Publisher", "Segment"]
 
 _FILES: Final = 64
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lightwork.arrays.sightings import SHARED_FROM
 from lightwork.engines.processes import ProcessEngine, publishing
-from lightwork.engines.processes.publishing import SHARED_FROM, Known, Publisher
+from lightwork.engines.processes.publishing import Known, Publisher
 from lightwork.engines.workers.calls import calls
 from lightwork.engines.workers.channel import Frame
 from lightwork.engines.workers.wire import STREAM, StreamWriter

@@ -8,14 +8,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lightwork.engines.processes import publishing
+from lightwork.arrays.sightings import SHARED_FROM
 from lightwork.engines.processes.publishing import Publisher
 from lightwork.parcel.parcels import split
 
 
 def places(publisher: Publisher, value: Any) -> list[Any]:
     """Where the large buffers of a value go."""
-    views = [buffer for buffer in split(value).buffers if buffer.nbytes >= publishing.SHARED_FROM]
+    views = [buffer for buffer in split(value).buffers if buffer.nbytes >= SHARED_FROM]
     return [publisher.place(pickle.PickleBuffer(view)) for view in views]
 
 
