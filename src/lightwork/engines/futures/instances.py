@@ -1,9 +1,11 @@
 """The ray of this process: the one that the caller has, or one that was started or joined for him."""
 
+import contextlib
 import math
 import os
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ...errors import EngineError, InvalidOption
@@ -11,10 +13,13 @@ from ...system.cpu import workers_for
 from ...system.forks import after_fork_in_child
 from ...system.optional import loaded, on_demand
 
-__all__ = ["INSTANCE", "lacking", "room"]
+__all__ = ["INSTANCE", "await_end", "lacking", "room"]
 
 _PATIENCE: Final = 10.0
-"""Seconds in which a cluster has to answer."""
+"""Seconds in which a cluster has to answer, and ray to let go of one."""
+
+_STEP: Final = 0.01
+"""Seconds between two looks whether a ray that is being shut down is gone."""
 
 
 class _Instance:
@@ -25,7 +30,7 @@ class _Instance:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_ours = False
         self._address: str | None = None  # what ours was joined at
         self._is_copy = False
@@ -73,6 +78,20 @@ class _Instance:
                 raise EngineError(f"backend='ray': {what} ({type(error).__name__}: {error})") from error
             self._is_ours, self._address = True, where
 
+    @contextlib.contextmanager
+    def held(self, ray: Any) -> Iterator[None]:  # Any: as above
+        """Keep what is there from `close` meanwhile; ray itself would start another one for who needs it.
+
+        Raises
+        ------
+        EngineError
+            There is none any more.
+        """
+        with self._lock:
+            if not self.is_there(ray):
+                raise EngineError("backend='ray': ray was shut down while a call was going on")
+            yield
+
     def close(self) -> None:
         """End what was started, leave what was joined here. Safe to call twice."""
         ray = loaded("ray")
@@ -93,7 +112,7 @@ class _Instance:
             )
 
     def _forget(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_ours = False
         ray = loaded("ray")
         self._is_copy = self._is_copy or (ray is not None and bool(ray.is_initialized()))
@@ -122,6 +141,17 @@ def _knock(address: str) -> None:
 def _parted(address: str) -> tuple[str, int | None]:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     return host, int(port) if port.isdecimal() else None
+
+
+def await_end(ray: Any, worker: object) -> None:  # Any: the module
+    """Once there is no ray, wait until all of it is gone, if the worker of its context is known.
+
+    In between, for some tenths of a second, a process that lets go of a reference to an object is ended by
+    ray, with status 1 and without a word.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while hasattr(worker, "core_worker") and not ray.is_initialized() and time.monotonic() < deadline:
+        time.sleep(_STEP)
 
 
 def room(total: Mapping[str, float], demand: Mapping[str, float]) -> int:

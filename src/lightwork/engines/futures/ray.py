@@ -15,7 +15,7 @@ from ...system.units import parse_bytes
 from .endings import explained
 from .executor import check_options
 from .handles import Handles
-from .instances import INSTANCE, lacking, room
+from .instances import INSTANCE, await_end, lacking, room
 from .leaving import part
 from .packets import Apart, Posted
 from .packing import RemotePacker
@@ -186,7 +186,7 @@ class RayEngine:
 
     def _check_place(self) -> None:
         context = self._ray.get_runtime_context()
-        mode = getattr(getattr(context, "worker", None), "mode", None)  # clients of a far ray have none
+        mode = getattr(_worker(self._ray), "mode", None)
         if mode == self._ray.WORKER_MODE and context.get_assigned_resources().get("CPU", 0) > 0:
             raise InvalidOption(
                 "backend='ray': this call is made by a task of ray that holds CPUs while it waits for others "
@@ -207,7 +207,8 @@ class RayDepot:
 
     def store(self, thing: Any, *, everywhere: bool) -> Any:  # Any: a part; ray.ObjectRef
         """Put."""
-        return self._ray.put(thing)
+        with INSTANCE.held(self._ray):
+            return self._ray.put(thing)
 
     def is_lost(self, reference: Any) -> bool:  # Any: ray.ObjectRef
         """No: what this process has put lies in a store on its own machine."""
@@ -218,6 +219,7 @@ class RaySite:
     """A `Site`: functions become tasks of ray.
 
     If ray is shut down meanwhile, by whomever, its futures never end. Nothing tells of it, so a thread asks.
+    No reference is let go of before that is over.
 
     Parameters
     ----------
@@ -231,15 +233,17 @@ class RaySite:
         self._ray = ray
         self._call = call
         self._lazy = lazy
+        self._worker = _worker(ray)
         self._references = Handles()  # each a ray.ObjectRef
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._see, name="lightwork-ray", daemon=True)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there, but for what may stay."""
-        references = self._call.remote(function, *args)
-        reference = references[0] if self._lazy else references
-        future: Pending = reference.future()
+        with INSTANCE.held(self._ray):
+            references = self._call.remote(function, *args)
+            reference = references[0] if self._lazy else references
+            future: Pending = reference.future()
         self._references.add(future, reference)
         if self._watch.ident is None:
             self._watch.start()
@@ -284,9 +288,10 @@ class RaySite:
         references = self._references.take(
             pending.future if isinstance(pending, _Apart) else pending for pending in pendings
         )
-        if self._ray.is_initialized():
+        with contextlib.suppress(EngineError), INSTANCE.held(self._ray):
             for reference in references:
                 self._ray.cancel(reference, force=True)
+        await_end(self._ray, self._worker)
 
     def _bring(self, reference: Any) -> Sequence[Posted]:  # Any: ray.ObjectRef
         """What lies in the store, or the error that the caller of the flow shall see."""
@@ -305,11 +310,17 @@ class RaySite:
         """See that ray is there, as long as the session is."""
         while not self._over.wait(_LOOK):
             if not self._ray.is_initialized():
+                await_end(self._ray, self._worker)
                 gone = EngineError("backend='ray': ray was shut down while a call was going on")
                 for pending in self._references.pendings():
                     if not pending.done():
                         pending.set_exception(gone)
                 return
+
+
+def _worker(ray: Any) -> object:  # Any: the module
+    """What ray itself knows of this process. Clients of a far ray have none."""
+    return getattr(ray.get_runtime_context(), "worker", None)
 
 
 # Any: users' functions. Where references stood among the arguments there are the objects now.

@@ -205,10 +205,10 @@ class FutureSession:
         self._closed = True
         self._heard.put(None)  # a `wait` in another thread is a mistake; it gets an error, not silence
         pendings = [place.flight.pending for place in self._slots if place.flight is not None]
+        self._site.leave(pendings, abort=abort)  # before anything is let go of that functions under way use
+        self._packer.close()
         self._slots = []
         self._events = []
-        self._packer.close()
-        self._site.leave(pendings, abort=abort)
 
     def _check_open(self) -> None:
         if self._closed:

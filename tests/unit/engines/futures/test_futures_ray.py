@@ -335,6 +335,15 @@ with pytest.raises(EngineError, match="shut down while"):
     Parallel(n_jobs=2, backend="ray")(delayed(time.sleep)(50) for _ in range(3))
 engine("ray").shutdown()
 assert not ray.is_initialized()
+results = Parallel(n_jobs=2, backend="ray", return_as="generator")(delayed(time.sleep)(50) for _ in range(3))
+worker = ray.get_runtime_context().worker
+ending = threading.Thread(target=ray.shutdown)
+ending.start()
+while ray.is_initialized():
+    time.sleep(1e-3)
+results.close()
+assert not hasattr(worker, "core_worker"), "what is let go of during a shutdown ends this process"
+ending.join()
 with pytest.raises(EngineError, match="nobody answers at '127.0.0.1:9'"):
     Parallel(n_jobs=2, backend="ray", address="127.0.0.1:9")([delayed(abs)(1)])
 """
