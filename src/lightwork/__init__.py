@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         Retry,
         delayed,
         effective_n_jobs,
+        parallel_backend,
         parallel_config,
         register_context,
         share,
         task_rng,
+        wrap_non_picklable_objects,
     )
     from .persistence import dump, dumps, inspect, load, loads, register_compressor, register_safe
     from .persistence import open as open
@@ -58,6 +60,7 @@ _HOMES = {
     "load": "persistence",
     "loads": "persistence",
     "open": "persistence",
+    "parallel_backend": "parallel",
     "parallel_config": "parallel",
     "register_compressor": "persistence",
     "register_context": "parallel",
@@ -68,6 +71,7 @@ _HOMES = {
     "share": "parallel",
     "task_rng": "parallel",
     "worker_id": "system.computing",
+    "wrap_non_picklable_objects": "parallel",
 }
 
 __all__ = [
@@ -91,6 +95,7 @@ __all__ = [
     "is_cancelled",
     "load",
     "loads",
+    "parallel_backend",
     "parallel_config",
     "register_compressor",
     "register_context",
@@ -101,6 +106,7 @@ __all__ = [
     "share",
     "task_rng",
     "worker_id",
+    "wrap_non_picklable_objects",
 ]  # not `open`: after ``from lightwork import *`` the built-in one must still be there
 
 

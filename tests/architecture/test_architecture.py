@@ -205,6 +205,7 @@ def test_public_names_are_a_list() -> None:
         "is_cancelled",
         "load",
         "loads",
+        "parallel_backend",
         "parallel_config",
         "register_compressor",
         "register_context",
@@ -215,6 +216,7 @@ def test_public_names_are_a_list() -> None:
         "share",
         "task_rng",
         "worker_id",
+        "wrap_non_picklable_objects",
     ]
     assert all(getattr(lightwork, name) is not None for name in lightwork.__all__)
 

@@ -27,6 +27,7 @@
 `features`         which layers a call gets: context (`taken`, `surroundings`, `contexts`), output (`output`,
                    `routed_output`, `descriptors`, `records`; heard by `hearing`), randomness (`seeding`,
                    `global_seeding`; `shared_generators` refuses)
+`wrapping`         objects that travel as what cloudpickle makes of them
 `mutations`        whether arguments change while a call runs
 =================  ==========================================================================================
 
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
     )
     from .calls import delayed
     from .capsules import Capsule, read_capsule
-    from .config import effective_n_jobs, parallel_config
+    from .config import effective_n_jobs, parallel_backend, parallel_config
     from .contexts import register_context
     from .executor import Executor
     from .failures import Failure
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     from .retrying import Retry
     from .seeding import task_rng
     from .sharing import share
+    from .wrapping import wrap_non_picklable_objects
 
 __all__ = [
     "Capsule",
@@ -124,6 +126,7 @@ __all__ = [
     "loop",
     "mutations",
     "output",
+    "parallel_backend",
     "parallel_config",
     "picture",
     "preloading",
@@ -149,6 +152,7 @@ __all__ = [
     "watch",
     "weighing",
     "workers",
+    "wrap_non_picklable_objects",
 ]
 
 __getattr__ = on_first_use(
@@ -163,9 +167,11 @@ __getattr__ = on_first_use(
         "delayed": "calls",
         "effective_n_jobs": "config",
         "share": "sharing",
+        "parallel_backend": "config",
         "parallel_config": "config",
         "read_capsule": "capsules",
         "register_context": "contexts",
         "task_rng": "seeding",
+        "wrap_non_picklable_objects": "wrapping",
     },
 )

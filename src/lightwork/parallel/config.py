@@ -24,7 +24,15 @@ from .options import (
 )
 from .task import nesting_level
 
-__all__ = ["Place", "Settings", "active_settings", "choose", "effective_n_jobs", "parallel_config"]
+__all__ = [
+    "Place",
+    "Settings",
+    "active_settings",
+    "choose",
+    "effective_n_jobs",
+    "parallel_backend",
+    "parallel_config",
+]
 
 _PREFER = ("processes", "threads", None)
 _REQUIRE = ("sharedmem", None)
@@ -269,6 +277,40 @@ class parallel_config:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.unregister()
+
+
+class parallel_backend(parallel_config):
+    """The older form of `parallel_config`: a backend, and how many workers.
+
+    Parameters
+    ----------
+    backend
+        As for `parallel_config`, and required.
+    n_jobs
+        As for `Parallel`. Without it all workers that there are, whatever an enclosing block has set.
+    inner_max_num_threads, **options
+        As for `parallel_config`.
+
+    Raises
+    ------
+    InvalidOption
+        Before anything was set.
+    """
+
+    def __init__(
+        self,
+        backend: str | Engine | SupportsSubmit,
+        n_jobs: SupportsInt | str = -1,
+        inner_max_num_threads: int | None = None,
+        **options: Any,  # Any: each backend has its own
+    ) -> None:
+        if backend is None:
+            raise InvalidOption("backend=None: give a backend, or use parallel_config")
+        super().__init__(backend, n_jobs=n_jobs, inner_max_num_threads=inner_max_num_threads, **options)
+
+    def __enter__(self) -> tuple[Engine | None, int | None]:  # type: ignore[override]  # as in joblib
+        """The backend and the number of workers."""
+        return self.settings.backend, self.settings.n_jobs
 
 
 def given(value: object) -> Any:  # Any: what the option is

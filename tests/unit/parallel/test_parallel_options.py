@@ -7,7 +7,14 @@ import pytest
 
 from lightwork.engines.registry import engine
 from lightwork.errors import InvalidOption, ParallelWarning
-from lightwork.parallel import Parallel, Retry, delayed, effective_n_jobs, parallel_config
+from lightwork.parallel import (
+    Parallel,
+    Retry,
+    delayed,
+    effective_n_jobs,
+    parallel_backend,
+    parallel_config,
+)
 from lightwork.parallel.arithmetic import evaluate
 from lightwork.parallel.options import ReturnAs, read_ahead
 from lightwork.system.cpu import cpu_count
@@ -285,3 +292,34 @@ def test_the_engine_is_told_what_was_asked() -> None:
     Parallel(3, scripted)([delayed(abs)(-1)] * 2)
     assert scripted.sessions[0].request.n_jobs == 3
     assert scripted.sessions[0].request.inner_threads is None
+
+
+def test_parallel_backend_is_the_older_form_of_parallel_config() -> None:
+    """It needs a backend, and means all workers, whatever was set around it."""
+    with parallel_config(n_jobs=2, verbose=0), parallel_backend("threads") as (backend, n_jobs):
+        assert (backend, n_jobs) == (engine("threads"), -1)
+        assert effective_n_jobs(None) == cpu_count()
+        assert Parallel()(delayed(threading.get_ident)() for _ in range(2))[0] != threading.get_ident()
+    with parallel_backend("processes", 2, inner_max_num_threads=1), parallel_backend("threading", n_jobs=3):
+        assert effective_n_jobs(None) == 3
+    standing = parallel_backend("threads", 3)
+    assert isinstance(standing, parallel_config)
+    assert effective_n_jobs(None) == 3
+    standing.unregister()
+    assert effective_n_jobs(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None,), "backend=None: give a backend"),
+        (("threads", 0), "n_jobs == 0"),
+        (("threads", 2, 0), "inner_max_num_threads=0"),
+        (("nowhere",), "backend='nowhere' is not known"),
+    ],
+)
+def test_parallel_backend_sets_nothing_if_it_refuses(arguments: tuple[Any, ...], message: str) -> None:
+    """One clear error."""
+    with pytest.raises(InvalidOption, match=message):
+        parallel_backend(*arguments)
+    assert effective_n_jobs(None) == 1
