@@ -1,5 +1,6 @@
 """Which engine a name means. Each is made when it is first asked for, one per process."""
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -29,6 +30,10 @@ MakeBackend: TypeAlias = Callable[..., Any]
 
 # An engine is imported when it is first used: the process pool alone needs a third of the import budget.
 def _processes() -> Engine:
+    if not sys.platform.startswith("linux"):
+        from .spawned import SpawnedEngine
+
+        return SpawnedEngine()
     from .processes import ProcessEngine
 
     return ProcessEngine()

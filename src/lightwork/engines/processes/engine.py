@@ -34,8 +34,7 @@ class ProcessEngine:
     Notes
     -----
     Safe to use from several threads, and in a process that was forked from one that uses it: the child
-    begins afresh. Linux only today; elsewhere `open` is fine and the first `send` raises `EngineError`
-    (macOS and Windows are designed, with spawned workers, and not built).
+    begins afresh. Linux only; elsewhere the name stands for `lightwork.engines.spawned`.
     """
 
     def __init__(self) -> None:

@@ -6,23 +6,12 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Final
 
 from ...errors import EngineError
+from .. import interpreters
 from ..workers.control import FORK, KILL, LEAVE, LOOK, MESSAGE_SIZE, Message, decode, encode
 
 __all__ = ["Template"]
-
-_FLAGS: Final = {
-    "debug": "-d",
-    "dont_write_bytecode": "-B",
-    "optimize": "-O",
-    "bytes_warning": "-b",
-    "ignore_environment": "-E",
-    "no_user_site": "-s",
-    "isolated": "-I",
-}
-"""Interpreter flags that a worker shares with its parent, and their letters."""
 
 
 class Template:
@@ -31,8 +20,8 @@ class Template:
     Raises
     ------
     EngineError
-        This platform or this interpreter cannot have one. Linux only: elsewhere workers would have to be
-        spawned, which is designed and not built.
+        This platform or this interpreter cannot have one. Linux only: elsewhere workers are spawned
+        (`lightwork.engines.spawned`).
     """
 
     def __init__(self) -> None:
@@ -98,13 +87,9 @@ class Template:
 def _check_platform() -> None:
     if not sys.platform.startswith("linux"):
         raise EngineError(
-            f"worker processes need Linux today, this is {sys.platform!r}: use backend='threads'"
+            f"these worker processes need Linux, and this is {sys.platform!r}: use backend='processes'"
         )
-    if not sys.executable or getattr(sys, "frozen", False):
-        raise EngineError(
-            "worker processes need a Python interpreter that can be started again, and this one is frozen "
-            "or embedded (sys.executable is missing): use backend='threads'"
-        )
+    interpreters.check()
 
 
 def _spawn(descriptor: int) -> int:
@@ -118,7 +103,7 @@ def _spawn(descriptor: int) -> int:
         return os.posix_spawn(
             sys.executable,
             _command(descriptor),
-            _variables(),
+            interpreters.variables(),
             # Duplicating a descriptor onto itself makes it inheritable in the child alone.
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, null, 0),
@@ -142,38 +127,7 @@ def _is_inheritable(number: int) -> bool:
 
 
 def _command(descriptor: int) -> list[str]:
-    # -P -S: neither the current folder nor site-packages can shadow a module of the standard library, and
-    # nothing is imported that we do not import. Ours are looked for last; workers get the parent's path.
-    roots = [_folder_of_package()]
-    roots += [path for path in sys.path if path and path not in roots and "-packages" in path]
-    code = (
-        f"import sys; sys.path += {roots!r}; "
+    return interpreters.command(
         "from lightwork.engines.workers.template import serve; "
         f"serve({descriptor}, {os.getpid()}, {sys.prefix!r}, {sys.exec_prefix!r})"
     )
-    return [sys.executable, "-P", "-S", *_flags(), "-c", code]
-
-
-def _folder_of_package() -> str:
-    """Where ``import lightwork`` finds the package: three folders above the one of this file."""
-    folder = os.path.abspath(__file__)
-    for _ in range(4):
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def _flags() -> list[str]:
-    flags = [letter for name, letter in _FLAGS.items() for _ in range(int(getattr(sys.flags, name)))]
-    for name, value in sys._xoptions.items():
-        flags += ["-X", name if value is True else f"{name}={value}"]
-    for option in sys.warnoptions:
-        # A category of the user's own would be imported before anything can be found; it is left out.
-        if "." not in option:
-            flags += ["-W", option]
-    return flags
-
-
-def _variables() -> dict[str, str]:
-    """The parent's variables, but for those that would change how the template itself starts."""
-    dropped = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT")
-    return {name: value for name, value in os.environ.items() if name not in dropped}
