@@ -22,18 +22,22 @@ class Crew:
         self._parked: list[set[Worker]] = []  # a parent's
         after_fork_in_child(self._forget)
 
-    def take(self, births: Mapping[str, str]) -> Worker:
-        """A worker with such variables, in the place of one with others. Raises `EngineError`."""
+    def take(self, births: Mapping[str, str], patience: float) -> Worker:
+        """A worker with such variables, in the place of one with others. Raises `EngineError`.
+
+        Whoever has nothing to do for `patience` seconds leaves.
+        """
         with self._lock:
             self._idle = [worker for worker in self._idle if worker.is_alive]
             self._all = {worker for worker in self._all if worker.is_alive}
             for worker in self._idle:
                 if worker.births == births:
                     self._idle.remove(worker)
+                    worker.patience = patience
                     return worker
             if self._idle:
                 self._idle.pop(0).kill()
-            worker = Worker(births)
+            worker = Worker(births, patience, self._dismiss)
             self._all.add(worker)
             return worker
 
@@ -42,6 +46,14 @@ class Crew:
         with self._lock:
             if worker.is_alive and worker in self._all:
                 self._idle.append(worker)
+
+    def _dismiss(self, worker: Worker) -> bool:
+        """Whether a worker may leave, which nobody gets from now on."""
+        with self._lock:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            return True
 
     def end_idle(self) -> None:
         """End the workers that have nothing to do, and wait for that."""

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import EngineError, InvalidOption, ParallelError, WorkerDied
 from ...protocols import SessionRequest
 from ...system.cpu import workers_for
+from ..futures.packets import Packet
 from ..futures.packing import RemotePacker
 from ..futures.session import FutureSession, Loss, Pending
 from ..processes.options import births, parse
@@ -17,8 +18,8 @@ from .worker import Worker
 
 __all__ = ["SpawnedEngine"]
 
-_OURS = frozenset({"read_only", "idle_worker_timeout", "max_kept_memory"})
-"""Options that it keeps. Workers that stay are not held to be a fault."""
+_OURS = frozenset({"read_only", "idle_worker_timeout", "worker_env"})
+"""Options that it keeps."""
 
 
 class SpawnedEngine:
@@ -75,12 +76,12 @@ class SpawnedEngine:
         if request.inner_threads is not None and request.inner_threads < 1:
             raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
         options = parse(request.options, slots=request.n_jobs)
-        if lacking := sorted(request.options.keys() - _OURS):
+        if lacking := sorted({name for name, value in request.options.items() if value} - _OURS):
             raise InvalidOption(
                 f"{', '.join(lacking)}: needs the worker processes that lightwork has on Linux, and this is "
                 f"{sys.platform!r}: leave it out"
             )
-        site = SpawnedSite(self._crew, births(request, options)[0])
+        site = SpawnedSite(self._crew, births(request, options), options.idle_worker_timeout)
         return FutureSession(request.n_jobs, RemotePacker(request), site, engine=self)
 
     def shutdown(self) -> None:
@@ -89,23 +90,27 @@ class SpawnedEngine:
 
 
 class SpawnedSite:
-    """A `Site`: each function has a worker for itself while it runs.
+    """A `Site` for the loads of a `RemotePacker`: each has a worker for itself while it runs.
 
     Parameters
     ----------
     births
-        The variables that its workers have from their birth on.
+        For each slot, the variables that its worker has from its birth on.
+    patience
+        Seconds without work after which they leave.
     """
 
-    def __init__(self, crew: Crew, births: dict[str, str]) -> None:
+    def __init__(self, crew: Crew, births: Sequence[dict[str, str]], patience: float) -> None:
         self._crew = crew
         self._births = births
+        self._patience = patience
         self._environment = look()
         self._workers: dict[Any, Worker] = {}  # Any: futures have a hash
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Give it to a worker that has nothing to do, a new one if need be."""
-        worker = self._crew.take(self._births)
+        packet: Packet = args[0]
+        worker = self._crew.take(self._births[packet.slot], self._patience)
         pending = worker.run(self._environment, function, args)
         self._workers[pending] = worker
         pending.add_done_callback(self._done)  # before any other: then the worker is free again

@@ -3,13 +3,14 @@
 import contextlib
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from ...errors import EngineError, WorkerDied
 from .. import interpreters
@@ -17,6 +18,9 @@ from ..workers.environment import Environment, difference
 from .serve import READY, Answer, Load, receive, send
 
 __all__ = ["Worker"]
+
+_LONGEST: Final = 2**31 - 1
+"""Milliseconds; a C integer holds no more, and no `inf`."""
 
 
 class Worker:
@@ -26,6 +30,10 @@ class Worker:
     ----------
     births
         Variables that it has before it imports anything.
+    patience
+        Seconds without work after which it asks whether it may leave; may be set anew.
+    dismiss
+        Whom it asks.
 
     Raises
     ------
@@ -33,8 +41,12 @@ class Worker:
         It cannot be started.
     """
 
-    def __init__(self, births: Mapping[str, str]) -> None:
+    def __init__(
+        self, births: Mapping[str, str], patience: float, dismiss: Callable[["Worker"], bool]
+    ) -> None:
         self.births = births
+        self.patience = patience
+        self._dismiss = dismiss
         interpreters.check()
         requests, self._sink = os.pipe()
         self._source, answers = os.pipe()
@@ -115,13 +127,22 @@ class Worker:
 
     def _listen(self) -> None:
         is_ready = False
-        try:
+        # It has ended. Or its answer needs more memory than there is: then it has to.
+        with contextlib.suppress(EOFError, OSError, MemoryError):
             is_ready = receive(self._source) == READY
-            while is_ready:
+            while is_ready and self._hears():
                 self._settle(receive(self._source))
-        except Exception:  # noqa: BLE001 - it has ended; or its answer needs more memory than there is
-            self.kill()
+        self.kill()
         self._bury(is_ready=is_ready)
+
+    def _hears(self) -> bool:
+        """Wait until there is an answer, or an end; not if it shall leave."""
+        poller = select.poll()
+        poller.register(self._source, select.POLLIN)
+        while not poller.poll(min(self.patience * 1e3, _LONGEST)):
+            if self._dismiss(self):
+                return False
+        return True
 
     def _settle(self, data: bytearray) -> None:
         future = self._taken()
