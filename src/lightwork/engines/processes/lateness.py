@@ -21,17 +21,21 @@ core and does not block signals."""
 class Overdue:
     """A task that takes too long, as ``ControlPage.task`` gave it, and when the next step is taken."""
 
-    __slots__ = ("doomed_at", "is_doomed", "stack", "task", "until")
+    __slots__ = ("doomed_at", "stack", "task", "until")
 
     def __init__(self, task: tuple[int, int], until: float) -> None:
         self.task = task
         self.until = until
-        self.is_doomed = False
-        """The worker was told to write its stack. A signal can cut short what the task waits for in C code,
-        so nothing that the worker says of this task or later ones counts any more."""
-        self.doomed_at = 0.0
+        self.doomed_at: float | None = None
+        """When the worker was told to write its stack. A signal can cut short what the task waits for in C
+        code, so nothing that the worker says of this task or later ones counts any more."""
         self.stack = ""
         """What it had written at the last look."""
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether the worker was told."""
+        return self.doomed_at is not None
 
 
 class _Place(Protocol):
@@ -74,7 +78,7 @@ class Lateness:
         link = place.link
         assert link is not None, "asked for places with a worker"
         task, overdue = link.page.task(), place.overdue
-        if overdue is None or not overdue.is_doomed:
+        if overdue is None or overdue.doomed_at is None:
             if task is None or task[1] * 1e-9 + self.limit > now:
                 place.overdue = None
                 # What starts now is late after the limit.
@@ -84,9 +88,9 @@ class Lateness:
                 return _AGAIN
         if now < overdue.until:
             return overdue.until - now
-        if not overdue.is_doomed:
+        if overdue.doomed_at is None:
             self._pool.look_at(link)
-            overdue.is_doomed, overdue.doomed_at = True, now
+            overdue.doomed_at = now
         elif self._has_written(overdue, link.page.stack()) or now - overdue.doomed_at >= _WRITING:
             self._pool.end_worker(link)
             overdue.until = math.inf  # its end will be reported

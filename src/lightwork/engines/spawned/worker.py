@@ -101,9 +101,13 @@ class Worker:
                 future.set_exception(self._end)
                 return future
             self._future = future
-        with self._writing, contextlib.suppress(OSError):  # that it has ended the listener will tell
-            if self._end is None:
-                send(self._sink, data)
+        try:
+            with self._writing, contextlib.suppress(OSError):  # that it has ended the listener will tell
+                if self._end is None:
+                    send(self._sink, data)
+        except BaseException:  # Ctrl-C: half of it was written
+            self.kill()
+            raise
         return future
 
     def kill(self) -> None:
