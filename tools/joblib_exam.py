@@ -49,8 +49,11 @@ def install():
 
 # What joblib's repository has beside its package, by what the tests need of it.
 CONFTEST = """
-import asyncio, inspect
+import asyncio, contextlib, inspect
 import pytest
+
+with contextlib.suppress(ImportError):
+    from distributed.utils_test import loop, loop_in_thread
 
 @pytest.fixture
 def memory(tmp_path):

@@ -13,7 +13,7 @@ from multiprocessing import TimeoutError
 from numbers import Integral
 from typing import Any
 
-from ...system.optional import installed
+from ...system.optional import imported, installed
 from ._config import _backend, _get_config_param, default_parallel_config
 from ._dispatching import DONE, ERROR, PENDING, Dispatcher
 from ._memmapping_reducer import threshold
@@ -74,13 +74,10 @@ VALID_RETURN_AS = {"list", "generator", "generator_unordered"}
 
 
 def _register_dask() -> None:
-    """Dask has a backend in joblib, and none here."""
     if installed("distributed") is None:
         raise ValueError("Please install dask to use backend='dask'.")
-    raise ValueError(
-        "lightwork's face of joblib has no backend for Dask: submit the tasks to a client of `distributed`, "
-        "register a backend of your own, or use joblib itself"
-    )
+    # Not before: it is for Dask alone, and imports this module.
+    register_parallel_backend("dask", imported(f"{__package__}._dask").DaskDistributedBackend)
 
 
 EXTERNAL_BACKENDS: dict[str, Callable[[], None]] = {"dask": _register_dask}

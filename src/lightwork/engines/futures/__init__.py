@@ -6,7 +6,7 @@
 `leaving`      large results that stay with the workers until they are handed out
 `local`        batches for threads of this process
 `executor`     any ``concurrent.futures.Executor``; `polling`: those whose jobs have to be asked
-`dask`         clusters of Dask; `clusters`: those that were opened here
+`dask`         clusters of Dask; `clusters`: those that were opened here; `dask_client`: what is done with one
 `ray`          ray; `instances`: the one of this process
 `handles`      what both call the functions under way
 `scattering`   what many batches need, kept near the workers: a `Carrier` for both

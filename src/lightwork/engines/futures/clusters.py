@@ -54,8 +54,8 @@ class _Clusters:
         client.wait_for_workers(workers)
         return client
 
-    def connected(self, address: str) -> Any:  # Any: as above
-        """The client of a scheduler.
+    def connected(self, address: str, *, loop: Any = None) -> Any:  # Any: as above; an event loop
+        """The client of a scheduler. `loop` is for a new one, by default its own.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class _Clusters:
             client = self._clients.get(address)
             if client is None or client.status != "running":
                 try:
-                    client = _distributed().Client(address, set_as_default=False)
+                    client = _distributed().Client(address, set_as_default=False, loop=loop)
                 except (OSError, TimeoutError, ValueError) as error:
                     raise EngineError(f"client={address!r}: no scheduler answers there: {error}") from error
                 self._clients[address] = client

@@ -1,6 +1,5 @@
 """Clusters of Dask as an engine: that of a client, that of an address, or one of our own on this machine."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from ...system.cpu import workers_for
 from ...system.optional import on_demand, require
 from ...system.units import parse_seconds
 from .clusters import CLUSTERS
+from .dask_client import DaskDepot, brought, leave_place
 from .endings import explained
 from .executor import check_options
 from .handles import Handles
@@ -31,9 +31,6 @@ _LACKS: Final = {
     "worker_env": "its workers have the environment that their nannies gave them",
     "capture_output='fd'": "its workers are not ours to redirect; True captures what Python prints",
 }
-
-_LOST: Final = frozenset({"cancelled", "lost", "error"})
-"""What Dask says of scattered data that is gone."""
 
 
 class DaskEngine:
@@ -185,25 +182,6 @@ class DaskEngine:
         return found
 
 
-class DaskDepot:
-    """A `Depot`: what is scattered lies on the workers, which get it from each other too."""
-
-    def __init__(self, client: Any) -> None:  # Any: distributed.Client
-        self._client = client
-
-    def store(self, thing: Any, *, everywhere: bool) -> Any:  # Any: a part; distributed.Future
-        """Scatter."""
-        try:
-            (future,) = self._client.scatter([thing], broadcast=everywhere, hash=False)
-        except (OSError, TimeoutError) as error:
-            raise EngineError(f"no worker of Dask takes data: {type(error).__name__}: {error}") from error
-        return future
-
-    def is_lost(self, reference: Any) -> bool:  # Any: distributed.Future
-        """Whether its worker was lost."""
-        return reference.status in _LOST
-
-
 class DaskSite:
     """A `Site`: functions become tasks of a cluster. In a task of Dask its place is free meanwhile."""
 
@@ -218,14 +196,13 @@ class DaskSite:
         self._carrier = carrier
         self._options = options
         self._tasks = Handles()  # each a distributed.Future
-        self._place = _leave_place(self._distributed)
+        self._place = leave_place(self._distributed)
 
     def submit(self, function: Callable[..., Any], args: Sequence[Any]) -> Pending:
         """Submit, and have the result brought here as soon as it is there."""
         lifted = [self._lifted(argument) for argument in args]
         task = self._client.submit(function, *lifted, pure=False, **self._options)
-        asyncio = on_demand("asyncio")
-        pending: Pending = asyncio.run_coroutine_threadsafe(_value(task), self._client.loop.asyncio_loop)
+        pending = brought(self._client, task)
         self._tasks.add(pending, task)
         return pending
 
@@ -265,27 +242,3 @@ class DaskSite:
         if tasks and self._client.status == "running":
             self._client.cancel(tasks)
         self._place()
-
-
-async def _value(task: Any) -> Any:  # Any: distributed.Future; what the function has returned
-    return await task
-
-
-def _leave_place(distributed: Any) -> Callable[[], object]:  # Any: the module
-    """In a task of Dask: let another task have its place. Returns what waits for a place again."""
-    try:
-        distributed.secede()
-    except (ValueError, AttributeError, KeyError):  # not in a task
-        return _nothing
-    thread = threading.get_ident()
-
-    def come_back() -> None:
-        # A generator may be closed by another thread, which has no place; the task then ends without one.
-        if threading.get_ident() == thread:
-            distributed.rejoin()
-
-    return come_back
-
-
-def _nothing() -> None:
-    """Nothing was left."""

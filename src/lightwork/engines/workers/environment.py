@@ -3,10 +3,20 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["NUMERIC_LIMITS", "THREAD_LIMITS", "Change", "Environment", "apply_change", "difference", "look"]
+__all__ = [
+    "NUMERIC_LIMITS",
+    "THREAD_LIMITS",
+    "Change",
+    "Environment",
+    "apply_change",
+    "difference",
+    "install_finders",
+    "look",
+    "told_finders",
+]
 
 NUMERIC_LIMITS: Final = (
     "OMP_NUM_THREADS",
@@ -98,7 +108,17 @@ def apply_change(change: Change, *, first: bool) -> None:
             os.environ.pop(name, None)
         elif os.environ.get(name) != value:
             os.environ[name] = value
-    for name in change.finders:
+    install_finders(change.finders)
+
+
+def told_finders() -> tuple[str, ...]:
+    """Modules of the finders in ``sys.meta_path`` that say themselves that workers need them too."""
+    return tuple(dict.fromkeys(_module_of(finder) for finder in sys.meta_path if _is_told(finder)))
+
+
+def install_finders(modules: Iterable[str]) -> None:
+    """Call `install` of each of these modules. Once more changes nothing."""
+    for name in modules:
         importlib.import_module(name).install()
 
 
@@ -107,9 +127,16 @@ def _travelling_finders() -> tuple[str, ...]:
     # setuptools installs `__editable___<name>_finder.install()` through a .pth file; an interpreter without
     # `site` has none of them, and the packages behind them would be missing in the workers.
     modules = [
-        str(getattr(finder, "__module__", ""))
+        _module_of(finder)
         for finder in sys.meta_path
-        if getattr(finder, "travels_to_workers", False)
-        or getattr(finder, "__module__", "").startswith("__editable__")
+        if _is_told(finder) or _module_of(finder).startswith("__editable__")
     ]
     return tuple(dict.fromkeys(modules))
+
+
+def _module_of(finder: object) -> str:
+    return str(getattr(finder, "__module__", ""))
+
+
+def _is_told(finder: object) -> bool:
+    return bool(getattr(finder, "travels_to_workers", False))
