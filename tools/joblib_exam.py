@@ -94,7 +94,8 @@ def run(ids: Sequence[str], on: str, options: Sequence[str]) -> dict[str, str]:
         make_package(Path(name), on)
         files = sorted({test.partition("::")[0] for test in ids})
         command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors", *options, *files]
-        return outcomes(command, Path(name), variables={**os.environ, "PYTHONPATH": name}, wanted=ids)
+        path = os.pathsep.join(filter(None, (name, os.environ.get("PYTHONPATH"))))
+        return outcomes(command, Path(name), variables={**os.environ, "PYTHONPATH": path}, wanted=ids)
 
 
 def main() -> int:

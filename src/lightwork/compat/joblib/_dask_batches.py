@@ -8,15 +8,18 @@ The function holds no arguments: workers keep the last functions by their pickle
 arguments, changed by one batch, to the next one.
 """
 
+import contextlib
+import pickle
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from ...engines.workers.environment import install_finders
+from ...system.optional import imported
 from ._utils import _ExceptionWithTraceback, _TracebackCapturingWrapper
 from .parallel import BatchedCalls
 
-__all__ = ["Batch", "Calls", "Place", "Task"]
+__all__ = ["Apart", "Batch", "Calls", "Place", "Task"]
 
 # Any throughout: tasks, data and results are users'.
 Task = tuple[Any, Sequence[Any], dict[str, Any]]
@@ -53,8 +56,36 @@ class Place(NamedTuple):
     number: int
 
 
+class Apart:
+    """An argument that travels by itself; where it is unpickled it is the value, and finders are installed.
+
+    Parameters
+    ----------
+    value
+        The user's, not copied.
+    finders
+        As for `Calls`: unpickling an estimator imports scikit-learn.
+    """
+
+    def __init__(self, value: Any, finders: Sequence[str]) -> None:
+        self.value = value
+        self._finders = finders
+
+    def __dask_tokenize__(self) -> object:
+        return imported("dask.tokenize").normalize_token(self.value)
+
+    def __sizeof__(self) -> int:
+        return int(imported("dask.sizeof").sizeof(self.value))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, (_Finders(self._finders), self.value)  # read in this order
+
+
 class Calls:
-    """Tasks on their way.
+    """Tasks on their way, pickled here and unpickled by the batch that runs them.
+
+    Dask reads a message as a whole: if something in it could not be unpickled, because the worker lacks a
+    module for instance, the worker would lose its connection, and so would the next one that gets the batch.
 
     Parameters
     ----------
@@ -67,58 +98,73 @@ class Calls:
         scikit-learn for instance, and that imports ``joblib``.
     is_retried
         Whether Dask shall see errors of tasks as failures.
+
+    Raises
+    ------
+    pickle.PicklingError
+        A task cannot travel.
     """
 
     def __init__(
         self, tasks: Sequence[Task], nested: tuple[Any, Any], finders: Sequence[str], is_retried: bool
     ) -> None:
-        self._tasks = tasks
-        self._nested = nested
+        try:
+            # Dask's own, for what it knows of functions that travel by value.
+            self._body: bytes = imported("distributed.protocol.pickle").dumps((tasks, nested))
+        except Exception as error:  # pickling runs users' code
+            raise pickle.PicklingError("Could not pickle the task to send to the workers.") from error
         self._finders = finders
         self.is_retried = is_retried
 
     def run(self, data: Sequence[Any]) -> list[Any]:
         """The results of all tasks; raises the first error."""
-        return BatchedCalls([_with(data, task) for task in self._tasks], self._nested)()
+        self._install_finders()
+        tasks, nested = pickle.loads(self._body)
+        if data:
+            tasks = [_with(data, task) for task in tasks]
+        return BatchedCalls(tasks, nested)()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # In this order: a pickle is read from its beginning.
-        return _arrived, (_Finders(self._finders), self._tasks, self._nested, self._finders, self.is_retried)
+    def _install_finders(self) -> None:
+        try:
+            install_finders(self._finders)
+        except ImportError as error:
+            raise ImportError(
+                f"a worker of Dask cannot import as the caller does ({', '.join(self._finders)}): {error}. "
+                "Restart the workers (`client.restart()`), and let nothing that they load at their start "
+                "import joblib"
+            ) from error
 
 
 class _Finders:
-    """Unpickled it is ``None``, and the finders are there."""
+    """Unpickled it is nothing, and finders are installed."""
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = modules
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _installed, (self._modules,)
+        return _try_to_install, (self._modules,)
 
 
-def _installed(modules: Sequence[str]) -> None:
-    try:
+def _try_to_install(modules: Sequence[str]) -> None:
+    # An error here would cost the worker its connection. The batch that needs the value meets it too.
+    with contextlib.suppress(ImportError):
         install_finders(modules)
-    except ImportError as error:
-        raise ImportError(
-            f"a worker of Dask cannot import as the caller does ({', '.join(modules)}): {error}. Restart the "
-            "workers (`client.restart()`), and let nothing that they load at their start import joblib"
-        ) from error
 
 
-def _arrived(_: None, *parts: Any) -> Calls:
-    return Calls(*parts)
+def _unpacked(_: None, value: Any) -> Any:
+    return value
 
 
 def _with(data: Sequence[Any], task: Task) -> Task:
     function, args, kwargs = task
-    if not data:
-        return task
-    return (
-        function,
-        tuple(data[value.number] if type(value) is Place else value for value in args),
-        {name: data[value.number] if type(value) is Place else value for name, value in kwargs.items()},
-    )
+
+    def found(value: Any) -> Any:
+        if type(value) is not Place:
+            return value
+        value = data[value.number]
+        return value.value if isinstance(value, Apart) else value  # it did not leave the process
+
+    return function, tuple(map(found, args)), {name: found(value) for name, value in kwargs.items()}
 
 
 def _name_of(function: Any) -> str:

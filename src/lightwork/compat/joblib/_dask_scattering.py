@@ -2,7 +2,7 @@
 
 ::
 
-    an object of `scatter=`        ──► to all workers, when a batch first needs it; kept with the backend
+    an object of `scatter=`        ──► to all workers, when the first call begins; kept with the backend
     an argument of 1 MiB and more  ──► to one worker, from which the others get it; kept while the call and
                                        the argument last
     one of more than 1 kB          ──► likewise, from its second appearance on
@@ -15,7 +15,7 @@ from typing import Any, Final
 from ...engines.futures.dask_client import DaskDepot
 from ...engines.futures.scattering import LARGE
 from ...system.optional import imported
-from ._dask_batches import Place, Task
+from ._dask_batches import Apart, Place, Task
 
 __all__ = ["Scattered", "Wholes"]
 
@@ -31,7 +31,7 @@ class Wholes:
     Parameters
     ----------
     values
-        Kept, and sent as they are when a batch first needs them; later changes are not seen by workers.
+        Kept, and sent as they are when the first call begins; later changes are not seen by workers.
     """
 
     def __init__(self, values: Sequence[Any]) -> None:
@@ -39,7 +39,7 @@ class Wholes:
         self._futures: dict[int, Any] = {}
         self._were_sent: set[int] = set()
 
-    def find(self, value: Any, depot: DaskDepot) -> Any:
+    def find(self, value: Any, depot: DaskDepot, finders: Sequence[str]) -> Any:
         """The future of an object of ``scatter=``; ``None`` for others."""
         key = id(value)
         if key not in self._values:
@@ -48,9 +48,14 @@ class Wholes:
         if future is None or depot.is_lost(future):
             # A second time under a new key: the first one is perhaps being forgotten on its way.
             store = depot.store if key in self._were_sent else depot.store_by_content
-            future = self._futures[key] = store(value, everywhere=True)
+            future = self._futures[key] = store(_packed(value, finders), everywhere=True)
             self._were_sent.add(key)
         return future
+
+    def send(self, depot: DaskDepot, finders: Sequence[str]) -> None:
+        """Send those that were not sent yet."""
+        for value in self._values.values():
+            self.find(value, depot, finders)
 
     def forget(self) -> None:
         """What was sent may be gone: it is sent again when it is needed."""
@@ -70,14 +75,27 @@ class _Sighting:
 
 
 class Scattered:
-    """The arguments of one call that travel by themselves. Rule: not for two threads at once."""
+    """The arguments of one call that travel by themselves. Rule: not for two threads at once.
 
-    def __init__(self, client: Any, wholes: Wholes) -> None:
+    Parameters
+    ----------
+    client, wholes
+        As for `Sending`.
+    finders
+        As for `Apart`.
+    """
+
+    def __init__(self, client: Any, wholes: Wholes, finders: Sequence[str]) -> None:
         self._depot = DaskDepot(client)
         self._future_class = imported("distributed").Future
         self._size_of = imported("dask.sizeof").sizeof
         self._wholes = wholes
+        self._finders = finders
         self._sightings: dict[int, _Sighting] = {}
+
+    def begin(self) -> None:
+        """Send the objects of ``scatter=``."""
+        self._wholes.send(self._depot, self._finders)
 
     def lift(self, tasks: Sequence[Task]) -> tuple[Sequence[Task], list[Any]]:
         """The tasks with a `Place` for each argument that travels by itself, and the futures of those.
@@ -135,15 +153,19 @@ class Scattered:
         """The future of an argument that travels by itself."""
         if isinstance(value, self._future_class):
             return value
-        whole = self._wholes.find(value, self._depot)
+        whole = self._wholes.find(value, self._depot, self._finders)
         if whole is not None:
             return whole
         sighting = self._sightings.get(id(value))
         if sighting is None or (sighting.count < 2 and sighting.nbytes < LARGE):
             return None
         if sighting.future is None or self._depot.is_lost(sighting.future):
-            sighting.future = self._depot.store(value, everywhere=False)
+            sighting.future = self._depot.store(_packed(value, self._finders), everywhere=False)
         return sighting.future
+
+
+def _packed(value: Any, finders: Sequence[str]) -> Any:
+    return Apart(value, finders) if finders else value
 
 
 def _arguments(tasks: Sequence[Task]) -> Iterator[Any]:

@@ -10,7 +10,6 @@ Callbacks read the user's iterator, which may take its time or wait for calls of
 neither the client's thread nor the one that Dask has for callbacks of all its clients.
 """
 
-import pickle
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -68,12 +67,19 @@ class Sending:
         self._heard: SimpleQueue[tuple[Sending, _Flight, _Pending] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._finders = told_finders()
-        self._scattered = Scattered(client, wholes)
+        self._scattered = Scattered(client, wholes, self._finders)
 
     def begin(self) -> None:
-        """A call begins: arguments are looked at anew, since they may have changed."""
+        """A call begins: arguments are looked at anew, since they may have changed.
+
+        Raises
+        ------
+        EngineError
+            No worker takes an object of ``scatter=``.
+        """
         self._finders = told_finders()
-        self._scattered = Scattered(self._client, self._wholes)
+        self._scattered = Scattered(self._client, self._wholes, self._finders)
+        self._scattered.begin()
 
     def submit(self, batch: Any, callback: Callable[[_Pending], object]) -> _Pending:
         """Send a batch; `callback` gets a future of its results, in a thread of its own.
@@ -95,7 +101,7 @@ class Sending:
 
     def drop(self) -> None:
         """The call is over: cancel what has not begun, let go of what lies on the workers."""
-        self._scattered = Scattered(self._client, self._wholes)
+        self._scattered = Scattered(self._client, self._wholes, self._finders)
         tasks = self._handles.take(self._handles.pendings())
         if tasks and self._client.status == "running":
             cancel(self._client, tasks)
@@ -120,12 +126,7 @@ class Sending:
         is_retried = bool(self._options.get("retries"))
         calls = Calls(tasks, (batch._backend, batch._n_jobs), self._finders, is_retried)
         key = f"{function!r}-{uuid.uuid4().hex}"  # two calls of a function may give two results
-        try:
-            return self._client.submit(function, calls, *data, key=key, pure=False, **self._options)
-        except (TypeError, pickle.PicklingError) as error:
-            raise pickle.PicklingError(
-                f"Could not pickle the task to send to the workers ({function!r})."
-            ) from error
+        return self._client.submit(function, calls, *data, key=key, pure=False, **self._options)
 
     def _land(self, flight: _Flight, pending: _Pending) -> None:
         """A batch has ended: its callback hears of it, unless what it needs was lost with a worker."""
