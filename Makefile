@@ -51,7 +51,7 @@ docs:  ## build the site into build/docs; every warning is an error
 	@echo "the site is in build/docs/index.html"
 
 exam:  ## run joblib's tests and a few of scikit-learn's on lightwork: those that passed must pass
-	$(ENVIRONMENT) test check
+	$(ENVIRONMENT) test check dask
 	@$(RUN) tools/joblib_exam.py tests/compat/exam_passing.txt --timeout=300
 	@$(RUN) tools/libraries.py --short --on lightwork
 

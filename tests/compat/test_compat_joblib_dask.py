@@ -361,3 +361,35 @@ def test_bad_options_are_errors_before_anything_is_sent(tmp_path: Path) -> None:
                 assert Parallel()(delayed(abs)(-i) for i in range(4)) == [0, 1, 2, 3]
         """,
     )
+
+
+def test_without_dask_the_backend_says_what_to_install(tmp_path: Path) -> None:
+    """As the right kind of error, whether it is asked for by name or made."""
+    run(
+        tmp_path,
+        """
+        from joblib._dask import DaskDistributedBackend
+        sys.modules["distributed"] = None
+        for ask in (lambda: parallel_config("dask"), DaskDistributedBackend):
+            assert "Please install dask" in str(raised(ValueError, ask))
+        """,
+    )
+
+
+def test_a_worker_may_have_the_alias_before(tmp_path: Path) -> None:
+    """From a module that it loads at its start; what imports joblib after that gets lightwork."""
+    (tmp_path / "preloaded.py").write_text(
+        "import lightwork.compat\nlightwork.compat.install()\nimport joblib\n"
+    )
+    run(
+        tmp_path,
+        """
+        def load():
+            import joblib
+            return "lightwork" in joblib.__file__
+
+        with cluster(preload=["preloaded.py"]) as two, Client(two) as client, parallel_config("dask"):
+            assert list(client.run(load).values()) == [True, True]
+            assert Parallel()(delayed(load)() for _ in range(4)) == [True] * 4
+        """,
+    )

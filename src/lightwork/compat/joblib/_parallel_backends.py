@@ -300,7 +300,9 @@ class MultiprocessingBackend(PoolManagerMixin, AutoBatchingMixin, ParallelBacken
         if mp is None or wanted == 1 or n_jobs == 1:
             return wanted
         if mp.current_process().daemon:
-            return _told_one("Multiprocessing-backed parallel loops cannot be nested, setting n_jobs=1")
+            return _told_one(
+                _in_daemon("Multiprocessing-backed parallel loops cannot be nested, setting n_jobs=1")
+            )
         if PLACE.depth > 0:
             return _told_one(
                 "Multiprocessing-backed parallel loops cannot be nested below loky, setting n_jobs=1"
@@ -346,7 +348,12 @@ class LokyBackend(AutoBatchingMixin, ParallelBackendBase):
         if mp is None or wanted == 1 or n_jobs == 1:
             return wanted
         if mp.current_process().daemon:
-            return _told_one(_daemonic())
+            return _told_one(
+                _in_daemon(
+                    "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, "
+                    "setting n_jobs=1"
+                )
+            )
         if not (self.in_main_thread() or self.nesting_level == 0):
             return _told_one("Loky-backed parallel loops cannot be nested below threads, setting n_jobs=1")
         return wanted
@@ -436,18 +443,17 @@ def _told_one(message: str) -> int:
     return 1
 
 
-def _daemonic() -> str:
+def _in_daemon(message: str) -> str:
+    """What to say in a daemonic process: how Dask's workers can be made others, or the message."""
     worker = loaded("distributed.worker")
     try:
         inside = worker is not None and worker.get_worker() is not None
     except ValueError:  # there is none
         inside = False
-    if inside:
-        return (
-            "Inside a Dask worker with daemon=True, setting n_jobs=1.\nPossible work-arounds:\n"
-            "- dask.config.set({'distributed.worker.daemon': False})\n"
-            "- set DASK_DISTRIBUTED__WORKER__DAEMON=False in the environment before creating the cluster"
-        )
+    if not inside:
+        return message
     return (
-        "Loky-backed parallel loops cannot be called in a multiprocessing with daemon=True, setting n_jobs=1"
+        "Inside a Dask worker with daemon=True, setting n_jobs=1.\nPossible work-arounds:\n"
+        "- dask.config.set({'distributed.worker.daemon': False})\n"
+        "- set DASK_DISTRIBUTED__WORKER__DAEMON=False in the environment before creating the cluster"
     )
