@@ -57,9 +57,10 @@ class Wholes:
         for value in self._values.values():
             self.find(value, depot, finders)
 
-    def forget(self) -> None:
-        """What was sent may be gone: it is sent again when it is needed."""
-        self._futures.clear()
+    def forget(self, futures: Sequence[Any]) -> None:
+        """These are perhaps gone: what they stand for is sent again when it is needed."""
+        gone = set(map(id, futures))
+        self._futures = {key: future for key, future in self._futures.items() if id(future) not in gone}
 
 
 class _Sighting:
@@ -121,10 +122,13 @@ class Scattered:
         ]
         return lifted, list(futures.values())
 
-    def forget(self) -> None:
-        """What was scattered may be gone: what is needed again is sent again."""
-        self._sightings.clear()
-        self._wholes.forget()
+    def forget(self, futures: Sequence[Any]) -> None:
+        """These are perhaps gone: what they stand for is sent again when it is needed."""
+        gone = set(map(id, futures))
+        for sighting in list(self._sightings.values()):
+            if id(sighting.future) in gone:
+                sighting.future = None
+        self._wholes.forget(futures)
 
     def _meet(self, value: Any) -> None:
         sighting = self._sightings.get(id(value))

@@ -12,7 +12,7 @@ neither the client's thread nor the one that Dask has for callbacks of all its c
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple
@@ -42,7 +42,10 @@ class _Flight(NamedTuple):
     """Of the call that it belongs to."""
 
     attempts: int
-    """How often it may be sent once more; 0 if nothing of it can be lost."""
+    """How often it may be sent."""
+
+    data: Sequence[Any] = ()
+    """The futures of what it needs beside itself, which the cluster keeps as long as these are held."""
 
 
 class Sending:
@@ -114,7 +117,7 @@ class Sending:
     def _launch(self, flight: _Flight) -> _Pending:
         with self._lock:  # a batch that was lost is sent again while others are sent
             tasks, data = flight.scattered.lift(flight.batch.items)
-            flight = flight._replace(attempts=flight.attempts - 1 if data else 0)
+            flight = flight._replace(attempts=flight.attempts - 1, data=data)
             task = self._send(flight.batch, tasks, data)
         pending = brought(self._client, task)
         self._handles.add(pending, task)
@@ -131,8 +134,10 @@ class Sending:
     def _land(self, flight: _Flight, pending: _Pending) -> None:
         """A batch has ended: its callback hears of it, unless what it needs was lost with a worker."""
         is_current = flight.scattered is self._scattered and self._client.status == "running"
-        if is_current and flight.attempts and _was_cancelled(pending):
-            flight.scattered.forget()
+        if is_current and flight.data and flight.attempts and _was_cancelled(pending):
+            # That its data is gone is perhaps not known here yet. Other batches may have sent it anew.
+            with self._lock:
+                flight.scattered.forget(flight.data)
             try:
                 self._launch(flight)
             except Exception as error:  # noqa: BLE001 - whatever it is, the call gets it
