@@ -123,9 +123,17 @@ def _gathered(block: Any) -> Any:
 def _blocks(source: Source) -> Iterator[Any]:
     """The same rows, few at a time; slices, no copies."""
     for piece in source():
-        rows = min(ROWS, max(1, BYTES * len(piece) // max(1, piece.nbytes)))
+        rows = min(ROWS, max(1, BYTES * len(piece) // max(1, _nbytes(piece))))
         for at in range(0, len(piece), rows):
             yield piece.slice(at, rows)
+
+
+def _nbytes(piece: Any) -> int:
+    """Bytes of rows; of all that they lie in where this version of arrow cannot tell (texts as views)."""
+    try:
+        return int(piece.nbytes)
+    except TypeError:
+        return int(piece.get_total_buffer_size())
 
 
 def _cast_bytes(block: Any, kind: str) -> memoryview:

@@ -87,7 +87,8 @@ def _trimmed(array: Any) -> Any:
         return array
     if arrow.types.is_string_view(array.type) or arrow.types.is_binary_view(array.type):
         return _trimmed_views(array, arrow)
-    if size - array.nbytes <= _SLACK + array.nbytes // 8:
+    seen = _seen(array)
+    if size - seen <= _SLACK + seen // 8:
         return array
     try:
         # Joining two arrays copies what can be seen of them and no more.
@@ -96,10 +97,21 @@ def _trimmed(array: Any) -> Any:
         return array  # a type that this version of arrow cannot join
 
 
+def _seen(array: Any) -> int:
+    """Bytes of what can be seen of an array; 0 where this version of arrow cannot count them (texts as views)."""
+    try:
+        return int(array.nbytes)
+    except TypeError:
+        return 0
+
+
 def _trimmed_views(array: Any, arrow: Any) -> Any:
     """Texts as views lie in buffers that no length tells the used part of: every slice is cut."""
     views = array.buffers()[1]
     if array.offset == 0 and views.size < (len(array) + 1) * _VIEW:
         return array
     packed = arrow.large_string() if arrow.types.is_string_view(array.type) else arrow.large_binary()
-    return array.cast(packed).cast(array.type)
+    try:
+        return array.cast(packed).cast(array.type)
+    except NotImplementedError:
+        return array  # this version of arrow cannot turn them into others
