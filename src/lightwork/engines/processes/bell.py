@@ -10,7 +10,7 @@ class Bell:
     """A descriptor that becomes readable when any thread rings, until it is closed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ring while its thread does
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
@@ -36,5 +36,5 @@ class Bell:
 
     def abandon(self) -> None:
         """Close it in a forked child, where nobody will ever release the lock if it was held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.close()
