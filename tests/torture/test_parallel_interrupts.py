@@ -24,7 +24,6 @@ def test_an_interrupt_that_breaks_off_no_wait_is_heard(tmp_path: Path, backend: 
     printed = run(
         tmp_path,
         f"""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         def work(i):
             with open("log", "a") as file: file.write(".")
             time.sleep(20)
@@ -63,7 +62,6 @@ def test_an_interrupt_before_any_step_of_a_call(tmp_path: Path, backend: str, re
         warnings.simplefilter("ignore", ResourceWarning)
         faulthandler.cancel_dump_traceback_later()
         faulthandler.dump_traceback_later(600, exit=True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         class Steps:
             def __init__(self, wanted):
                 self.wanted, self.count, self.place, self.last = wanted, 0, None, {{}}

@@ -1,10 +1,10 @@
 """What the main thread does so that a signal is heard whenever it comes, Ctrl-C first of all.
 
-The interpreter notes a signal and calls its handler between two steps of the main thread. A wait is broken off
-by a signal that comes while the kernel holds the thread there. One that comes just before, between the last
-look of the interpreter and that moment, is heard when the wait is over, which may be never. On a busy machine
-this is no matter of microseconds: by letting go of the interpreter the thread wakes another one, which takes
-its core. So whoever may wait for long in the main thread waits a little at a time.
+The interpreter notes a signal and calls its handler between two steps of the main thread. A wait is broken
+off by a signal that comes while the kernel holds the thread there. One that comes just before, between the
+last look of the interpreter and that moment, is heard when the wait is over, which may be never. On a busy
+machine that is no matter of microseconds: by letting go of the interpreter the thread wakes another one,
+which takes its core. So whoever may wait for long in the main thread waits a little at a time.
 """
 
 import sys
@@ -13,7 +13,7 @@ import time
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
-__all__ = ["at_a_time", "begin", "received"]
+__all__ = ["at_a_time", "awaited", "begin", "received"]
 
 _PIECE: Final = 0.25
 """Seconds. Four looks in a second cost nothing that can be measured; a guess."""
@@ -29,6 +29,18 @@ def at_a_time(timeout: float | None) -> float | None:
     if threading.get_ident() != threading.main_thread().ident:
         return timeout
     return _PIECE if timeout is None else min(timeout, _PIECE)
+
+
+def awaited(event: threading.Event, timeout: float | None) -> bool:
+    """Whether an event is set within `timeout` seconds (``None``: whenever that may be)."""
+    end = None if timeout is None else time.monotonic() + timeout
+    left = timeout
+    while not event.wait(at_a_time(left)):
+        if end is not None:
+            left = end - time.monotonic()
+            if left <= 0:
+                return event.is_set()
+    return True
 
 
 def received(queue: "SimpleQueue[T]", timeout: float | None) -> T:

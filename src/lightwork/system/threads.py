@@ -7,11 +7,13 @@ has no threads and hangs for ever. The number of threads is the process' share o
 import os
 import threading
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from .cpu import cpu_count
 from .forks import after_fork_in_child
 from .optional import on_demand
+from .signals import begin, received
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +45,7 @@ class _Ended(Generic[R]):
 
     __slots__ = ("_error", "_value")
 
-    def __init__(self, value: R | None, error: Exception | None) -> None:
+    def __init__(self, value: R | None, error: BaseException | None) -> None:
         self._value = value
         self._error = error
 
@@ -82,13 +84,16 @@ def interruptibly(function: Callable[[], R]) -> R:
     """
     if threading.current_thread() is not threading.main_thread():
         return function()
-    jobs: list[Job[R]] = []
-    thread = threading.Thread(
-        target=lambda: jobs.append(do_now(lambda _: function(), None)), name="lightwork-wait", daemon=True
-    )
-    thread.start()
-    thread.join()
-    return jobs[0].result()
+    ended: SimpleQueue[Job[R]] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            ended.put(_Ended(function(), None))
+        except BaseException as exc:  # noqa: BLE001 - handed to the caller, who waits for nothing else
+            ended.put(_Ended(None, exc))
+
+    begin(threading.Thread(target=work, name="lightwork-wait", daemon=True))
+    return received(ended, None).result()
 
 
 class HelperThreads:

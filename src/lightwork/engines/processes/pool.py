@@ -52,6 +52,7 @@ class Pool:
         self.generation = 0 if template is None else 1
         """Counts the templates that came and went."""
 
+        self._is_over = False
         self._numbers = itertools.count(1)
         self._sessions = itertools.count(1)
         after_fork_in_child(self._forget)
@@ -66,9 +67,11 @@ class Pool:
             self._holders.add(holder)
 
     def leave(self, holder: Holder) -> None:
-        """Forget a session."""
+        """Forget a session, which has let go of its workers."""
         with self._lock:
             self._holders.discard(holder)
+            if self._is_over and not self._holders:
+                self.end()
 
     def watch(self) -> tuple[int, int]:
         """The generation of the template, and what to wait for besides the workers' connections.
@@ -204,6 +207,15 @@ class Pool:
                 template.close()
             for link in list(self._links.values()):
                 self.bury(link)
+
+    def finish(self) -> None:
+        """End all, and keep nothing for later from now on: the interpreter ends.
+
+        Handlers of its end and daemon threads may make calls even now, and nobody comes after them.
+        """
+        with self._lock:
+            self._is_over = True
+            self.end()
 
     # -- inside the lock --------------------------------------------------------------------------------
 
