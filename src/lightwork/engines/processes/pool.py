@@ -109,7 +109,9 @@ class Pool:
             self.pump()
             misfit: WorkerLink | None = None
             for link in list(self._links.values()):
-                if link.holder is not None or link.ended is not None or not self._is_free(link):
+                if link.holder is not None or link.ended is not None or link.has_hung_up():
+                    continue
+                if not self._is_free(link):
                     continue
                 if is_unfit is not None and is_unfit(link):
                     self._dismiss(link)
