@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 
 from ..errors import CallCancelled
 from ..system.computing import Cancellation
-from ..system.signals import received
+from ..system.queues import received
 
 __all__ = ["Switch"]
 

@@ -433,11 +433,10 @@ class Parallel(TypedCalls[W_co, E_co]):
             budget=None if weighing is None else weighing.budget,
         )
         share = self._workers.inner or share_of(workers)
-        around = (*self._workers.there(self._engine, share), *self._around(here=False))
+        weighed = () if weighing is None else (weighing.feature,)
+        around = (*weighed, *self._workers.there(self._engine, share), *self._around(here=False))
         # Only if a result that cannot be fetched would end the call anyway, and nobody else needs it.
         lazy = self.return_generator and recall is None and self.on_error == "raise" and self._retry is None
-        if weighing is not None:
-            around = (weighing.feature, *around)
         request = parallel.requesting.request_for(
             self._engine,
             workers,

@@ -23,7 +23,8 @@ from typing import Any, TypeAlias
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
 from ..protocols import Session, Unfetched
-from ..system.signals import begin, received
+from ..system.queues import received
+from ..system.signals import begin
 from .driver import Driver
 from .failures import no_end
 from .stream import Stream

@@ -10,15 +10,12 @@ which takes its core. So whoever may wait for long in the main thread waits a li
 import sys
 import threading
 import time
-from queue import Empty, SimpleQueue
-from typing import Final, TypeVar
+from typing import Final
 
-__all__ = ["at_a_time", "awaited", "begin", "received"]
+__all__ = ["at_a_time", "awaited", "begin"]
 
 _PIECE: Final = 0.25
 """Seconds. Four looks in a second cost nothing that can be measured; a guess."""
-
-T = TypeVar("T")
 
 
 def at_a_time(timeout: float | None) -> float | None:
@@ -41,26 +38,6 @@ def awaited(event: threading.Event, timeout: float | None) -> bool:
             if left <= 0:
                 return event.is_set()
     return True
-
-
-def received(queue: "SimpleQueue[T]", timeout: float | None) -> T:
-    """The next item of a queue, waited for during at most `timeout` seconds (``None``: for ever).
-
-    Raises
-    ------
-    queue.Empty
-        There was none in that time.
-    """
-    end = None if timeout is None else time.monotonic() + timeout
-    left = timeout
-    while True:
-        try:
-            return queue.get(timeout=at_a_time(left))
-        except Empty:
-            if end is not None:
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise
 
 
 def begin(thread: threading.Thread) -> None:

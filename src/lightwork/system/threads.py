@@ -7,13 +7,12 @@ has no threads and hangs for ever. The number of threads is the process' share o
 import os
 import threading
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from .cpu import cpu_count
 from .forks import after_fork_in_child
 from .optional import on_demand
-from .signals import begin, received
+from .signals import awaited, begin
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +44,7 @@ class _Ended(Generic[R]):
 
     __slots__ = ("_error", "_value")
 
-    def __init__(self, value: R | None, error: BaseException | None) -> None:
+    def __init__(self, value: R | None, error: Exception | None) -> None:
         self._value = value
         self._error = error
 
@@ -84,16 +83,18 @@ def interruptibly(function: Callable[[], R]) -> R:
     """
     if threading.current_thread() is not threading.main_thread():
         return function()
-    ended: SimpleQueue[Job[R]] = SimpleQueue()
+    jobs: list[Job[R]] = []
+    ended = threading.Event()
 
     def work() -> None:
         try:
-            ended.put(_Ended(function(), None))
-        except BaseException as exc:  # noqa: BLE001 - handed to the caller, who waits for nothing else
-            ended.put(_Ended(None, exc))
+            jobs.append(do_now(lambda _: function(), None))
+        finally:
+            ended.set()
 
     begin(threading.Thread(target=work, name="lightwork-wait", daemon=True))
-    return received(ended, None).result()
+    awaited(ended, None)
+    return jobs[0].result()
 
 
 class HelperThreads:

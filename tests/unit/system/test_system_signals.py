@@ -8,7 +8,8 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from lightwork.system.signals import at_a_time, begin, received
+from lightwork.system.queues import received
+from lightwork.system.signals import at_a_time, awaited, begin
 
 
 def interrupt_from(thread: threading.Thread) -> None:
@@ -40,6 +41,17 @@ def test_an_item_is_waited_for_longer_than_at_a_time() -> None:
         timer.start()
         assert received(queue, timeout) == 7
         timer.join()
+
+
+def test_an_event_is_waited_for_longer_than_at_a_time() -> None:
+    """In the main thread, without a limit and within one; beyond the limit the answer is no."""
+    for timeout in (None, 30.0):
+        event = threading.Event()
+        timer = threading.Timer(0.3, event.set)
+        timer.start()
+        assert awaited(event, timeout)
+        timer.join()
+    assert not awaited(threading.Event(), 0.3)
 
 
 def test_no_item_is_waited_for_beyond_the_limit() -> None:
