@@ -191,9 +191,10 @@ def stream(driver: Driver, session: Session, timeout: float | None, ended: Calla
 
     The pump owns the session and closes it; then it calls `ended`.
     """
-    channel = Channel(driver, session)
+    channel: Channel | None = None
     pump: threading.Thread | None = None
     try:
+        channel = Channel(driver, session)
         pump = threading.Thread(
             target=copy_context().run,  # the input may be a generator that reads the caller's variables
             args=(_pump, driver, channel, ended),
@@ -205,7 +206,7 @@ def stream(driver: Driver, session: Session, timeout: float | None, ended: Calla
     except BaseException:
         # Interrupted, or there are no more threads. In the first case the pump may run all the same, or begin
         # to later on, so whoever comes first has the session.
-        if pump is None or channel.claim():
+        if channel is None or pump is None or channel.claim():
             session.close(abort=True)
             driver.release()
             ended()

@@ -18,6 +18,7 @@ import select
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -47,7 +48,7 @@ class Pool:
         self._lock = threading.RLock()
         self._template = template
         self._links: dict[int, WorkerLink] = {}
-        self._holders: set[Holder] = set()
+        self._holders: weakref.WeakSet[Holder] = weakref.WeakSet()
         self._oom_kills = None if template is None else oom_kills()
         self.generation = 0 if template is None else 1
         """Counts the templates that came and went."""
@@ -62,7 +63,7 @@ class Pool:
         return next(self._sessions) & 0xFFFFFFFF or 1
 
     def enter(self, holder: Holder) -> None:
-        """Remember a session, to tell it of a fork."""
+        """Remember a session as long as somebody holds it, to tell it of a fork."""
         with self._lock:
             self._holders.add(holder)
 
@@ -314,6 +315,6 @@ class Pool:
         template, self._template = self._template, None
         if template is not None:
             template.abandon()
-        holders, self._holders = self._holders, set()
-        for holder in holders:
+        holders, self._holders = self._holders, weakref.WeakSet()
+        for holder in list(holders):
             holder.abandon()

@@ -1,5 +1,6 @@
 """A bell that is rung from everywhere."""
 
+import os
 import signal
 
 import pytest
@@ -28,3 +29,17 @@ def test_a_handler_may_ring_while_its_thread_does() -> None:
         signal.signal(signal.SIGALRM, previous)
     bell.silence()
     bell.close()
+
+
+def test_a_bell_that_nobody_holds_leaves_nothing_open() -> None:
+    """Its descriptor is closed with it, once: another file may have the number afterwards."""
+    bell = Bell()
+    number = bell.fileno()
+    del bell
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+    closed = Bell()
+    closed.close()
+    other = os.open(os.devnull, os.O_RDONLY)
+    del closed
+    os.close(other)
