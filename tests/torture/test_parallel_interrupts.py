@@ -49,7 +49,9 @@ def test_an_interrupt_that_breaks_off_no_wait_is_heard(tmp_path: Path, backend: 
 @pytest.mark.once
 @pytest.mark.parametrize(("backend", "return_as"), CALLS)
 def test_an_interrupt_before_any_step_of_a_call(tmp_path: Path, backend: str, return_as: str) -> None:
-    """It is the caller's `KeyboardInterrupt`, nothing is written, nothing stays open, the next call is right.
+    """It is the caller's `KeyboardInterrupt`, nothing is written, the next call is right, and calls on
+    threads leave no descriptor open. (One that comes while a worker process is being made can leave
+    descriptors of that open, up to the end of the program: not looked at here.)
 
     A step is where the interpreter looks for signals: after a call, at the begin of a function and of each
     turn of a loop. The main thread's steps are counted until it waits.
@@ -104,8 +106,7 @@ def test_an_interrupt_before_any_step_of_a_call(tmp_path: Path, backend: str, re
         before, number = opened(), random.randint(1, {STEP})
         while interrupted(number): number += {STEP}
         call(0)
-        after = opened()  # the pool holds two to four workers, three descriptors each
-        print(number > 300, after <= before + 12, number, before, after)
+        print(number > 300, "{backend}" == "processes" or opened() == before, number, before, opened())
         """,
         patience=600,
     )
