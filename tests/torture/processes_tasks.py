@@ -74,6 +74,12 @@ def spawn_sleeper(path: str) -> None:
     time.sleep(60)
 
 
+def begin_and_sleep(path: str) -> None:
+    """Sleep, once a file tells that this has begun."""
+    publish_text(path, "begun")
+    time.sleep(60)
+
+
 def spawn_daemon(path: str) -> None:
     """Start a child in a session of its own that has a child, write down the numbers, and sleep."""
     child = subprocess.Popen(

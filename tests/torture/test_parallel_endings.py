@@ -117,6 +117,29 @@ def test_nested_pools_leave_at_once(tmp_path: Path, outer: str, ending: str) -> 
     )
 
 
+@pytest.mark.parametrize("before", ["Parallel(2)(delayed(abs)(-i) for i in range(3))", "pass"])
+@pytest.mark.parametrize("thread", [False, True])
+def test_calls_at_the_end_of_the_interpreter_leave_nothing_open(
+    tmp_path: Path, before: str, thread: bool
+) -> None:
+    """Item 1. A handler of the end that comes after ours, and a daemon thread meanwhile, may make calls."""
+    printed = run(
+        tmp_path,
+        f"""
+        import atexit
+        def call(): print(Parallel(2)(delayed(abs)(-i) for i in range(3)))
+        def late():
+            if not {thread}: return call()
+            thread = threading.Thread(target=call, daemon=True)
+            thread.start()
+            thread.join()
+        atexit.register(late)
+        {before}
+        """,
+    )
+    assert printed == "[0, 1, 2]\n"
+
+
 def test_a_parent_that_is_stopped_goes_on(tmp_path: Path) -> None:
     """Item 6. After SIGSTOP and SIGCONT of the parent, in the middle of a call, every result is there."""
     process = start(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.torture.processes_tasks import (
     await_end,
     await_file,
     await_text,
+    begin_and_sleep,
     forks_and_comes_back,
     kill_self,
     note,
@@ -192,12 +194,28 @@ def test_an_idle_worker_that_dies_is_replaced_silently(engine: ProcessEngine) ->
     assert other != pid
 
 
-def test_a_killed_template_takes_its_workers_along_and_is_replaced(engine: ProcessEngine) -> None:
+def test_an_idle_worker_whose_death_was_not_reported_yet_is_not_used(engine: ProcessEngine) -> None:
+    """The template tells of it when it comes to that; the worker's end of its socket tells at once."""
+    template, pid = results(engine, [task(os.getppid), task(own_pid)], slots=1)
+    os.kill(template, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
+    timer = threading.Timer(0.05, os.kill, (template, signal.SIGCONT))
+    timer.start()  # another worker cannot begin before
+    (other,) = results(engine, [task(own_pid)], slots=1)
+    timer.join()
+    assert other != pid
+
+
+def test_a_killed_template_takes_its_workers_along_and_is_replaced(
+    engine: ProcessEngine, tmp_path: Path
+) -> None:
     """A running task is lost with a clear error; the slot works again in the same session."""
     session = open_session(engine)
     session.send(0, Batch(0, [task(own_pid), task(os.getppid)]))
-    session.send(0, Batch(2, [task(time.sleep, 60)]))
+    session.send(0, Batch(2, [task(begin_and_sleep, str(tmp_path / "begun"))]))
     found = collect(session, 2)
+    await_file(tmp_path / "begun")  # a worker that is killed before has lost no task
     os.kill(found.values[1], signal.SIGKILL)
     lost = collect(session, 1).losses[0]
     assert lost.running == 2

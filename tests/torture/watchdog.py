@@ -20,6 +20,7 @@ MARK = "LIGHTWORK_TORTURE_MARK"
 HEAD = f"""import faulthandler
 faulthandler.dump_traceback_later({SECONDS}, exit=True)
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 from lightwork.parallel import Failure, Parallel, delayed
 """
 """The first lines of each script. A hang ends it with the stacks of all threads."""

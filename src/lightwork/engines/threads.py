@@ -20,6 +20,7 @@ from ..errors import EngineError, InvalidOption
 from ..protocols import Batch, Call, Done, Event, Failed, Returned, Run, SessionRequest, Told
 from ..system.computing import CANCELLATION, WORKER, Cancellation
 from ..system.cpu import workers_for
+from ..system.signals import begin
 
 __all__ = ["ThreadEngine", "Work", "drain", "refuse", "run_work"]
 
@@ -90,7 +91,7 @@ class ThreadSession:
         if worker is None:
             # Noted before it is started: an interrupt in between must not leave a thread that nobody ends.
             worker = self._workers[slot] = _Worker(slot, self._request, self._events, self._cancellation)
-            worker.thread.start()
+            begin(worker.thread)
         worker.add(batch)
 
     def take_back(self, slot: int) -> None:

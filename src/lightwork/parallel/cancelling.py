@@ -1,10 +1,13 @@
 """How a call is given up by somebody who does not run it."""
 
-import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
 
 from ..errors import CallCancelled
 from ..system.computing import Cancellation
+from ..system.queues import received
 
 __all__ = ["Switch"]
 
@@ -40,11 +43,12 @@ class Switch:
 
     def sleep(self, seconds: float) -> None:
         """Wait in the thread that runs the tasks, but not longer than until the call is given up."""
-        event = threading.Event()
-        self.wake = event.set
+        woken: SimpleQueue[None] = SimpleQueue()  # no event: a signal's handler may find its lock held
+        self.wake = partial(woken.put, None)
         self.check()
         if seconds > 0:
-            event.wait(seconds)
+            with suppress(Empty):
+                received(woken, seconds)
         self.wake = _nobody
         self.check()
 

@@ -38,6 +38,7 @@ from ..protocols import (
     Told,
 )
 from ..system.optional import loaded
+from ..system.signals import awaited, begin
 from .driver import Listener
 from .initializing import Broken
 from .jobs import Answer, Job, Jobs
@@ -205,7 +206,7 @@ class Crew:
             self._session.wake()
             if wait and not (self._member is not None and self._member.is_inside()):
                 # Not `join`, which in some Pythons takes the thread for dead after a Ctrl-C.
-                self._over.wait(_PATIENCE if abort else None)
+                awaited(self._over, _PATIENCE if abort else None)
 
     # -- who waits --------------------------------------------------------------------------------------
 
@@ -251,10 +252,17 @@ class Crew:
         pump = threading.Thread(
             target=self._context.copy().run, args=(self._run,), name="lightwork-crew", daemon=self._daemon
         )
-        pump.start()
         self._pump, self._rests = pump, False
+        try:
+            begin(pump)
+        except BaseException:
+            self._pump = None  # if it runs all the same, after an interrupt, it sees that it is not wanted
+            raise
 
     def _run(self) -> None:
+        with self._jobs.lock:  # who starts a pump holds it
+            if not self._is_pump():
+                return
         try:
             self._assign()
             while self._goes_on():

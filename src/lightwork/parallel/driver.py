@@ -30,6 +30,7 @@ from ..protocols import (
     Told,
     supports,
 )
+from ..system.signals import at_a_time
 from .cancelling import Switch
 from .failures import Failure, add_note, all_of, describe, not_a_call
 from .flow import Flow
@@ -201,6 +202,8 @@ class Driver:
     def step(self, timeout: float | None = None) -> bool:
         """Wait for events, at most `timeout` seconds, and act on them; whether there were any.
 
+        In the main thread the wait is shorter, so that no signal is overheard.
+
         Raises the error of a task if the flow is fatal, `CallCancelled`, and what input or observer raise.
         """
         put_off, self._put_off = self._put_off, None
@@ -251,9 +254,9 @@ class Driver:
         if self._later:
             next = min(next, self._later[0][0])
         if next == inf:
-            return timeout
+            return at_a_time(timeout)
         left = max(0.0, next - time.monotonic())
-        return left if timeout is None else min(left, timeout)
+        return at_a_time(left if timeout is None else min(left, timeout))
 
     def _due(self) -> list[FlowEvent]:
         now, due = time.monotonic(), list[FlowEvent]()

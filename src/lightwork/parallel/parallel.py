@@ -433,11 +433,10 @@ class Parallel(TypedCalls[W_co, E_co]):
             budget=None if weighing is None else weighing.budget,
         )
         share = self._workers.inner or share_of(workers)
-        around = (*self._workers.there(self._engine, share), *self._around(here=False))
+        weighed = () if weighing is None else (weighing.feature,)
+        around = (*weighed, *self._workers.there(self._engine, share), *self._around(here=False))
         # Only if a result that cannot be fetched would end the call anyway, and nobody else needs it.
         lazy = self.return_generator and recall is None and self.on_error == "raise" and self._retry is None
-        if weighing is not None:
-            around = (weighing.feature, *around)
         request = parallel.requesting.request_for(
             self._engine,
             workers,
@@ -450,25 +449,29 @@ class Parallel(TypedCalls[W_co, E_co]):
             lazy=lazy,
         )
         session = self._engine.open(request)
-        if weighing is not None:
-            weighing.begin(session)
-        driver = parallel.driver.Driver(
-            tasks,
-            session,
-            flow,
-            on_error=self.on_error,
-            sheet=watch.sheet,
-            retry=self._retry,
-            switch=switch,
-            observer=watch.progress,
-            listener=parallel.around.listener(around),
-            recall=recall,
-            asks=self._workers.initializer is None or self._engine.shares_memory,
-            examine=parallel.features.refusal(),
-            check=check,
-            weighing=weighing,
-            total=total,
-        )
+        try:
+            if weighing is not None:
+                weighing.begin(session)
+            driver = parallel.driver.Driver(
+                tasks,
+                session,
+                flow,
+                on_error=self.on_error,
+                sheet=watch.sheet,
+                retry=self._retry,
+                switch=switch,
+                observer=watch.progress,
+                listener=parallel.around.listener(around),
+                recall=recall,
+                asks=self._workers.initializer is None or self._engine.shares_memory,
+                examine=parallel.features.refusal(),
+                check=check,
+                weighing=weighing,
+                total=total,
+            )
+        except BaseException:  # an interrupt: nobody else knows of the session yet
+            session.close(abort=True)
+            raise
         del tasks  # as in __call__; the driver lets go of them when it has to
         if self.return_generator:
             return parallel.results.stream(driver, session, self.timeout, watch.close)

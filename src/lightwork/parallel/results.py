@@ -23,6 +23,8 @@ from typing import Any, TypeAlias
 from .. import parallel  # its `awaiting` is loaded by the first `async for`
 from ..errors import EngineError, TaskTimeout
 from ..protocols import Session, Unfetched
+from ..system.queues import received
+from ..system.signals import begin
 from .driver import Driver
 from .failures import no_end
 from .stream import Stream
@@ -43,7 +45,7 @@ Chunk: TypeAlias = list[Any] | BaseException | None
 class Channel:
     """What the pump and the reader share."""
 
-    __slots__ = ("arrived", "chunks", "closing", "consumed", "driver", "session", "starved")
+    __slots__ = ("_owner", "arrived", "chunks", "closing", "consumed", "driver", "session", "starved")
 
     def __init__(self, driver: Driver, session: Session) -> None:
         self.driver = driver
@@ -57,6 +59,11 @@ class Channel:
         """The pump waits and would like to hear of values taken. Written by the pump."""
         self.closing = False
         """The pump closes the session, which no code of users can hold up. Written by the pump."""
+        self._owner = threading.Lock()
+
+    def claim(self) -> bool:
+        """Whether the session is the caller's to close: the pump's, unless it could not be started before."""
+        return self._owner.acquire(blocking=False)
 
     def put(self, chunk: Chunk) -> None:
         """Hand a chunk to the reader. Called by the pump."""
@@ -159,7 +166,7 @@ class Results(Stream[Any]):  # Any: results of users' functions
     def _refill(self) -> None:
         self._check_process()
         try:
-            self._take(self._channel.chunks.get(timeout=self._timeout))
+            self._take(received(self._channel.chunks, self._timeout))
         except Empty:
             raise no_result(self._timeout) from None
 
@@ -184,30 +191,43 @@ def stream(driver: Driver, session: Session, timeout: float | None, ended: Calla
 
     The pump owns the session and closes it; then it calls `ended`.
     """
-    channel = Channel(driver, session)
-    # The input may be a generator that reads context variables of the caller.
-    pump = threading.Thread(
-        target=copy_context().run,
-        args=(_pump, driver, channel, ended),
-        name="lightwork-pump",
-        daemon=True,  # the finalizer ends it at exit; joining it there first would wait for a reader for ever
-    )
-    results = Results(channel, pump, timeout)
-    pump.start()
-    return results
+    channel: Channel | None = None
+    pump: threading.Thread | None = None
+    try:
+        channel = Channel(driver, session)
+        pump = threading.Thread(
+            target=copy_context().run,  # the input may be a generator that reads the caller's variables
+            args=(_pump, driver, channel, ended),
+            name="lightwork-pump",
+            daemon=True,  # the finalizer ends it at exit; joining it there would wait for a reader for ever
+        )
+        begin(pump)
+        return Results(channel, pump, timeout)
+    except BaseException:
+        # Interrupted, or there are no more threads. In the first case the pump may run all the same, or begin
+        # to later on, so whoever comes first has the session.
+        if channel is None or pump is None or channel.claim():
+            session.close(abort=True)
+            driver.release()
+            ended()
+        else:
+            _stop(channel, pump)
+        raise
 
 
 def _stop(channel: Channel, pump: threading.Thread) -> None:
     channel.close()
     # The finalizer may run inside the pump itself. And the pump looks at `cancelled` after it has set
     # `reading`, so either it sees that it is over, or we see that it is busy with the input.
-    if pump is not threading.current_thread() and pump.ident is not None:
+    if pump is not threading.current_thread():
         pump.join(_PATIENCE if channel.driver.reading else _LONG_PATIENCE)
         if channel.closing:
             pump.join()
 
 
 def _pump(driver: Driver, channel: Channel, ended: Callable[[], None]) -> None:
+    if not channel.claim():
+        return
     outcome: BaseException | None = None
     try:
         driver.start()

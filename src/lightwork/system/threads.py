@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from .cpu import cpu_count
 from .forks import after_fork_in_child
 from .optional import on_demand
+from .signals import awaited, begin
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -83,11 +84,16 @@ def interruptibly(function: Callable[[], R]) -> R:
     if threading.current_thread() is not threading.main_thread():
         return function()
     jobs: list[Job[R]] = []
-    thread = threading.Thread(
-        target=lambda: jobs.append(do_now(lambda _: function(), None)), name="lightwork-wait", daemon=True
-    )
-    thread.start()
-    thread.join()
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            jobs.append(do_now(lambda _: function(), None))
+        finally:
+            ended.set()
+
+    begin(threading.Thread(target=work, name="lightwork-wait", daemon=True))
+    awaited(ended, None)
     return jobs[0].result()
 
 

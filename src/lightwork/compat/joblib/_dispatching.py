@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sized
 from typing import Any
 
+from ...system.signals import at_a_time
 from ...system.tally import TALLY
 from ._utils import eval_expr
 from .logger import Logger, short_format_time
@@ -352,7 +353,7 @@ class Dispatcher(Logger):
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TaskTimeout
-                self._news.wait(left)
+                self._news.wait(at_a_time(left))
 
     # -- the end ----------------------------------------------------------------------------------------
 

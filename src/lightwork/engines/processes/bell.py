@@ -7,11 +7,17 @@ __all__ = ["Bell"]
 
 
 class Bell:
-    """A descriptor that becomes readable when any thread rings, until it is closed."""
+    """A descriptor that becomes readable when any thread rings, until it is closed or nobody holds it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ring while its thread does
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def __del__(self) -> None:
+        # An interrupt can come before anybody holds the session that this belongs to, or before it is whole.
+        descriptor = getattr(self, "_descriptor", -1)
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def fileno(self) -> int:
         """The descriptor to wait for, -1 when it is closed."""
@@ -36,5 +42,5 @@ class Bell:
 
     def abandon(self) -> None:
         """Close it in a forked child, where nobody will ever release the lock if it was held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.close()

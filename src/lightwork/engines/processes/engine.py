@@ -1,5 +1,6 @@
 """The process engine: what `lightwork.protocols.Engine` asks for, over a pool of worker processes."""
 
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ class ProcessEngine:
 
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}  # at most one, set by whichever thread comes first
+        self._over = threading.Event()
+        # When the engine is collected, and at exit: nothing stays open, so nothing warns.
+        weakref.finalize(self, _finish, self._pools, self._over)
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ class ProcessEngine:
 
     def warm_up(self) -> None:
         """Start the template, unless there was one before, and load what a session needs meanwhile."""
-        if not self._pools:
+        if not self._pools and not self._over.is_set():
             self._take(processes.launcher.Template())
 
     def open(self, request: SessionRequest) -> "ProcessSession":
@@ -97,9 +101,15 @@ class ProcessEngine:
         """The pool of this engine, which begins with that template if it is made now."""
         mine = processes.pool.Pool(template)
         pool = self._pools.setdefault("pool", mine)
-        if pool is mine:
-            # When the engine is collected, and at exit: nothing stays open, so nothing warns.
-            weakref.finalize(self, pool.end)
-        else:
+        if pool is not mine:
             mine.end()
+        if self._over.is_set():  # since it was decided to make a pool: `_finish` has not seen this one
+            pool.finish()
         return pool
+
+
+def _finish(pools: "dict[str, Pool]", over: threading.Event) -> None:
+    over.set()
+    pool = pools.get("pool")
+    if pool is not None:
+        pool.finish()

@@ -108,6 +108,12 @@ class WorkerLink:
                 return
             yield from frames
 
+    def has_hung_up(self) -> bool:
+        """Whether the worker's end is closed, by the kernel if it died. The report of that may still come."""
+        poller = select.poll()
+        poller.register(self.socket, 0)
+        return bool(poller.poll(0))
+
     def is_overdue(self) -> bool:
         """Whether the worker may have left because it was idle for so long."""
         return self.patience is not None and time.monotonic() - self.idle_since >= self.patience

@@ -18,6 +18,7 @@ import select
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -47,11 +48,12 @@ class Pool:
         self._lock = threading.RLock()
         self._template = template
         self._links: dict[int, WorkerLink] = {}
-        self._holders: set[Holder] = set()
+        self._holders: weakref.WeakSet[Holder] = weakref.WeakSet()
         self._oom_kills = None if template is None else oom_kills()
         self.generation = 0 if template is None else 1
         """Counts the templates that came and went."""
 
+        self._is_over = False
         self._numbers = itertools.count(1)
         self._sessions = itertools.count(1)
         after_fork_in_child(self._forget)
@@ -61,14 +63,16 @@ class Pool:
         return next(self._sessions) & 0xFFFFFFFF or 1
 
     def enter(self, holder: Holder) -> None:
-        """Remember a session, to tell it of a fork."""
+        """Remember a session as long as somebody holds it, to tell it of a fork."""
         with self._lock:
             self._holders.add(holder)
 
     def leave(self, holder: Holder) -> None:
-        """Forget a session."""
+        """Forget a session, which has let go of its workers."""
         with self._lock:
             self._holders.discard(holder)
+            if self._is_over and not self._holders:
+                self.end()
 
     def watch(self) -> tuple[int, int]:
         """The generation of the template, and what to wait for besides the workers' connections.
@@ -106,7 +110,9 @@ class Pool:
             self.pump()
             misfit: WorkerLink | None = None
             for link in list(self._links.values()):
-                if link.holder is not None or link.ended is not None or not self._is_free(link):
+                if link.holder is not None or link.ended is not None or link.has_hung_up():
+                    continue
+                if not self._is_free(link):
                     continue
                 if is_unfit is not None and is_unfit(link):
                     self._dismiss(link)
@@ -205,6 +211,15 @@ class Pool:
             for link in list(self._links.values()):
                 self.bury(link)
 
+    def finish(self) -> None:
+        """End all, and keep nothing for later from now on: the interpreter ends.
+
+        Handlers of its end and daemon threads may make calls even now, and nobody comes after them.
+        """
+        with self._lock:
+            self._is_over = True
+            self.end()
+
     # -- inside the lock --------------------------------------------------------------------------------
 
     def _start(self, holder: Holder, birth: Mapping[str, str]) -> WorkerLink:
@@ -300,6 +315,6 @@ class Pool:
         template, self._template = self._template, None
         if template is not None:
             template.abandon()
-        holders, self._holders = self._holders, set()
-        for holder in holders:
+        holders, self._holders = self._holders, weakref.WeakSet()
+        for holder in list(holders):
             holder.abandon()
