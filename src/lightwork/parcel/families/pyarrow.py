@@ -98,7 +98,7 @@ def _trimmed(array: Any) -> Any:
 
 
 def _seen(array: Any) -> int:
-    """Bytes of what can be seen of an array; 0 where this version of arrow cannot count them (texts as views)."""
+    """Bytes of what can be seen of an array; 0 where this version of arrow cannot count them, as of views."""
     try:
         return int(array.nbytes)
     except TypeError:
