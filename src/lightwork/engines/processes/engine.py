@@ -83,11 +83,7 @@ class ProcessEngine:
         UnpicklableError
             The runner cannot travel.
         """
-        if request.n_jobs < 1:
-            raise InvalidOption(f"n_jobs={request.n_jobs!r} is not a number of slots: give 1 or more")
-        if request.inner_threads is not None and request.inner_threads < 1:
-            raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
-        options = processes.options.parse(request.options, slots=request.n_jobs)
+        options = processes.options.parse(request)
         pool = self._pools.get("pool") or self._take(None)
         return processes.session.ProcessSession(pool, request, options, engine=self)
 

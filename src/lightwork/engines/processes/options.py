@@ -29,14 +29,20 @@ class ProcessOptions(NamedTuple):
     read_only: bool = False
 
 
-def parse(options: Mapping[str, Any], *, slots: int) -> ProcessOptions:  # Any: what users give
-    """The options of a session with so many slots.
+def parse(request: SessionRequest) -> ProcessOptions:
+    """The options of a session.
 
     Raises
     ------
     InvalidOption
-        One is not known or cannot be right; the message names it.
+        One is not known or cannot be right, or what else is asked for; the message names it.
     """
+    options: Mapping[str, Any] = request.options  # Any: what users give
+    slots = request.n_jobs
+    if slots < 1:
+        raise InvalidOption(f"n_jobs={slots!r} is not a number of slots: give 1 or more")
+    if request.inner_threads is not None and request.inner_threads < 1:
+        raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
     unknown = sorted(options.keys() - set(ProcessOptions._fields))
     if unknown:
         raise InvalidOption(

@@ -71,11 +71,7 @@ class SpawnedEngine:
         """
         if sys.platform == "win32":
             raise EngineError("worker processes need a POSIX system, this is Windows: use backend='threads'")
-        if request.n_jobs < 1:
-            raise InvalidOption(f"n_jobs={request.n_jobs!r} is not a number of slots: give 1 or more")
-        if request.inner_threads is not None and request.inner_threads < 1:
-            raise InvalidOption(f"inner_threads={request.inner_threads!r}: give 1 or more, or None")
-        options = parse(request.options, slots=request.n_jobs)
+        options = parse(request)
         if lacking := sorted({name for name, value in request.options.items() if value} - _OURS):
             raise InvalidOption(
                 f"{', '.join(lacking)}: needs the worker processes that lightwork has on Linux, and this is "

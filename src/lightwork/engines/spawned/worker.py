@@ -70,9 +70,8 @@ class Worker:
             os.close(requests)
             os.close(answers)
         self._lock = threading.Lock()
-        self._writing = (
-            threading.Lock()
-        )  # held while a descriptor may be written to: its number is not reused
+        # Held while a descriptor may be written to: its number is not reused meanwhile.
+        self._writing = threading.Lock()
         self._future: Future[Any] | None = None
         self._end: Exception | None = None
         self._environment: Environment | None = None
